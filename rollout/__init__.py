@@ -1,0 +1,1 @@
+"""A weighted-rollout and failover controller for the Gateway API and plain Envoy."""

@@ -1,0 +1,1 @@
+"""Is the canary good: raw counters become differences, differences evidence, evidence a verdict."""

@@ -1,0 +1,1 @@
+"""What happens next: phases, the transition table, steps, guards, weights, and ``decide``."""

@@ -1,0 +1,135 @@
+"""What one pass knows of the world, as values; time is one of them.
+
+Filled by ``rollout.controller.observe`` from the caches of the adapters, read by
+``rollout.engine.decide``. Nothing here knows where a value came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rollout.analysis.samples import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class RouteKey:
+    """Which route: its kind (``HTTPRoute``, ``GRPCRoute``, ``EnvoyRoute``), namespace and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return ``Kind namespace/name``, as messages name a route."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class BackendKey:
+    """Which backend: namespace, name and port (0 where the name alone says it)."""
+
+    namespace: str
+    name: str
+    port: int = 0
+
+
+class Acceptance(StrEnum):
+    """Whether the gateway says that it serves the route as it stands."""
+
+    ACCEPTED = "Accepted"
+    PENDING = "Pending"
+    REFUSED = "Refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """One ``backendRef`` of a rule and its weight."""
+
+    backend: BackendKey
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a route: its 0-based index, its name (empty if it has none) and its refs in order."""
+
+    index: int
+    name: str
+    refs: tuple[Ref, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteView:
+    """A route as last seen: its rules, the version to compare on a write, and whether the gateway serves it.
+
+    ``changed_by`` names who changed the weights last, where the platform tells.
+    """
+
+    key: RouteKey
+    rules: tuple[Rule, ...]
+    version: str
+    acceptance: Acceptance = Acceptance.ACCEPTED
+    message: str = ""
+    changed_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """The ready endpoints of a backend out of all; ``known`` is false until a first look has come."""
+
+    ready: int
+    total: int
+    known: bool = True
+
+
+UNKNOWN_ENDPOINTS = Endpoints(ready=0, total=0, known=False)
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """What a gate answered: it agrees on 2xx and nothing else; ``message`` says what came."""
+
+    agrees: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a person or a program asks for; ``at`` is Unix time in seconds, ``by`` who asks."""
+
+    id: str
+    action: str
+    args: Mapping[str, object] = field(default_factory=dict)
+    at: float = 0.0
+    reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything that a pass has seen.
+
+    ``now`` and ``session_started_at`` (when this controller began to run) are Unix seconds.
+    ``routes`` has every route of the spec, None where it does not exist. ``problems`` say why the
+    spec cannot be used (it is then None in ``decide``). ``gates`` holds the answers that were
+    asked for in this pass, by gate name. ``source_problem`` is the (reason, message) of a
+    metrics source that failed. ``template`` identifies the canary's pod template, where the
+    platform has workloads.
+    """
+
+    now: float
+    session_started_at: float
+    cadence_seconds: float
+    routes: Mapping[RouteKey, RouteView | None]
+    endpoints: Mapping[str, Endpoints]
+    batch: Batch | None = None
+    source_problem: tuple[str, str] | None = None
+    gates: Mapping[str, GateAnswer] = field(default_factory=dict)
+    command: Command | None = None
+    problems: tuple[str, ...] = ()
+    deleting: bool = False
+    generation: int = 0
+    template: str | None = None
+    unsupported: tuple[str, ...] = ()

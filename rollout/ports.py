@@ -1,0 +1,203 @@
+"""The outside world as Protocols: one for each thing that the controller needs.
+
+An adapter implements one of them; ``rollout.bootstrap`` joins them. For each there is a fake
+that passes the same contract tests (``tests/contracts``). Reads are synchronous and come from a
+cache that the adapter keeps fresh by itself; everything that goes out is a coroutine with a
+time limit. Adapters raise only ``rollout.errors``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from rollout.analysis.samples import Batch
+from rollout.engine.observation import BackendKey, Command, Endpoints, GateAnswer, RouteKey, RouteView
+from rollout.errors import Problem
+from rollout.spec.metrics import MetricTemplates
+from rollout.spec.resource import Gate, PolicyRef
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """Which Rollout: namespace and name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return ``namespace/name``."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRollout:
+    """A Rollout as the store has it.
+
+    ``document`` is the manifest as written (not yet checked); ``status`` the last recorded one
+    (empty when new); ``version`` is compared on a record and changes with every record, command or
+    change of the manifest; ``generation`` changes with the manifest only. ``problems`` are those
+    of reading the manifest.
+    """
+
+    key: Key
+    document: Mapping[str, object]
+    status: Mapping[str, object]
+    version: str
+    generation: int
+    command: Command | None = None
+    deleting: bool = False
+    problems: tuple[Problem, ...] = ()
+
+
+class RolloutStore(Protocol):
+    """Intent and state: manifests, policies, statuses, waiting commands."""
+
+    def keys(self) -> Iterable[Key]:
+        """Return the keys of all Rollouts."""
+        ...
+
+    def read(self, key: Key) -> StoredRollout | None:
+        """Return the Rollout from the cache, or None when there is none."""
+        ...
+
+    def policy(self, ref: PolicyRef, namespace: str) -> Mapping[str, object] | None:
+        """Return the policy's document, or None when there is none."""
+        ...
+
+    async def record(self, key: Key, *, status: Mapping[str, object], expected: str) -> str:
+        """Write the status if the stored version is ``expected``; return the new version.
+
+        A waiting command whose id is in ``status["handledCommands"]`` is taken away in the same
+        write. New entries of ``status["transitions"]`` are appended to the history, once by number.
+
+        Raises:
+            ConflictError: the version is another one.
+            NotOursError: the Rollout is gone.
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+    async def checkpoint(self, key: Key, *, judge: Mapping[str, object], samples: Mapping[str, object]) -> None:
+        """Keep the judge's state between records, for a source that cannot be asked again.
+
+        A store behind which the source can be asked again does nothing.
+        """
+        ...
+
+    async def remove(self, key: Key) -> None:
+        """Take away a Rollout that is ``deleting`` and has been finished."""
+        ...
+
+    def subscribe(self, listener: Callable[[Key], None]) -> None:
+        """Call ``listener`` (on the loop) whenever a Rollout, its policy or its command changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RuleWeights:
+    """The weights to write into one rule; the rule is found again by name, else by index."""
+
+    index: int
+    name: str
+    weights: Mapping[BackendKey, int]
+
+
+class RouteTable(Protocol):
+    """The routes whose weights are owned."""
+
+    def read(self, key: RouteKey) -> RouteView | None:
+        """Return the route from the cache, or None when it does not exist."""
+        ...
+
+    async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:
+        """Write these weights and nothing else, if the route's version is ``expected``; return it as it is then.
+
+        Raises:
+            ConflictError: the route changed since; the cache then holds the newer one.
+            NotOursError: the route, the rule or a ref is gone.
+            UpdateRefused: the gateway refused it; what was there before is back.
+            Unavailable: it could not be written, or not be seen to be taken, in time.
+        """
+        ...
+
+    def subscribe(self, listener: Callable[[RouteKey], None]) -> None:
+        """Call ``listener`` (on the loop) whenever a route or its acceptance changed."""
+        ...
+
+
+class BackendHealth(Protocol):
+    """The endpoints behind backends."""
+
+    def endpoints(self, backend: BackendKey) -> Endpoints:
+        """Return the ready endpoints from the cache (``known`` false when not seen yet, or not any more)."""
+        ...
+
+    def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
+        """Call ``listener`` (on the loop) whenever a backend's endpoints changed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What one Rollout wants to know of its two backends.
+
+    ``since`` (Unix seconds): samples from then on are wanted, with one sample before it for each
+    series; at most an hour. ``bounds`` are seconds. ``queries`` are (check name, expression with
+    placeholders filled in). ``checkpoint`` is what a source handed out for ``RolloutStore.checkpoint``.
+    """
+
+    namespace: str
+    route: str
+    canary: BackendKey
+    stable: BackendKey
+    templates: MetricTemplates | None
+    errors: bool
+    bounds: tuple[float, ...]
+    queries: tuple[tuple[str, str], ...]
+    since: float
+    checkpoint: Mapping[str, object] = field(default_factory=dict)
+
+
+class Measurements(Protocol):
+    """The source of counters."""
+
+    @property
+    def replays(self) -> bool:
+        """Return whether past samples can be asked for again (Prometheus can, Envoy's admin endpoint cannot)."""
+        ...
+
+    async def measure(self, ask: Ask) -> Batch:
+        """Return raw samples of both backends; asks that come together may share one query.
+
+        Raises:
+            Unavailable: the source cannot be reached, or answered with an error of its own.
+            SourceTimeout: it did not answer in time.
+            PermanentError: it refused the question.
+        """
+        ...
+
+    def checkpoint(self, ask: Ask) -> Mapping[str, object]:
+        """Return what must be kept to go on after a restart (empty when ``replays``)."""
+        ...
+
+
+class Gates(Protocol):
+    """Calls to URLs that must agree."""
+
+    async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:
+        """Call the gate once; an answer other than 2xx, a timeout or a forbidden host is a "no" with its reason."""
+        ...
+
+
+class Clock(Protocol):
+    """Time."""
+
+    def now(self) -> float:
+        """Return Unix time in seconds."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        ...
