@@ -14,6 +14,7 @@ from typing import Protocol
 
 from rollout.analysis.samples import Batch
 from rollout.engine.observation import BackendKey, Command, Endpoints, GateAnswer, RouteKey, RouteView
+from rollout.engine.observation import RuleWeights as RuleWeights
 from rollout.errors import Problem
 from rollout.spec.metrics import MetricTemplates
 from rollout.spec.resource import Gate, PolicyRef
@@ -93,15 +94,6 @@ class RolloutStore(Protocol):
     def subscribe(self, listener: Callable[[Key], None]) -> None:
         """Call ``listener`` (on the loop) whenever a Rollout, its policy or its command changed."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class RuleWeights:
-    """The weights to write into one rule; the rule is found again by name, else by index."""
-
-    index: int
-    name: str
-    weights: Mapping[BackendKey, int]
 
 
 class RouteTable(Protocol):

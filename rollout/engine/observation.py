@@ -76,6 +76,15 @@ class RouteView:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleWeights:
+    """The weights to write into one rule; the rule is found again by its name, else by its index."""
+
+    index: int
+    name: str
+    weights: Mapping[BackendKey, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
     """The ready endpoints of a backend out of all; ``known`` is false until a first look has come."""
 

@@ -1,0 +1,121 @@
+"""The reasons: CamelCase constants that stand unchanged in status, condition, log, event and API.
+
+Reasons of a verdict come from ``rollout.analysis.reasons`` and are passed through as they are.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a Rollout is as it is; ``MEANING`` has a sentence for each."""
+
+    BASELINE = "Baseline"
+    STARTED = "Started"
+    RETRIED = "Retried"
+    NEW_REVISION = "NewRevision"
+    STEP_STARTED = "StepStarted"
+    STEPS_EDITED = "StepsEdited"
+    PROMOTED_BY_COMMAND = "PromotedByCommand"
+    PROMOTING = "Promoting"
+    PROMOTED = "Promoted"
+    UNDOING = "Undoing"
+    UNDONE = "Undone"
+    PAUSED = "PausedByCommand"
+    RESUMED = "Resumed"
+    ABORTED = "AbortedByCommand"
+    REVISION_WITHDRAWN = "RevisionWithdrawn"
+    CANARY_NOT_READY = "CanaryNotReady"
+    CANARY_LOST = "CanaryLost"
+    CANARY_CARRIES_ALL = "CanaryCarriesAll"
+    DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+    HOLDING = "Holding"
+    WAITING_FOR_WRITE = "WaitingForWrite"
+    WAITING_FOR_ROUTES = "WaitingForRoutes"
+    WAITING_FOR_APPROVAL = "WaitingForApproval"
+    WAITING_FOR_GATE = "WaitingForGate"
+    WAITING_FOR_REQUESTS = "WaitingForRequests"
+    WAITING_FOR_FRESH_TICK = "WaitingForFreshTick"
+    WEIGHTS_INEFFECTIVE = "WeightsIneffective"
+    DRIFT_DETECTED = "DriftDetected"
+    DRIFT_CORRECTED = "DriftCorrected"
+    OWNERSHIP_CONFLICT = "OwnershipConflict"
+    ROLES_UNKNOWN = "RolesUnknown"
+    ADOPTED = "Adopted"
+    SUSPENDED = "Suspended"
+    INVALID = "InvalidSpec"
+    VALID = "Valid"
+    UNRECORDED = "Unrecorded"
+    DELETING = "Deleting"
+    ON_BACKUP = "OnBackup"
+
+
+class Refusal(StrEnum):
+    """Why a command was refused; nothing changed."""
+
+    ILLEGAL = "IllegalInPhase"
+    UNKNOWN = "UnknownCommand"
+    BAD_ARGUMENT = "BadArgument"
+    EXPIRED = "CommandExpired"
+    NOT_AVAILABLE = "NotAvailable"
+    AT_WORK = "RevisionAlreadyAtWork"
+    ABORTED_BEFORE = "RevisionWasAborted"
+    NOT_READY = "CanaryNotReady"
+    NOTHING_TO_UNDO = "NothingToUndo"
+    SUSPENDED = "Suspended"
+    NO_STEPS = "NoSteps"
+    OWNERSHIP_CONFLICT = "OwnershipConflict"
+    ROLES_UNKNOWN = "RolesUnknown"
+
+
+MEANING: dict[str, str] = {
+    Reason.BASELINE: "The first revision seen is the baseline; nothing has been started.",
+    Reason.STARTED: "An attempt began.",
+    Reason.RETRIED: "A person asked to try the aborted revision again.",
+    Reason.NEW_REVISION: "A newer revision came during an attempt, which began anew.",
+    Reason.STEP_STARTED: "The next step began.",
+    Reason.STEPS_EDITED: "The steps were edited during the attempt, which goes on from the weight it has.",
+    Reason.PROMOTED_BY_COMMAND: "A person moved the attempt on.",
+    Reason.PROMOTING: "All steps are done; the canary gets all weight and then the stable role.",
+    Reason.PROMOTED: "The canary has all weight and the stable role.",
+    Reason.UNDOING: "A person asked for the previous stable back.",
+    Reason.UNDONE: "The previous stable has the stable role and all weight again.",
+    Reason.PAUSED: "A person paused the attempt; resume ends it.",
+    Reason.RESUMED: "A person ended the pause.",
+    Reason.ABORTED: "A person aborted the attempt.",
+    Reason.REVISION_WITHDRAWN: "The revision that stable runs was asked for again.",
+    Reason.CANARY_NOT_READY: "The canary has no ready endpoint yet, so it gets no weight.",
+    Reason.CANARY_LOST: "The canary lost its last ready endpoint during the attempt.",
+    Reason.CANARY_CARRIES_ALL: "Stable has no ready endpoint, so the gateway may send everything to the canary.",
+    Reason.DEADLINE_EXCEEDED: "The canary was not ready within the progress deadline.",
+    Reason.HOLDING: "The step's hold time is not over.",
+    Reason.WAITING_FOR_WRITE: "The weights are not in the routes yet.",
+    Reason.WAITING_FOR_ROUTES: "The gateway has not accepted the routes as they stand.",
+    Reason.WAITING_FOR_APPROVAL: "The step needs a person's approval.",
+    Reason.WAITING_FOR_GATE: "A gate does not agree.",
+    Reason.WAITING_FOR_REQUESTS: "The step asks for more canary requests.",
+    Reason.WAITING_FOR_FRESH_TICK: "No new sample was judged since the controller started.",
+    Reason.WEIGHTS_INEFFECTIVE: "The canary's share of requests is far from its weight.",
+    Reason.DRIFT_DETECTED: "Somebody else changed the weights.",
+    Reason.DRIFT_CORRECTED: "Weights that somebody else changed were put back.",
+    Reason.OWNERSHIP_CONFLICT: "Somebody else changes the weights again and again.",
+    Reason.ROLES_UNKNOWN: "The weights do not tell which backend is stable.",
+    Reason.ADOPTED: "The roles were taken from the weights, or from a person's word.",
+    Reason.SUSPENDED: "The Rollout is suspended; nothing is written.",
+    Reason.INVALID: "The Rollout cannot be used as it is; it starts and advances nothing.",
+    Reason.VALID: "What was wrong is right again.",
+    Reason.UNRECORDED: "The weights were put back although the status could not be written.",
+    Reason.DELETING: "The Rollout is being deleted; stable gets all weight first.",
+    Reason.ON_BACKUP: "All weight was found on a backup.",
+    Refusal.ILLEGAL: "The command is not legal in this phase.",
+    Refusal.UNKNOWN: "There is no such command.",
+    Refusal.BAD_ARGUMENT: "An argument of the command is missing or wrong.",
+    Refusal.EXPIRED: "The command is older than five minutes.",
+    Refusal.NOT_AVAILABLE: "The command belongs to failover, which is not yet available.",
+    Refusal.AT_WORK: "The attempt runs this revision already.",
+    Refusal.ABORTED_BEFORE: "The revision was aborted; retry starts it again.",
+    Refusal.NOTHING_TO_UNDO: "There is no previous stable to go back to.",
+    Refusal.NO_STEPS: "There is no next step.",
+}
+"""What each reason means, in one sentence (the reference is generated from this)."""

@@ -1,0 +1,144 @@
+"""The state of one Rollout: everything that must survive a restart, as one frozen value.
+
+``rollout.engine.status`` turns it into the status of the resource and back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rollout.analysis.judge import CheckReport, JudgeState
+from rollout.engine.observation import BackendKey, RouteKey
+from rollout.engine.table import Phase
+from rollout.spec.resource import Gateway
+
+Weights = tuple[tuple[str, int], ...]
+"""(backend name, weight) in the order of the spec: stable, canary, backups as first named."""
+
+MOST_TRANSITIONS = 20
+MOST_HANDLED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A numbered change of phase, step or roles; ``at`` is Unix seconds, ``step`` 1-based (0: none)."""
+
+    number: int
+    at: float
+    phase: Phase
+    step: int
+    weights: Weights
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of a command: done, or refused with why."""
+
+    id: str
+    action: str
+    done: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedRule:
+    """A rule whose weights are owned: its backends in order, the total that they sum to, and what was written last.
+
+    ``acknowledged`` is empty until the first write; observed = acknowledged, other than intended,
+    is an unfinished write of our own and not drift.
+    """
+
+    route: RouteKey
+    index: int
+    name: str
+    total: int
+    backends: tuple[BackendKey, ...]
+    alone: bool
+    acknowledged: Weights = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The hold time of a step: ``seconds`` counted up to ``since``; from then on it runs (None: it stands still)."""
+
+    seconds: float = 0.0
+    since: float | None = None
+
+    def at(self, now: float) -> float:
+        """Return the hold time counted so far, in seconds."""
+        return self.seconds + (max(0.0, now - self.since) if self.since is not None else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Foreign changes of our weights: when they were put back, and when the next repair may be."""
+
+    repairs: tuple[float, ...] = ()
+    next_repair_at: float = 0.0
+    gap_seconds: float = 0.0
+    hands_off: bool = False
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition as Kubernetes has it; ``status`` is True, False or Unknown."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    last_transition_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where one Rollout stands.
+
+    ``share`` is the intended weight of the canary role in percent. ``stable`` and ``canary`` are
+    backend names by role (empty: roles unknown). ``stable_revision`` is what stable runs,
+    ``revision`` what the last attempt runs or ran. ``parked`` keeps the weightless backend of the
+    pair at the floor. ``gateway`` are the last valid settings.
+    """
+
+    phase: Phase = Phase.IDLE
+    reason: str = ""
+    message: str = ""
+    attempt: int = 0
+    step: int = 0
+    revision: str = ""
+    stable_revision: str = ""
+    previous_revision: str | None = None
+    seen_revision: str | None = None
+    seen_template: str | None = None
+    aborted_revision: str | None = None
+    stable: str = ""
+    canary: str = ""
+    share: float = 0.0
+    parked: bool = False
+    owned: tuple[OwnedRule, ...] = ()
+    observed: Weights = ()
+    hold: Hold = Hold()
+    hold_over: bool = False
+    started_at: float = 0.0
+    step_at: float = 0.0
+    approved_step: int = 0
+    undoing: bool = False
+    ordered: bool = False
+    before_invalid: Phase | None = None
+    steps_seen: tuple[float, ...] = ()
+    judge: JudgeState | None = None
+    evidence: tuple[CheckReport, ...] = ()
+    effective: str = "Unknown"
+    drift: Drift = Drift()
+    last_write_at: float = 0.0
+    gateway: Gateway = field(default_factory=Gateway)
+    number: int = 0
+    transitions: tuple[Transition, ...] = ()
+    handled: tuple[Handled, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    ready: tuple[tuple[str, str], ...] = ()
+    observed_generation: int = 0

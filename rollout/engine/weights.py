@@ -1,0 +1,151 @@
+"""Weights: which rules are owned, and what each of their backends gets.
+
+Shares become whole numbers by largest remainder. Where the gateway keeps one cluster for each
+backend, a backend that may soon get traffic again stands at the *floor*, 1 of 1,000,000: such a
+gateway drops a cluster at weight 0, and a cluster that comes back waits for its endpoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import starmap
+
+from rollout.engine.observation import BackendKey, RouteKey, RouteView, Rule
+from rollout.engine.state import OwnedRule, State, Weights
+from rollout.spec.resource import BackendRef, RolloutSpec, RouteRef
+
+FLOOR_TOTAL = 1_000_000
+"""The largest weight of the Gateway API; 1 of it is the floor."""
+
+
+def allocate(shares: Sequence[float], total: int) -> tuple[int, ...]:
+    """Split ``total`` by ``shares`` (any non-negative numbers with a positive sum), by largest remainder.
+
+    A share above zero gets at least 1, one of zero gets 0: ``allocate((95, 5), 100)`` is
+    ``(95, 5)``, ``allocate((99.9, 0.1), 100)`` is ``(99, 1)``, ``allocate((1, 1, 1), 100)`` is
+    ``(34, 33, 33)``.
+    """
+    whole = sum(shares)
+    exact = [share * total / whole for share in shares]
+    given = [max(int(value + 1e-9), 1) if share > 0 else 0 for share, value in zip(shares, exact, strict=True)]
+    by_remainder = sorted(range(len(shares)), key=lambda i: (given[i] - exact[i], i))
+    rest = total - sum(given)
+    for i in [i for i in by_remainder if shares[i] > 0][: max(rest, 0)]:
+        given[i] += 1
+    for _ in range(-rest):
+        given[max(range(len(given)), key=lambda i: (given[i] - exact[i] if given[i] > 1 else -1.0, given[i]))] -= 1
+    return tuple(given)
+
+
+def route_key(ref: RouteRef, namespace: str) -> RouteKey:
+    """Return which route ``ref`` names, in the Rollout's own namespace unless it says another."""
+    return RouteKey(ref.kind.value, ref.namespace or namespace, ref.name)
+
+
+def backend_key(ref: BackendRef, namespace: str) -> BackendKey:
+    """Return which backend ``ref`` names."""
+    return BackendKey(ref.namespace or namespace, ref.name, ref.port or 0)
+
+
+def _same(one: BackendKey, other: BackendKey) -> bool:
+    return one.name == other.name and one.namespace == other.namespace and (0 in (one.port, other.port) or one.port == other.port)
+
+
+def weights_in(rule: Rule, backends: Iterable[BackendKey]) -> Weights:
+    """Return the weights that ``rule`` gives to those of ``backends`` that it names."""
+    found = []
+    for backend in backends:
+        refs = [ref.weight for ref in rule.refs if _same(ref.backend, backend)]
+        if refs:
+            found.append((backend.name, sum(refs)))
+    return tuple(found)
+
+
+def _wanted_rules(ref: RouteRef, view: RouteView, pair: tuple[BackendKey, BackendKey]) -> list[Rule]:
+    if ref.rule is None:
+        return [rule for rule in view.rules if len(weights_in(rule, pair)) == len(pair)]
+    if isinstance(ref.rule, int):
+        return [rule for rule in view.rules if rule.index == ref.rule]
+    return [rule for rule in view.rules if rule.name == ref.rule]
+
+
+def find_rules(
+    spec: RolloutSpec, namespace: str, routes: Mapping[RouteKey, RouteView | None]
+) -> tuple[tuple[OwnedRule, ...], tuple[str, ...]]:
+    """Return the owned rules as they stand, and one sentence for each thing that is missing."""
+    pair = (backend_key(spec.backends.stable, namespace), backend_key(spec.backends.canary, namespace))
+    backups = tuple(backend_key(ref, namespace) for ref in spec.backends.backups)
+    owned: list[OwnedRule] = []
+    missing: list[str] = []
+    for number, ref in enumerate(spec.routes):
+        key = route_key(ref, namespace)
+        view = routes.get(key)
+        rules = _wanted_rules(ref, view, pair) if view is not None else []
+        if view is None:
+            missing.append(f"spec.routes[{number}]: {key} does not exist")
+        elif not rules:
+            missing.append(f"spec.routes[{number}]: {key} has no rule {_rule_text(ref, pair)}")
+        for rule in rules:
+            absent = [b.name for b in pair if not weights_in(rule, (b,))]
+            missing += [f"spec.routes[{number}]: rule {rule.name or rule.index} of {key} does not name backend {n}" for n in absent]
+            owned.append(_own(key, rule, pair + backups, spec.precision))
+    return tuple(owned), tuple(missing)
+
+
+def _rule_text(ref: RouteRef, pair: tuple[BackendKey, BackendKey]) -> str:
+    return f"{ref.rule!r}" if ref.rule is not None else f"that names both {pair[0].name} and {pair[1].name}"
+
+
+def _own(key: RouteKey, rule: Rule, backends: tuple[BackendKey, ...], precision: int) -> OwnedRule:
+    present = tuple(backend for backend in backends if weights_in(rule, (backend,)))
+    total = sum(weight for _, weight in weights_in(rule, present))
+    alone = sum(ref.weight for ref in rule.refs) == total
+    return OwnedRule(key, rule.index, rule.name, total if total >= len(backends) else precision, present, alone)
+
+
+def keep_totals(found: tuple[OwnedRule, ...], known: tuple[OwnedRule, ...]) -> tuple[OwnedRule, ...]:
+    """Return ``found`` with the totals and acknowledged weights of the same rules in ``known``."""
+    before = {(rule.route, rule.name or rule.index): rule for rule in known}
+
+    def kept(rule: OwnedRule) -> OwnedRule:
+        old = before.get((rule.route, rule.name or rule.index))
+        if old is None:
+            return rule
+        return OwnedRule(rule.route, rule.index, rule.name, old.total, rule.backends, rule.alone, old.acknowledged)
+
+    return tuple(map(kept, found))
+
+
+def desired(rule: OwnedRule, state: State) -> Weights:
+    """Return what ``rule`` should say: the canary role's share, the rest to the stable role, nothing to others."""
+    floor = state.parked and rule.alone
+    total = FLOOR_TOTAL if state.gateway.separate_clusters and rule.alone and state.attempt else rule.total
+    names = [backend.name for backend in rule.backends]
+    shares = [{state.canary: state.share, state.stable: 100.0 - state.share}.get(name, 0.0) for name in names]
+    given = list(allocate(shares, total))
+    if floor:
+        given = _with_floor(names, given, state)
+    return tuple(zip(names, given, strict=True))
+
+
+def _with_floor(names: list[str], given: list[int], state: State) -> list[int]:
+    for place, name in enumerate(names):
+        if given[place] == 0 and name in {state.stable, state.canary} and dict(state.ready).get(name) == "Healthy":
+            given[place] = 1
+            given[given.index(max(given))] -= 1
+    return given
+
+
+def observed(rule: OwnedRule, routes: Mapping[RouteKey, RouteView | None]) -> Weights | None:
+    """Return what the route says for ``rule`` now, or None when the route, the rule or a backend is gone."""
+    view = routes.get(rule.route)
+    if view is None:
+        return None
+    found = [r for r in view.rules if (r.name == rule.name if rule.name else r.index == rule.index)]
+    weights = weights_in(found[0], rule.backends) if found else ()
+    return weights if len(weights) == len(rule.backends) else None
+
+
+def as_sentence(weights: Weights) -> str:
+    """Return weights for people: ``checkout-v1 95, checkout-v2 5``."""
+    return ", ".join(starmap("{} {}".format, weights))
