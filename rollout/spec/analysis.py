@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rollout.spec.base import Model, Name, PromQL
-from rollout.spec.quantities import Duration, Fraction
+from rollout.spec.quantities import Duration, Flag, Number, PositiveDuration, SureFraction, Whole
 
 
 class Judge(StrEnum):
@@ -32,8 +32,10 @@ class Tolerance(Model):
     default of the check's kind (see ``tolerance_of``).
     """
 
-    ratio: Annotated[float, Field(ge=1, le=100)] | None = None
-    points: Annotated[float, Field(ge=0, le=100)] | None = None
+    ratio: Annotated[Number, Field(ge=1, le=100)] | None = None
+    """Times stable's share of bad requests."""
+    points: Annotated[Number, Field(ge=0, le=100)] | None = None
+    """Percentage points on top: 0.02 is 2 in 10,000 requests."""
 
 
 class ThresholdRule(Model):
@@ -45,33 +47,46 @@ class ThresholdRule(Model):
     """
 
     name: Name
+    """The name in messages and status, unique among the checks."""
     judge: Judge | None = None
-    fail_above: float | None = None
-    fail_below: float | None = None
-    failures: Annotated[int, Field(ge=1, le=1000)] = 1
-    dry_run: bool = False
+    """How this check is judged; absent: as the analysis says (a Query is always a threshold)."""
+    fail_above: Number | None = None
+    """Values above break the threshold; for Errors and SlowerThan the canary's bad share in percent."""
+    fail_below: Number | None = None
+    """Values below break the threshold."""
+    failures: Annotated[Whole, Field(ge=1, le=1000)] = 1
+    """Looks in a row that must break the threshold."""
+    dry_run: Flag = False
+    """Whether it is only looked at and never decides."""
 
 
 class ErrorsCheck(ThresholdRule):
     """Compares the share of failed requests: HTTP 5xx and the gRPC codes that mean a fault of the server."""
 
     kind: Literal["Errors"]
+    """The share of failed requests."""
     tolerance: Tolerance = Tolerance()
+    """How much worse than stable is tolerated; default 1.2 times and 0.02 points."""
 
 
 class SlowerThanCheck(ThresholdRule):
     """Compares the share of requests slower than each of ``bounds``."""
 
     kind: Literal["SlowerThan"]
+    """The share of slow requests."""
     tolerance: Tolerance = Tolerance()
-    bounds: Annotated[tuple[Duration, ...], Field(min_length=1, max_length=5)]
+    """How much worse than stable is tolerated; default 1.2 times and 0.1 points."""
+    bounds: Annotated[tuple[PositiveDuration, ...], Field(min_length=1, max_length=5)]
+    """Slower than this counts; each bound for itself."""
 
 
 class QueryCheck(ThresholdRule):
     """Compares the number that a PromQL expression gives with ``fail_above`` or ``fail_below``."""
 
     kind: Literal["Query"]
+    """A number that a query gives."""
     query: PromQL
+    """The PromQL expression; it may hold placeholders and must give one number."""
 
 
 Check = Annotated[ErrorsCheck | SlowerThanCheck | QueryCheck, Field(discriminator="kind")]
@@ -80,8 +95,10 @@ Check = Annotated[ErrorsCheck | SlowerThanCheck | QueryCheck, Field(discriminato
 class OnNoData(Model):
     """What is done without data: hold for ``hold`` (absent: for ever), then ``then``."""
 
-    hold: Duration | None = None
+    hold: PositiveDuration | None = None
+    """How long to hold without data; absent: for ever."""
     then: OnNoDataThen = OnNoDataThen.HOLD
+    """What is done after that."""
 
 
 BUILT_IN_CHECKS: tuple[ErrorsCheck | SlowerThanCheck, ...] = (
@@ -98,10 +115,18 @@ class Analysis(Model):
     """
 
     judge: Judge = Judge.EVIDENCE
-    objective: Fraction = 0.99
+    """How counters become a verdict, where a check does not say."""
+    objective: SureFraction = 0.99
+    """Share of successful requests wanted of either backend."""
     checks: Annotated[tuple[Check, ...], Field(max_length=20)] = BUILT_IN_CHECKS
-    confidence: Fraction = 0.99
-    min_requests: Annotated[int, Field(ge=0, le=10_000_000)] = 20
+    """What is looked at; an empty list turns analysis off."""
+    confidence: SureFraction = 0.99
+    """At most 1 - confidence of all attempts of good canaries are aborted."""
+    min_requests: Annotated[Whole, Field(ge=0, le=10_000_000)] = 20
+    """Requests that the canary must have answered in this attempt before a step is passed."""
     warm_up: Duration = 30.0
+    """Time after the canary's first traffic in which slowness is not judged."""
     on_no_data: OnNoData = OnNoData()
-    early_pass: bool = False
+    """What is done without data."""
+    early_pass: Flag = False
+    """Whether a step is left before its hold time is over when the evidence for the canary is strong."""

@@ -3,35 +3,100 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
+
+from rollout.spec.placeholders import ALLOWED, refuse_unknown
+from rollout.spec.quantities import Whole
 
 API_VERSION = "rollout.dev/v1alpha1"
 
-Name = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")]
+NAME_ALLOWED = "letters, digits, - _ and ., at most 253, a letter or digit first and last"
+URL_ALLOWED = "an http:// or https:// URL with a host, without user and password, at most 2048 characters"
+
+
+def _plain_url(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        message = "must be a URL with a host"
+        raise ValueError(message)
+    if parts.username is not None or parts.password is not None:
+        message = "must not carry a user or password"
+        raise ValueError(message)
+    return url
+
+
+Name = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$",
+        json_schema_extra={"allowed": NAME_ALLOWED},
+    ),
+]
 """A name: letters, digits, ``-``, ``_`` and ``.``, at most 253 characters."""
 
-Text = Annotated[str, Field(min_length=1, max_length=1024)]
-"""Free text of at most 1,024 characters."""
+Text = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Free text of one line, at most 1,024 characters."""
 
-PromQL = Annotated[str, Field(min_length=1, max_length=4096)]
-"""A PromQL expression of at most 4,096 characters."""
+ShortText = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f\x7f]+$")]
+"""Free text of one line, at most 253 characters."""
+
+PromQL = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=4096,
+        pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$",
+        json_schema_extra={"allowed": f"PromQL of at most 4096 characters, with the placeholders {ALLOWED}"},
+    ),
+    AfterValidator(refuse_unknown),
+]
+"""A PromQL expression of at most 4,096 characters; it may hold placeholders."""
+
+Url = Annotated[
+    str,
+    Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$"),
+    AfterValidator(_plain_url),
+    WithJsonSchema({"type": "string", "allowed": URL_ALLOWED, "maxLength": 2048, "pattern": r"^https?://\S+$"}),
+]
+"""A URL of a gate."""
 
 
 class Model(BaseModel):
     """A frozen value with camelCase names on the wire; an unknown field is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, strict=False)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        strict=False,
+        use_attribute_docstrings=True,
+    )
 
 
 class Metadata(BaseModel):
     """The part of Kubernetes' ObjectMeta that is read here; other fields are let through."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
+    )
 
     name: Name
+    """The name, unique per kind in a namespace."""
     namespace: Name = "default"
+    """The namespace; routes and backends without one of their own are looked for there."""
     labels: dict[str, str] = Field(default_factory=dict)
+    """Labels; not read."""
     annotations: dict[str, str] = Field(default_factory=dict)
-    generation: int = 0
+    """Annotations; ``rollout.dev/command`` carries a command."""
+    generation: Whole = 0
+    """Counted by the store: changes with the spec only."""

@@ -12,9 +12,7 @@ from typing import Annotated
 from pydantic import Field
 
 from rollout.spec.base import Model, Text
-from rollout.spec.quantities import Duration, Fraction
-
-Percent = Annotated[int, Field(ge=1, le=100)]
+from rollout.spec.quantities import Duration, Flag, Fraction, Number, Percent, Port, PositiveDuration, Whole
 
 
 class FailoverMode(StrEnum):
@@ -57,48 +55,66 @@ class EndpointsSignal(Model):
     """Health by ready endpoints: at least ``min_ready_percent`` of them."""
 
     min_ready_percent: Percent = 1
+    """Least share of ready endpoints in percent."""
 
 
 class HttpProbe(Model):
     """An HTTP request that must answer 2xx."""
 
     path: Text = "/"
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Path of the request."""
+    port: Port | None = None
+    """Port to ask; absent: the backend's."""
     host: Text | None = None
+    """Host header; absent: the address."""
 
 
 class GrpcProbe(Model):
     """The gRPC health protocol; ``service`` is empty for the whole server."""
 
     service: Annotated[str, Field(max_length=253)] = ""
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Name of the service to ask for; empty: the whole server."""
+    port: Port | None = None
+    """Port to ask; absent: the backend's."""
 
 
 class TcpProbe(Model):
     """A TCP connection that must open."""
 
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    port: Port | None = None
+    """Port to ask; absent: the backend's."""
 
 
 class ProbeSignal(Model):
     """Health by own probes: ``fall`` bad or ``rise`` good answers in a row change it."""
 
     http: HttpProbe | None = None
+    """Ask by HTTP."""
     grpc: GrpcProbe | None = None
+    """Ask by the gRPC health protocol."""
     tcp: TcpProbe | None = None
-    interval: Duration = 1.0
-    timeout: Duration = 0.5
-    fall: Annotated[int, Field(ge=1, le=100)] = 3
-    rise: Annotated[int, Field(ge=1, le=100)] = 5
+    """Open a TCP connection."""
+    interval: PositiveDuration = 1.0
+    """Time between two probes."""
+    timeout: PositiveDuration = 0.5
+    """How long an answer may take."""
+    fall: Annotated[Whole, Field(ge=1, le=100)] = 3
+    """Bad answers in a row that make it Unhealthy."""
+    rise: Annotated[Whole, Field(ge=1, le=100)] = 5
+    """Good answers in a row that make it Healthy."""
 
 
 class MetricsSignal(Model):
     """Health by the share of bad requests over a window."""
 
     fail_above: Fraction = 0.2
+    """Share of bad requests above which it is Unhealthy."""
     recover_below: Fraction = 0.05
-    window: Duration = 60.0
-    min_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 50
+    """Share of bad requests below which it is Healthy again."""
+    window: PositiveDuration = 60.0
+    """Time that is looked back."""
+    min_samples: Annotated[Whole, Field(ge=1, le=1_000_000)] = 50
+    """Requests needed for a judgement."""
 
 
 class Signals(Model):
@@ -108,77 +124,117 @@ class Signals(Model):
     """
 
     endpoints: EndpointsSignal | None = None
+    """Health by ready endpoints."""
     probe: ProbeSignal | None = None
+    """Health by own probes."""
     metrics: MetricsSignal | None = None
+    """Health by bad requests."""
     combine: Annotated[str, Field(pattern=r"^(AnyFails|AllFail|Quorum\([1-3]\))$")] = "AnyFails"
-    stale_after: Duration = 10.0
+    """How signals are combined: AnyFails, AllFail or Quorum(n)."""
+    stale_after: PositiveDuration = 10.0
+    """Age at which evidence becomes Unknown."""
 
 
 class HoldGrowth(Model):
     """How the wait before failback grows after each that broke."""
 
-    factor: Annotated[float, Field(ge=1, le=100)] = 2.0
+    factor: Annotated[Number, Field(ge=1, le=100)] = 2.0
+    """Times the last wait."""
     max: Duration = 1800.0
+    """Longest wait."""
 
 
 class Failback(Model):
     """The way back to a more preferred backend."""
 
     mode: FailbackMode = FailbackMode.AUTO
+    """Who decides."""
     stable_for: Duration = 120.0
+    """How long the primary must be healthy."""
     steps: Annotated[tuple[Percent, ...], Field(min_length=1, max_length=20)] = (10, 50, 100)
+    """Weights of the way back."""
     step_interval: Duration = 30.0
+    """Time between two steps."""
     hold_growth: HoldGrowth = HoldGrowth()
+    """How the wait grows after a failback that broke."""
     windows: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    """Cron expressions of the times at which failback may run; none: always."""
 
 
 class Damping(Model):
     """Limits against flapping."""
 
     cooldown: Duration = 60.0
-    max_failovers: Annotated[int, Field(ge=1, le=1000)] = 3
-    per: Duration = 600.0
+    """Least time between two moves."""
+    max_failovers: Annotated[Whole, Field(ge=1, le=1000)] = 3
+    """Failovers within ``per`` that latch."""
+    per: PositiveDuration = 600.0
+    """Window in which failovers are counted."""
     on_exceed: OnExceed = OnExceed.LATCH
+    """What is done when there are too many."""
 
 
 class FleetLimit(Model):
     """How many primaries at once may fail over before the observer itself is suspected."""
 
     max_percent: Percent = 30
+    """Share of primaries that may fail over at once."""
     within: Duration = 60.0
-    at_least: Annotated[int, Field(ge=1)] = 5
+    """Time within which it counts or must be seen."""
+    at_least: Annotated[Whole, Field(ge=1)] = 5
+    """Fewer primaries than this never count as too many."""
 
 
 class Drill(Model):
     """A failover for practice; ``schedule`` and ``blocked_windows`` are cron expressions of five fields."""
 
     schedule: Text
+    """When, as a cron expression of five fields."""
     percent: Percent = 10
-    duration: Duration = 300.0
+    """Weight given to the backup."""
+    duration: PositiveDuration = 300.0
+    """How long the drill takes."""
     blocked_windows: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
+    """Cron expressions of the times at which no drill starts."""
 
 
 class Verify(Model):
     """Whether and how soon the gateway must be seen to follow."""
 
-    route_status: bool = True
+    route_status: Flag = True
+    """Whether the route's status is looked at."""
     within: Duration = 10.0
+    """Time within which it counts or must be seen."""
 
 
 class Failover(Model):
     """What moves traffic to a backup, and back."""
 
     mode: FailoverMode = FailoverMode.AUTO
+    """Who decides."""
     signals: Signals = Signals()
+    """What health is read from."""
     strategy: Strategy = Strategy.SWITCH
-    overprovisioning: Annotated[int, Field(ge=100, le=1000)] = 140
+    """All at once, or by Envoy's priority formula."""
+    overprovisioning: Annotated[Whole, Field(ge=100, le=1000)] = 140
+    """Overprovisioning factor of Spill in percent."""
     hold_off: Duration = 15.0
-    standby_weight: Annotated[int, Field(ge=0, le=50)] = 0
+    """How long a partial loss must last, for Spill."""
+    standby_weight: Annotated[Whole, Field(ge=0, le=50)] = 0
+    """Weight of an idle backup in percent."""
     confirm_for: Duration = 2.0
+    """How long the primary must stay down before a move."""
     all_unhealthy: AllUnhealthy = AllUnhealthy.HOLD
+    """What is done when no backend is healthy."""
     ramp_up: Annotated[tuple[Percent, ...], Field(max_length=20)] = ()
+    """Weights of the way to a cold backup."""
     failback: Failback = Failback()
+    """The way back."""
     damping: Damping = Damping()
+    """Limits against flapping."""
     fleet_limit: FleetLimit | None = None
+    """Limit on failovers at once; needs two signals."""
     drill: Drill | None = None
+    """A failover for practice."""
     verify: Verify = Verify()
+    """Whether and how soon the gateway must be seen to follow."""

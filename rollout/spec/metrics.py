@@ -6,14 +6,45 @@ templates of one policy into one query. Only a policy carries templates.
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from rollout.spec.base import Model, PromQL
+from rollout.spec.placeholders import ALLOWED, refuse_unknown
+from rollout.spec.quantities import Number
+
+SELECTOR_ALLOWED = 'a metric with labels, such as requests_total{code="500"}'
+
+_PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
+_SELECTOR = re.compile(r"""[a-zA-Z_:][a-zA-Z0-9_:]*(\{([^{}"]|"([^"\\]|\\.)*")*\})?|\{([^{}"]|"([^"\\]|\\.)*")+\}""")
+
+
+def _plain_selector(text: str) -> str:
+    if not _SELECTOR.fullmatch(_PLACEHOLDER.sub("x", text)):
+        message = "must be a plain series selector, without functions, ranges or arithmetic"
+        raise ValueError(message)
+    return text
+
+
+Selector = Annotated[
+    PromQL,
+    AfterValidator(_plain_selector),
+    WithJsonSchema({"type": "string", "maxLength": 4096, "allowed": SELECTOR_ALLOWED}),
+]
+"""A plain series selector; it may hold placeholders."""
 
 Label = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128)]
-LabelValue = Annotated[str, Field(min_length=1, max_length=512)]
+"""A label name of Prometheus."""
+
+LabelValue = Annotated[
+    str,
+    Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(refuse_unknown),
+    WithJsonSchema({"type": "string", "maxLength": 512, "allowed": f"text, with the placeholders {ALLOWED}"}),
+]
+"""A label's value; it may hold placeholders."""
 
 
 class ErrorCounters(Model):
@@ -22,15 +53,19 @@ class ErrorCounters(Model):
     Each is a plain series selector such as ``envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}``.
     """
 
-    total: PromQL
-    bad: Annotated[tuple[PromQL, ...], Field(min_length=1, max_length=10)]
+    total: Selector
+    """Selector of the counter of all requests."""
+    bad: Annotated[tuple[Selector, ...], Field(min_length=1, max_length=10)]
+    """Selectors of the counters of failed requests; their sum is bounded by the total."""
 
 
 class LatencyHistogram(Model):
     """A histogram: its ``_bucket`` series and how many of its units make a second (1000 for milliseconds)."""
 
-    buckets: PromQL
-    units_per_second: Annotated[float, Field(gt=0, le=1_000_000)] = 1.0
+    buckets: Selector
+    """Selector of the histogram's bucket series."""
+    units_per_second: Annotated[Number, Field(gt=0, le=1_000_000)] = 1.0
+    """Units of ``le`` in a second: 1 for seconds, 1000 for milliseconds."""
 
 
 class MetricTemplates(Model):
@@ -41,7 +76,12 @@ class MetricTemplates(Model):
     """
 
     errors: ErrorCounters | None = None
+    """Counters for checks of kind Errors."""
     latency: LatencyHistogram | None = None
+    """Histogram for checks of kind SlowerThan."""
     backend_labels: Annotated[dict[Label, LabelValue], Field(min_length=1, max_length=6)]
+    """Labels that identify a backend in every series, and their values."""
     instance_labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=4)] = ("instance",)
+    """Labels that identify the scraped target."""
     pod_label: Label | None = None
+    """Label that tells the pods of a backend apart, if any."""

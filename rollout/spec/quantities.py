@@ -1,7 +1,9 @@
-"""Strings with units: durations (``1m30s``) and percentages (``99%``).
+"""Strings with units, and plain numbers that are what they look like.
 
-Used by the models as annotated field types. A value in Python is a plain number in one unit
-(seconds, or a fraction of 1); the string form is what people write and what is written back.
+Used by the models as annotated field types. A duration (``1m30s``) or percentage (``99%``) is a
+plain number in one unit in Python (seconds, or a fraction of 1); the string form is what people
+write and what is written back. Numbers and booleans are strict: ``"5"`` is not 5, ``true`` is not
+1 and 5.0 is not a whole number, because a manifest that is read generously is read wrongly.
 """
 
 from __future__ import annotations
@@ -9,13 +11,19 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, AllowInfNan, BeforeValidator, Field, PlainSerializer, Strict, WithJsonSchema
 
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+")
+_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 _LONGEST_SECONDS = 366 * 86400.0
+_LONGEST_TEXT = 64
+_SURE = (0.5, 0.999999)
+
+DURATION_ALLOWED = "numbers with the units ms, s, m, h or d, such as 500ms, 30s or 1h30m, at most 366d"
+FRACTION_ALLOWED = "a percentage from 0% to 100%, such as 99% or 0.5%"
+SURE_ALLOWED = "a percentage from 50% to 99.9999%"
 
 
 def parse_duration(value: object) -> float:
@@ -24,12 +32,15 @@ def parse_duration(value: object) -> float:
     Raises:
         ValueError: the value is not such a string, or is longer than 366 days.
     """
-    if not isinstance(value, str) or not (value == "0" or _DURATION.fullmatch(value)):
-        message = "must be a duration: numbers with the units ms, s, m, h or d, such as 500ms, 30s or 1h30m"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        message = "must be a duration with a unit, not a bare number"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not (value == "0" or _DURATION.fullmatch(value)):
+        message = "must be a duration"
         raise ValueError(message)
     seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(value))
     if seconds > _LONGEST_SECONDS:
-        message = "must be at most 366d"
+        message = "is too long a duration"
         raise ValueError(message)
     return round(seconds, 6)
 
@@ -53,30 +64,82 @@ def parse_fraction(value: object) -> float:
     Raises:
         ValueError: the value is not a percentage from 0% to 100%.
     """
-    match = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        message = "must be a percentage, written with %"
+        raise ValueError(message)  # noqa: TRY004 - pydantic turns only ValueError into a problem
+    match = _PERCENT.fullmatch(value.strip()) if len(value) <= _LONGEST_TEXT else None
     if match is None or float(match[1]) > 100:  # noqa: PLR2004 - a percentage
-        message = "must be a percentage from 0% to 100%, such as 99% or 0.5%"
+        message = "must be a percentage from 0% to 100%"
         raise ValueError(message)
     return round(float(match[1]) / 100, 12)
 
 
 def format_fraction(fraction: float) -> str:
     """Return ``fraction`` as a percentage string without needless zeros."""
-    return f"{round(fraction * 100, 10):g}%"
+    digits = f"{fraction * 100:.10f}".rstrip("0").rstrip(".")
+    return f"{digits}%"
+
+
+def _above_zero(seconds: float) -> float:
+    if seconds <= 0:
+        message = "must be longer than 0s"
+        raise ValueError(message)
+    return seconds
+
+
+def _sure(fraction: float) -> float:
+    low, high = _SURE
+    if not low <= fraction <= high:
+        message = "must leave room for chance"
+        raise ValueError(message)
+    return fraction
 
 
 Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": rf"^(0|{_DURATION.pattern})$"}),
+    WithJsonSchema({"type": "string", "pattern": rf"^(0|{_DURATION.pattern})$", "allowed": DURATION_ALLOWED}),
 ]
 """Seconds, written as a duration string."""
+
+PositiveDuration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    AfterValidator(_above_zero),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern}$", "allowed": f"more than 0s: {DURATION_ALLOWED}"}),
+]
+"""Seconds above 0, written as a duration string."""
 
 Fraction = Annotated[
     float,
     BeforeValidator(parse_fraction),
     PlainSerializer(format_fraction, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$"}),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": FRACTION_ALLOWED}),
 ]
 """A fraction from 0 to 1, written as a percentage string."""
+
+SureFraction = Annotated[
+    float,
+    BeforeValidator(parse_fraction),
+    AfterValidator(_sure),
+    PlainSerializer(format_fraction, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": SURE_ALLOWED}),
+]
+"""A fraction from 0.5 to 0.999999: at 1 the judge's odds against it would be infinite."""
+
+Whole = Annotated[int, Strict()]
+"""A whole number, and nothing that could be turned into one."""
+
+Number = Annotated[float, Strict(), AllowInfNan(allow_inf_nan=False)]
+"""A finite number, whole or not."""
+
+Flag = Annotated[bool, Strict()]
+"""``true`` or ``false``, and nothing that could be turned into them."""
+
+Port = Annotated[int, Strict(), Field(ge=1, le=65535)]
+"""A TCP port."""
+
+Percent = Annotated[int, Strict(), Field(ge=1, le=100)]
+"""A whole percentage written as a number, 1 to 100."""

@@ -1,7 +1,8 @@
-"""The Rollout: routes, two backends and backups, steps, and how the canary is judged.
+"""The Rollout and its policies: routes, two backends and backups, steps, and how the canary is judged.
 
 Field by field the shape that people write; defaults stand here and nowhere else. Checks that
-need more than one field, and those that need a policy, are in ``rollout.spec.admission``.
+need more than one field are in ``rollout.spec.admission``, the joining of a Rollout and its policy
+in ``rollout.spec.merge``.
 """
 
 from __future__ import annotations
@@ -12,21 +13,52 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rollout.spec.analysis import Analysis
-from rollout.spec.base import API_VERSION, Metadata, Model, Name, Text
+from rollout.spec.base import API_VERSION, Metadata, Model, Name, ShortText
 from rollout.spec.failover import Failover
 from rollout.spec.metrics import MetricTemplates
-from rollout.spec.quantities import Duration
+from rollout.spec.quantities import Duration, Flag, PositiveDuration, Whole
+from rollout.spec.traffic import BackendRef, Backends, Gate, Ramp, RouteKind, RouteRef, Step, Weight
 
-Weight = Annotated[float, Field(ge=0, le=100)]
-"""The canary's share of tier 0 in percent, 0 to 100."""
+__all__ = [
+    "BackendRef",
+    "Backends",
+    "DriftMode",
+    "Gate",
+    "Gateway",
+    "Hooks",
+    "Notify",
+    "OnDelete",
+    "PolicyRef",
+    "PolicySpec",
+    "Promotion",
+    "PromotionMode",
+    "Ramp",
+    "Rollout",
+    "RolloutPolicy",
+    "RolloutSpec",
+    "RouteKind",
+    "RouteRef",
+    "StartMode",
+    "Step",
+    "Weight",
+    "Workload",
+    "Workloads",
+]
 
+Reason = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=64,
+        pattern=r"^[A-Z][A-Za-z0-9]*$",
+        json_schema_extra={"allowed": "the reason of a transition in CamelCase, such as Promoted, Aborted or FailedOver"},
+    ),
+]
+"""A reason of a transition: one CamelCase word."""
 
-class RouteKind(StrEnum):
-    """The kinds of routes whose weights can be owned."""
-
-    HTTP_ROUTE = "HTTPRoute"
-    GRPC_ROUTE = "GRPCRoute"
-    ENVOY_ROUTE = "EnvoyRoute"
+Gates = Annotated[tuple[Gate, ...], Field(max_length=8)]
+Steps = Annotated[tuple[Step, ...], Field(max_length=100)]
+Notifies = Annotated[tuple["Notify", ...], Field(max_length=20)]
 
 
 class StartMode(StrEnum):
@@ -63,157 +95,158 @@ class PolicyRef(Model):
     """The policy that gives defaults."""
 
     kind: Literal["RolloutPolicy", "ClusterRolloutPolicy"]
+    """A policy of the Rollout's namespace, or one for all."""
     name: Name
-
-
-class RouteRef(Model):
-    """A route whose weights are owned; ``rule`` by name or 0-based index, absent: every rule naming both backends."""
-
-    kind: RouteKind
-    name: Name
-    namespace: Name | None = None
-    rule: Annotated[int, Field(ge=0, le=63)] | Name | None = None
-
-
-class BackendRef(Model):
-    """A backend of a route; ``port`` is not needed where the name alone says it (plain Envoy)."""
-
-    name: Name
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    namespace: Name | None = None
-
-
-class Backends(Model):
-    """The backends by role when the Rollout is new; ``backups`` in order of preference."""
-
-    stable: BackendRef
-    canary: BackendRef
-    backups: Annotated[tuple[BackendRef, ...], Field(max_length=8)] = ()
-
-
-class Gate(Model):
-    """A URL that must answer 2xx to agree."""
-
-    url: Annotated[str, Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s]+$")]
-    name: Name
-    timeout: Duration = 5.0
-
-
-class Step(Model):
-    """A weight (percent to the canary), and what must hold before the next step."""
-
-    weight: Weight
-    hold: Duration = 0.0
-    min_requests: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
-    approval: bool = False
-    gates: Annotated[tuple[Gate, ...], Field(max_length=8)] = ()
-
-
-class Ramp(Model):
-    """Steps from ``start`` to ``end`` by equal amounts; the last step is ``end``, never beyond."""
-
-    start: Annotated[float, Field(gt=0, le=100, alias="from")]
-    end: Annotated[float, Field(gt=0, le=100, alias="to")]
-    by: Annotated[float, Field(gt=0, le=100)]
-    every: Duration
+    """The policy's name."""
 
 
 class Promotion(Model):
     """What happens at the end of an attempt."""
 
     mode: PromotionMode = PromotionMode.SWAP
+    """Swap: the canary becomes the stable. CopyTemplate: its pod template goes to the stable workload."""
 
 
 class Gateway(Model):
     """How the gateway behaves; normally comes with its policy."""
 
-    separate_clusters: bool = False
+    separate_clusters: Flag = False
+    """Whether the gateway keeps one cluster per backend, so that weights are parked just above 0."""
     min_write_interval: Duration = 0.0
-    verify_route_status: bool = True
+    """Least time between two writes that change weights only."""
+    verify_route_status: Flag = True
+    """Whether a step waits until the gateway says that it accepted the route."""
 
 
 class Workload(Model):
     """A workload behind a backend."""
 
     kind: Literal["Deployment", "StatefulSet", "DaemonSet"]
+    """What the workload is."""
     name: Name
-    scale_up: bool = False
-    scale_down: bool = False
+    """The workload's name."""
+    scale_up: Flag = False
+    """Whether it is scaled up before an attempt."""
+    scale_down: Flag = False
+    """Whether it is scaled down after an attempt."""
 
 
 class Workloads(Model):
     """The workloads behind stable and canary."""
 
     stable: Workload | None = None
+    """The workload behind the stable backend."""
     canary: Workload | None = None
+    """The workload behind the canary backend."""
 
 
 class Hooks(Model):
     """Gates outside the steps: before an attempt, before promotion, and calls on rollback."""
 
-    before_start: Annotated[tuple[Gate, ...], Field(max_length=8)] = ()
-    before_promotion: Annotated[tuple[Gate, ...], Field(max_length=8)] = ()
-    on_rollback: Annotated[tuple[Gate, ...], Field(max_length=8)] = ()
+    before_start: Gates = ()
+    """Must agree before an attempt starts."""
+    before_promotion: Gates = ()
+    """Must agree before the canary is promoted."""
+    on_rollback: Gates = ()
+    """Called after a rollback; their answers change nothing."""
 
 
 class Notify(Model):
     """A sink, named by the operator, and the reasons it is told of (none: all)."""
 
     sink: Name
-    on: Annotated[tuple[Text, ...], Field(max_length=40)] = ()
+    """Name of a sink that the operator set up."""
+    on: Annotated[tuple[Reason, ...], Field(max_length=40)] = ()
+    """Reasons of transitions, such as Promoted or Aborted; none: all."""
 
 
 class PolicySpec(Model):
     """What a policy may give: defaults, and the metric templates that only a policy has."""
 
-    steps: Annotated[tuple[Step, ...], Field(max_length=100)] | None = None
+    steps: Steps | None = None
+    """Steps for Rollouts that have neither steps nor ramp."""
     ramp: Ramp | None = None
+    """A ramp for Rollouts that have neither steps nor ramp."""
     analysis: Analysis | None = None
+    """How canaries are judged."""
     failover: Failover | None = None
+    """What moves traffic to a backup."""
     promotion: Promotion | None = None
+    """What happens at the end of an attempt."""
     gateway: Gateway | None = None
-    notify: Annotated[tuple[Notify, ...], Field(max_length=20)] | None = None
+    """How the gateway behaves."""
+    notify: Notifies | None = None
+    """Who is told of what."""
     metrics: MetricTemplates | None = None
+    """Where the counters of a backend are."""
 
 
 class RolloutSpec(Model):
     """Everything that is wanted of one Rollout, policy merged in."""
 
     policy: PolicyRef | None = None
+    """The policy that gives defaults; what stands in the Rollout wins."""
     routes: Annotated[tuple[RouteRef, ...], Field(min_length=1, max_length=64)]
+    """The routes whose weights are owned; all get the same."""
     backends: Backends
+    """The backends by role when the Rollout is new."""
     start: StartMode = StartMode.ON_REVISION
-    revision: Annotated[str, Field(min_length=1, max_length=253)] | None = None
-    steps: Annotated[tuple[Step, ...], Field(max_length=100)] = ()
+    """What starts an attempt."""
+    revision: ShortText | None = None
+    """What the canary runs; the first one seen is a baseline and starts nothing."""
+    steps: Steps = ()
+    """The weights of an attempt, one after the other; steps or ramp."""
     ramp: Ramp | None = None
+    """Steps by equal amounts; steps or ramp."""
     analysis: Analysis = Analysis()
+    """How the canary is judged."""
     promotion: Promotion = Promotion()
+    """What happens at the end of an attempt."""
     failover: Failover | None = None
+    """What moves traffic to a backup."""
     gateway: Gateway = Gateway()
-    precision: Annotated[int, Field(ge=2, le=1_000_000)] = 100
+    """How the gateway behaves."""
+    precision: Annotated[Whole, Field(ge=2, le=1_000_000)] = 100
+    """What our weights sum to, where the route does not say."""
     drift: DriftMode = DriftMode.CORRECT
+    """What is done about a foreign change of our weights."""
     on_delete: OnDelete = OnDelete.RESTORE
-    progress_deadline: Duration = 600.0
+    """What becomes of the weights when the Rollout is deleted."""
+    progress_deadline: PositiveDuration = 600.0
+    """How long a canary may take to become ready."""
     workloads: Workloads = Workloads()
+    """The workloads behind stable and canary."""
     hooks: Hooks = Hooks()
-    notify: Annotated[tuple[Notify, ...], Field(max_length=20)] = ()
-    suspend: bool = False
+    """Gates outside the steps."""
+    notify: Notifies = ()
+    """Who is told of what."""
+    suspend: Flag = False
+    """Whether nothing at all is written."""
     metrics: MetricTemplates | None = None
+    """From the policy only; a Rollout cannot give it."""
 
 
 class Rollout(Model):
     """The resource: who it is and what is wanted. Its status is the engine's."""
 
     api_version: Literal["rollout.dev/v1alpha1"] = API_VERSION
+    """The version of this shape."""
     kind: Literal["Rollout"]
+    """What it is."""
     metadata: Metadata
+    """Who it is."""
     spec: RolloutSpec
+    """What is wanted."""
 
 
 class RolloutPolicy(Model):
     """Defaults for the Rollouts of one namespace, or (``ClusterRolloutPolicy``) of all."""
 
     api_version: Literal["rollout.dev/v1alpha1"] = API_VERSION
+    """The version of this shape."""
     kind: Literal["RolloutPolicy", "ClusterRolloutPolicy"]
+    """For one namespace, or for all."""
     metadata: Metadata
+    """Who it is."""
     spec: PolicySpec
+    """The defaults it gives."""

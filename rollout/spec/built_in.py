@@ -1,0 +1,44 @@
+"""The policy of a runtime for Rollouts that have none: analysis by errors and slowness on plain Envoy.
+
+Called by ``rollout.bootstrap``; given to ``rollout.spec.merge.effective`` as the lowest layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+GRPC_FAULTS = "2|4|12|13|14|15"
+"""The gRPC codes that mean a fault of the server: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS."""
+
+
+def built_in_policy() -> Mapping[str, object]:
+    """Return the policy of the envoy runtime, as a document.
+
+    Counters are those of Envoy's clusters as Prometheus has them (``/stats/prometheus``): completed
+    requests, answers 5xx and gRPC faults (their code is in the metric's name), and the histogram of
+    answer times in milliseconds.
+    """
+    return {
+        "apiVersion": "rollout.dev/v1alpha1",
+        "kind": "ClusterRolloutPolicy",
+        "metadata": {"name": "built-in"},
+        "spec": {
+            "analysis": {
+                "checks": [
+                    {"name": "errors", "kind": "Errors"},
+                    {"name": "slow", "kind": "SlowerThan", "bounds": ["250ms", "500ms"]},
+                ],
+            },
+            "metrics": {
+                "backendLabels": {"envoy_cluster_name": "{{ backend.name }}"},
+                "errors": {
+                    "total": "envoy_cluster_upstream_rq_completed",
+                    "bad": [
+                        'envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}',
+                        f'{{__name__=~"envoy_cluster_grpc_({GRPC_FAULTS})"}}',
+                    ],
+                },
+                "latency": {"buckets": "envoy_cluster_upstream_rq_time_bucket", "unitsPerSecond": 1000},
+            },
+        },
+    }

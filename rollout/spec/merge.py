@@ -1,0 +1,174 @@
+"""The effective Rollout: what stands in it, over its policy, over the built-in policy.
+
+Called by the controller and the rehearsal (``effective``) and by ``rollout lint`` (``examine``), with
+documents as they were written. Mappings are merged field by field, lists are replaced whole, and a
+plan displaces a plan: steps over a ramp and a ramp over steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from rollout.errors import ConfigurationError, Problem
+from rollout.spec.admission import problems_of
+from rollout.spec.fields import Location
+from rollout.spec.reading import Located, location_of, read
+from rollout.spec.resource import Rollout, RolloutPolicy
+
+Document = Mapping[str, object]
+
+_SHARED = ("steps", "ramp", "analysis", "failover", "promotion", "gateway", "notify", "metrics")
+"""The fields that a policy gives."""
+
+_WHOLE = ("metrics", "ramp")
+"""Mappings that are replaced whole, because parts of two would make a third thing that nobody wrote."""
+
+_SAMPLE_SPEC: Document = {
+    "routes": [{"kind": "HTTPRoute", "name": "sample"}],
+    "backends": {"stable": {"name": "sample-stable"}, "canary": {"name": "sample-canary"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What came of the documents: the Rollout (None when there are problems), and every problem."""
+
+    rollout: Rollout | None
+    problems: tuple[Problem, ...]
+
+
+def effective(rollout_document: Document, policy_document: Document | None, built_in: Document) -> Rollout:
+    """Return the Rollout with its policy and the built-in one merged in.
+
+    Raises:
+        ConfigurationError: something is wrong; it has every problem. The ``source`` of a problem is
+            empty for the Rollout, and names the policy for what the policy says.
+    """
+    examined = examine(rollout_document, policy_document, built_in)
+    if examined.rollout is None:
+        raise ConfigurationError(examined.problems)
+    return examined.rollout
+
+
+def examine(rollout_document: Document, policy_document: Document | None, built_in: Document) -> Examined:
+    """Return what ``effective`` would, with the problems as values."""
+    rollout = cleaned(rollout_document)
+    policy = None if policy_document is None else cleaned(policy_document)
+    policy_problems = () if policy is None else examine_policy(policy, built_in)
+    reading = read(_merged(rollout, policy, built_in), Rollout, problems_of)
+    located = (*_own_problems(rollout), *reading.problems)
+    problems = [problem if policy is None else _attributed(place, problem, rollout, policy) for place, problem in located]
+    problems += _missing_policy(rollout, policy)
+    everything = tuple(dict.fromkeys((*problems, *policy_problems)))
+    return Examined(None if everything else reading.value, everything)
+
+
+def examine_policy(policy_document: Document, built_in: Document) -> tuple[Problem, ...]:
+    """Return every problem that a policy has by itself, its name as their source."""
+    policy = cleaned(policy_document)
+    shape = read(policy, RolloutPolicy, lambda _: ())
+    sample = {"apiVersion": "rollout.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "sample"}, "spec": _SAMPLE_SPEC}
+    merged = _merged(sample, policy, built_in)
+    in_use = read(merged, Rollout, lambda rollout: (p for p in problems_of(rollout) if p.field != "spec.steps"))
+    of_policy = [(place, problem) for place, problem in in_use.problems if _depth(policy, place) >= min(2, len(place))]
+    found = dict.fromkeys(problem for _, problem in (*_two_plans(policy), *shape.problems, *of_policy))
+    return tuple(replace(problem, source=label_of(policy)) for problem in found)
+
+
+def label_of(document: Document) -> str:
+    """Return how messages name a document: ``RolloutPolicy shop/envoy``, ``ClusterRolloutPolicy envoy``."""
+    metadata = _mapping(document, "metadata")
+    kind, name = str(document.get("kind", "document")), str(metadata.get("name", "without name"))
+    return f"{kind} {name}" if kind == "ClusterRolloutPolicy" else f"{kind} {metadata.get('namespace', 'default')}/{name}"
+
+
+def cleaned(document: Document) -> Document:
+    """Return ``document`` without its status and without empty fields, which the API server leaves out too."""
+    return {key: _without_nulls(value) for key, value in document.items() if value is not None and key != "status"}
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def _merged(rollout: Document, policy: Document | None, built_in: Document) -> Document:
+    """Return ``rollout`` with the shared fields of the policies under its own."""
+    if not isinstance(rollout.get("spec"), Mapping):
+        return rollout
+    spec = _shared(built_in)
+    if policy is not None:
+        spec = over(spec, _shared(policy))
+    own = {key: value for key, value in _mapping(rollout, "spec").items() if key != "metrics"}
+    return {**rollout, "spec": over(spec, own)}
+
+
+def _shared(policy: Document) -> Document:
+    return {key: value for key, value in _mapping(policy, "spec").items() if key in _SHARED}
+
+
+def over(lower: Document, upper: Document) -> Document:
+    """Return ``upper`` laid over ``lower``: mappings field by field, everything else replaced whole."""
+    kept = {key: value for key, value in lower.items() if not _displaced(key, upper)}
+    return {**kept, **{key: _laid(key, kept.get(key), value) for key, value in upper.items()}}
+
+
+def _displaced(key: str, upper: Document) -> bool:
+    return (key == "ramp" and "steps" in upper) or (key == "steps" and "ramp" in upper)
+
+
+def _laid(key: str, lower: object, upper: object) -> object:
+    if key not in _WHOLE and isinstance(lower, Mapping) and isinstance(upper, Mapping):
+        return over(lower, upper)
+    return upper
+
+
+def _own_problems(rollout: Document) -> Iterator[Located]:
+    """Yield what is wrong with the Rollout and is gone once it is merged."""
+    if "metrics" in _mapping(rollout, "spec"):
+        allowed = "metrics in a RolloutPolicy or ClusterRolloutPolicy"
+        yield ("spec", "metrics"), Problem("spec.metrics", "can stand only in a policy", given="a mapping", allowed=allowed)
+
+
+def _two_plans(policy: Document) -> Iterator[Located]:
+    spec = _mapping(policy, "spec")
+    if "steps" in spec and "ramp" in spec:
+        message, allowed = "cannot stand beside steps", "steps or a ramp, not both"
+        yield ("spec", "ramp"), Problem("spec.ramp", message, given="steps and a ramp", allowed=allowed)
+
+
+def _missing_policy(rollout: Document, policy: Document | None) -> Iterable[Problem]:
+    ref = _mapping(_mapping(rollout, "spec"), "policy")
+    if policy is None and ref:
+        wanted = f"{ref.get('kind', 'RolloutPolicy')} {ref.get('name', 'without name')}"
+        return (Problem("spec.policy", "does not exist", given=wanted, allowed="a policy that exists"),)
+    return ()
+
+
+def _attributed(place: Location, problem: Problem, rollout: Document, policy: Document) -> Problem:
+    """Return ``problem`` with the policy as its source, where it is the policy that says it."""
+    from_policy = _depth(policy, place) > _depth(rollout, place)
+    return replace(problem, source=label_of(policy)) if from_policy else problem
+
+
+def _depth(document: Document, place: Location) -> int:
+    """Return how many parts of ``place`` exist in ``document``."""
+    node: object = document
+    for depth, part in enumerate(place):
+        known = part in node if isinstance(node, Mapping) else isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if not known:
+            return depth
+        node = node[part]  # type: ignore[index]
+    return len(place)
+
+
+def _mapping(document: Document, key: str) -> Document:
+    value = document.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+__all__ = ["Document", "Examined", "cleaned", "effective", "examine", "examine_policy", "label_of", "location_of", "over"]

@@ -1,0 +1,45 @@
+"""Placeholders in queries and metric templates: which exist, and what is put in their place.
+
+``{{ namespace }}``, ``{{ route.name }}``, ``{{ backend.name }}`` and ``{{ backend.port }}``; anything
+else in double braces is refused where a manifest is read, so ``fill`` meets only these. Called by
+the models (``refuse_unknown``) and by whoever asks a metrics source (``fill``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+PLACEHOLDERS = ("namespace", "route.name", "backend.name", "backend.port")
+"""All that may stand between ``{{`` and ``}}``."""
+
+ALLOWED = ", ".join(f"{{{{ {name} }}}}" for name in PLACEHOLDERS)
+"""The placeholders as people write them."""
+
+_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
+def placeholders_in(text: str) -> tuple[str, ...]:
+    """Return the names between double braces in ``text``, in order, known or not."""
+    return tuple(_PLACEHOLDER.findall(text))
+
+
+def refuse_unknown(text: str) -> str:
+    """Return ``text`` as it is.
+
+    Raises:
+        ValueError: it holds a placeholder that does not exist, or braces that are never closed.
+    """
+    unknown = [name for name in placeholders_in(text) if name not in PLACEHOLDERS]
+    if unknown:
+        message = f"has the unknown placeholder {{{{ {unknown[0]} }}}}"
+        raise ValueError(message)
+    if "{{" in _PLACEHOLDER.sub("", text):
+        message = "has a placeholder that is not closed by }}"
+        raise ValueError(message)
+    return text
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """Return ``text`` with each placeholder replaced by its value in ``values`` (keys as in ``PLACEHOLDERS``)."""
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)

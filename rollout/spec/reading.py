@@ -1,0 +1,105 @@
+"""Reading a raw document as a model, with every problem told at once.
+
+A model stops at a document whose shape is wrong, and the rules over several fields
+(``rollout.spec.admission``) need a whole model. So what is wrong is cut out and the rest is read
+again: the rules then speak of everything that is not touched by a cut. Called by
+``rollout.spec.merge``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from rollout.errors import Problem
+from rollout.spec.fields import Location, path_of
+from rollout.spec.sentences import told
+
+_MOST_CUTS = 32
+_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+M = TypeVar("M", bound=BaseModel)
+Located = tuple[Location, Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[M]):
+    """What came of a document: its problems by location, and the model (None where too little is left)."""
+
+    value: M | None
+    problems: tuple[Located, ...]
+
+
+def read(document: Mapping[str, object], model: type[M], rules: Callable[[M], Iterable[Problem]]) -> Reading[M]:
+    """Read ``document`` as ``model`` and apply ``rules``; locations are those of ``document``."""
+    holes: frozenset[Location] = frozenset()
+    found: dict[tuple[Location, str], Problem] = {}
+    for _ in range(_MOST_CUTS):
+        rest = _without(document, holes)
+        try:
+            value = model.model_validate(rest, by_alias=True, by_name=False)
+        except ValidationError as error:
+            fresh = [(_original(location, holes), problem) for location, problem in told(error, rest, model)]
+            _keep(found, fresh, holes)
+            holes |= {_cut(location, problem, holes) for location, problem in fresh}
+        else:
+            _keep(found, [(_original(location_of(problem.field), holes), problem) for problem in rules(value)], holes)
+            return Reading(value if not holes else None, _located(found))
+        if () in holes:
+            break
+    return Reading(None, _located(found))
+
+
+def _keep(found: dict[tuple[Location, str], Problem], fresh: Iterable[Located], holes: frozenset[Location]) -> None:
+    """Remember each problem of ``fresh`` that does not come from a hole."""
+    for location, problem in fresh:
+        if not any(_touches(location, hole) for hole in holes):
+            found.setdefault((location, problem.message), replace(problem, field=path_of(location)))
+
+
+def _located(found: Mapping[tuple[Location, str], Problem]) -> tuple[Located, ...]:
+    return tuple((location, problem) for (location, _), problem in found.items())
+
+
+def _touches(location: Location, hole: Location) -> bool:
+    """Return whether one of the two contains the other."""
+    shorter = min(len(location), len(hole))
+    return location[:shorter] == hole[:shorter]
+
+
+def _cut(location: Location, problem: Problem, holes: frozenset[Location]) -> Location:
+    """Return what must go so that ``problem`` is gone: its place, or what it is missing in."""
+    missing = problem.message == "is required" or location in holes
+    return location[:-1] if missing else location
+
+
+def _without(node: object, holes: frozenset[Location], here: Location = ()) -> object:
+    """Return a copy of ``node`` without what is at ``holes``."""
+    if not any(hole[: len(here)] == here for hole in holes):
+        return node
+    if isinstance(node, Mapping):
+        return {key: _without(item, holes, (*here, key)) for key, item in node.items() if (*here, key) not in holes}
+    if isinstance(node, list | tuple):
+        return [_without(item, holes, (*here, i)) for i, item in enumerate(node) if (*here, i) not in holes]
+    return node
+
+
+def _original(location: Location, holes: frozenset[Location]) -> Location:
+    """Return where ``location`` was before ``holes`` were cut: list indexes after a hole move back up."""
+    place: Location = ()
+    for part in location:
+        index = part
+        if isinstance(index, int):
+            for hole in sorted(hole[-1] for hole in holes if hole[:-1] == place and isinstance(hole[-1], int)):
+                index += hole <= index
+        place = (*place, index)
+    return place
+
+
+def location_of(path: str) -> Location:
+    """Return the location that ``path`` (as ``path_of`` writes it) names."""
+    return tuple(int(index) if index else name for name, index in _PART.findall(path))

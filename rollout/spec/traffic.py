@@ -1,0 +1,122 @@
+"""Where weight goes and by which steps: routes, backends, gates, steps and ramps.
+
+Parts of the Rollout (``rollout.spec.resource``); nothing here looks at more than one value at a time.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from rollout.spec.base import Model, Name, Url
+from rollout.spec.quantities import Duration, Flag, Number, Port, PositiveDuration, Whole
+
+MOST_RULES = 64
+RULE_ALLOWED = "the name of a rule, or its index from 0 to 63"
+
+Weight = Annotated[Number, Field(ge=0, le=100)]
+"""The canary's share of tier 0 in percent, 0 to 100; fractions are allowed."""
+
+RampWeight = Annotated[Number, Field(gt=0, le=100)]
+"""A weight or an amount of weight above 0."""
+
+
+def parse_rule(value: object) -> int | str:
+    """Return ``value`` if it can be the name (text) or index (0 to 63) of a rule.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    by_index = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_RULES
+    by_name = isinstance(value, str) and 0 < len(value) <= 253 and value.isprintable()  # noqa: PLR2004 - as Name
+    if not isinstance(value, int | str) or not (by_index or by_name):
+        message = "must be the name or the index of a rule"
+        raise ValueError(message)
+    return value
+
+
+RuleId = Annotated[int | str, PlainValidator(parse_rule), WithJsonSchema({"type": ["integer", "string"], "allowed": RULE_ALLOWED})]
+
+
+class RouteKind(StrEnum):
+    """The kinds of routes whose weights can be owned."""
+
+    HTTP_ROUTE = "HTTPRoute"
+    GRPC_ROUTE = "GRPCRoute"
+    ENVOY_ROUTE = "EnvoyRoute"
+
+
+class RouteRef(Model):
+    """A route whose weights are owned; ``rule`` by name or 0-based index, absent: every rule naming both backends."""
+
+    kind: RouteKind
+    """What the route is."""
+    name: Name
+    """The route's name."""
+    namespace: Name | None = None
+    """The route's namespace; absent: the Rollout's."""
+    rule: RuleId | None = None
+    """The rule by name or 0-based index; absent: every rule that names both backends."""
+
+
+class BackendRef(Model):
+    """A backend of a route; ``port`` is not needed where the name alone says it (plain Envoy)."""
+
+    name: Name
+    """The Service, or the cluster in plain Envoy."""
+    port: Port | None = None
+    """The port; not needed where the name alone says it (plain Envoy)."""
+    namespace: Name | None = None
+    """The backend's namespace; absent: the Rollout's."""
+
+
+class Backends(Model):
+    """The backends by role when the Rollout is new; ``backups`` in order of preference."""
+
+    stable: BackendRef
+    """What serves now."""
+    canary: BackendRef
+    """What is to be tried."""
+    backups: Annotated[tuple[BackendRef, ...], Field(max_length=8)] = ()
+    """Backends of a lower priority, the most preferred first."""
+
+
+class Gate(Model):
+    """A URL that must answer 2xx to agree."""
+
+    url: Url
+    """Called with POST; 2xx agrees, anything else does not."""
+    name: Name
+    """The name in messages, unique in its list."""
+    timeout: PositiveDuration = 5.0
+    """How long an answer may take."""
+
+
+class Step(Model):
+    """A weight (percent to the canary), and what must hold before the next step."""
+
+    weight: Weight
+    """The canary's share of tier 0 in percent."""
+    hold: Duration = 0.0
+    """Least time at this weight, counted while the step is accepted and the verdict does not hold it."""
+    min_requests: Annotated[Whole, Field(ge=0, le=1_000_000_000)] = 0
+    """Requests that the canary must have answered in this step."""
+    approval: Flag = False
+    """Whether a person must approve before the next step."""
+    gates: Annotated[tuple[Gate, ...], Field(max_length=8)] = ()
+    """URLs that must agree before the next step."""
+
+
+class Ramp(Model):
+    """Steps from ``start`` to ``end`` by equal amounts; the last step is ``end``, never beyond."""
+
+    start: Annotated[RampWeight, Field(alias="from")]
+    """Weight of the first step."""
+    end: Annotated[RampWeight, Field(alias="to")]
+    """Weight of the last step, never gone beyond."""
+    by: RampWeight
+    """Weight added per step."""
+    every: PositiveDuration
+    """Hold time of each step."""
