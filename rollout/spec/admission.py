@@ -36,7 +36,9 @@ def has_a_plan(rollout: Rollout) -> Iterator[Problem]:
     """Ask for steps or a ramp, not both, from the Rollout or its policy."""
     spec = rollout.spec
     if spec.steps and spec.ramp is not None:
-        yield Problem("spec.ramp", "cannot stand beside steps", given="steps and a ramp", allowed="steps or a ramp, not both")
+        yield Problem(
+            "spec.ramp", "cannot stand beside steps", given="steps and a ramp", allowed="steps or a ramp, not both"
+        )
     if not spec.steps and spec.ramp is None:
         yield Problem(
             "spec.steps",
@@ -103,7 +105,9 @@ def routes_are_unique(rollout: Rollout) -> Iterator[Problem]:
     for index, route in enumerate(rollout.spec.routes):
         rules = seen.setdefault((route.kind, route.namespace or rollout.metadata.namespace, route.name), [])
         if rules and (route.rule in rules or route.rule is None or None in rules):
-            given = f"{route.kind} {route.name}" if route.rule is None else f"{route.kind} {route.name}, rule {route.rule}"
+            given = (
+                f"{route.kind} {route.name}" if route.rule is None else f"{route.kind} {route.name}, rule {route.rule}"
+            )
             yield Problem(f"spec.routes[{index}]", "is listed before", given=given, allowed="each rule of a route once")
         rules.append(route.rule)
 
@@ -147,11 +151,15 @@ def thresholds_have_limits(rollout: Rollout) -> Iterator[Problem]:
     for index, check in enumerate(analysis.checks):
         path = f"spec.analysis.checks[{index}]"
         if isinstance(check, QueryCheck) and check.judge is Judge.EVIDENCE:
-            yield Problem(f"{path}.judge", "cannot judge a query, which has no counts", given="Evidence", allowed="Threshold")
+            yield Problem(
+                f"{path}.judge", "cannot judge a query, which has no counts", given="Evidence", allowed="Threshold"
+            )
         by_threshold = isinstance(check, QueryCheck) or (check.judge or analysis.judge) is Judge.THRESHOLD
         if by_threshold and check.fail_above is None and check.fail_below is None:
             message = f"has no limit, and check {check.name} is judged by threshold"
-            yield Problem(f"{path}.failAbove", message, given="nothing", allowed="a number as failAbove, failBelow or both")
+            yield Problem(
+                f"{path}.failAbove", message, given="nothing", allowed="a number as failAbove, failBelow or both"
+            )
         if check.fail_above is not None and check.fail_below is not None and check.fail_below > check.fail_above:
             allowed = f"at most failAbove ({check.fail_above:g})"
             yield Problem(f"{path}.failBelow", "makes every value fail", given=f"{check.fail_below:g}", allowed=allowed)
@@ -185,7 +193,9 @@ def metrics_can_answer(rollout: Rollout) -> Iterator[Problem]:
     for index, template in missing:
         check = rollout.spec.analysis.checks[index]
         message = f"needs metrics.{template} of the policy, which has none"
-        yield Problem(f"spec.analysis.checks[{index}]", message, given=check.kind, allowed=f"a policy with metrics.{template}")
+        yield Problem(
+            f"spec.analysis.checks[{index}]", message, given=check.kind, allowed=f"a policy with metrics.{template}"
+        )
 
 
 def _unanswered(analysis: Analysis, *, errors: bool, latency: bool) -> Iterator[tuple[int, str]]:

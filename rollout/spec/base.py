@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from urllib.parse import urlsplit
+import re
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -11,24 +11,22 @@ from pydantic.alias_generators import to_camel
 from rollout.spec.placeholders import ALLOWED, refuse_unknown
 from rollout.spec.quantities import Whole
 
-API_VERSION = "rollout.dev/v1alpha1"
+ApiVersion = Literal["rollout.dev/v1alpha1"]
+API_VERSION: ApiVersion = "rollout.dev/v1alpha1"
 
 NAME_ALLOWED = "letters, digits, - _ and ., at most 253, a letter or digit first and last"
 URL_ALLOWED = "an http:// or https:// URL with a host, without user and password, at most 2048 characters"
 
 
+_HOST = re.compile(r"https?://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?].*)?")
+_WITH_USER = re.compile(r"https?://[^/?#]*@.*")
+
+
 def _plain_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        usable = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        message = "must be a URL with a host"
-        raise ValueError(message)
-    if parts.username is not None or parts.password is not None:
-        message = "must not carry a user or password"
-        raise ValueError(message)
+    if _WITH_USER.fullmatch(url):
+        raise ValueError("must not carry a user or password")
+    if not _HOST.fullmatch(url):
+        raise ValueError("must be a URL with a host, and without #")
     return url
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 GRPC_FAULTS = "2|4|12|13|14|15"
-"""The gRPC codes that mean a fault of the server: UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE, DATA_LOSS."""
+"""The gRPC codes that mean a fault of the server.
+
+They are UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS.
+"""
 
 
 def built_in_policy() -> Mapping[str, object]:

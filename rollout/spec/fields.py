@@ -65,7 +65,10 @@ def resolve(root: Node, node: Node, *, kind: str | None) -> Node:
     merged = dict(node)
     options = [option for option in node.get("anyOf", ()) if option.get("type") != "null"]
     if len(options) == 1:
-        merged = {**resolve(root, options[0], kind=kind), **{key: value for key, value in node.items() if key != "anyOf"}}
+        merged = {
+            **resolve(root, options[0], kind=kind),
+            **{key: value for key, value in node.items() if key != "anyOf"},
+        }
     if kind is not None and "discriminator" in node:
         merged["$ref"] = node["discriminator"]["mapping"].get(kind, "")
     if merged.get("$ref"):

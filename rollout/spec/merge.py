@@ -58,7 +58,9 @@ def examine(rollout_document: Document, policy_document: Document | None, built_
     policy_problems = () if policy is None else examine_policy(policy, built_in)
     reading = read(_merged(rollout, policy, built_in), Rollout, problems_of)
     located = (*_own_problems(rollout), *reading.problems)
-    problems = [problem if policy is None else _attributed(place, problem, rollout, policy) for place, problem in located]
+    problems = [
+        problem if policy is None else _attributed(place, problem, rollout, policy) for place, problem in located
+    ]
     problems += _missing_policy(rollout, policy)
     everything = tuple(dict.fromkeys((*problems, *policy_problems)))
     return Examined(None if everything else reading.value, everything)
@@ -68,7 +70,12 @@ def examine_policy(policy_document: Document, built_in: Document) -> tuple[Probl
     """Return every problem that a policy has by itself, its name as their source."""
     policy = cleaned(policy_document)
     shape = read(policy, RolloutPolicy, lambda _: ())
-    sample = {"apiVersion": "rollout.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": "sample"}, "spec": _SAMPLE_SPEC}
+    sample = {
+        "apiVersion": "rollout.dev/v1alpha1",
+        "kind": "Rollout",
+        "metadata": {"name": "sample"},
+        "spec": _SAMPLE_SPEC,
+    }
     merged = _merged(sample, policy, built_in)
     in_use = read(merged, Rollout, lambda rollout: (p for p in problems_of(rollout) if p.field != "spec.steps"))
     of_policy = [(place, problem) for place, problem in in_use.problems if _depth(policy, place) >= min(2, len(place))]
@@ -80,7 +87,9 @@ def label_of(document: Document) -> str:
     """Return how messages name a document: ``RolloutPolicy shop/envoy``, ``ClusterRolloutPolicy envoy``."""
     metadata = _mapping(document, "metadata")
     kind, name = str(document.get("kind", "document")), str(metadata.get("name", "without name"))
-    return f"{kind} {name}" if kind == "ClusterRolloutPolicy" else f"{kind} {metadata.get('namespace', 'default')}/{name}"
+    return (
+        f"{kind} {name}" if kind == "ClusterRolloutPolicy" else f"{kind} {metadata.get('namespace', 'default')}/{name}"
+    )
 
 
 def cleaned(document: Document) -> Document:
@@ -131,7 +140,10 @@ def _own_problems(rollout: Document) -> Iterator[Located]:
     """Yield what is wrong with the Rollout and is gone once it is merged."""
     if "metrics" in _mapping(rollout, "spec"):
         allowed = "metrics in a RolloutPolicy or ClusterRolloutPolicy"
-        yield ("spec", "metrics"), Problem("spec.metrics", "can stand only in a policy", given="a mapping", allowed=allowed)
+        yield (
+            ("spec", "metrics"),
+            Problem("spec.metrics", "can stand only in a policy", given="a mapping", allowed=allowed),
+        )
 
 
 def _two_plans(policy: Document) -> Iterator[Located]:
@@ -159,7 +171,11 @@ def _depth(document: Document, place: Location) -> int:
     """Return how many parts of ``place`` exist in ``document``."""
     node: object = document
     for depth, part in enumerate(place):
-        known = part in node if isinstance(node, Mapping) else isinstance(node, list) and isinstance(part, int) and part < len(node)
+        known = (
+            part in node
+            if isinstance(node, Mapping)
+            else isinstance(node, list) and isinstance(part, int) and part < len(node)
+        )
         if not known:
             return depth
         node = node[part]  # type: ignore[index]
@@ -171,4 +187,14 @@ def _mapping(document: Document, key: str) -> Document:
     return value if isinstance(value, Mapping) else {}
 
 
-__all__ = ["Document", "Examined", "cleaned", "effective", "examine", "examine_policy", "label_of", "location_of", "over"]
+__all__ = [
+    "Document",
+    "Examined",
+    "cleaned",
+    "effective",
+    "examine",
+    "examine_policy",
+    "label_of",
+    "location_of",
+    "over",
+]

@@ -23,8 +23,7 @@ _SELECTOR = re.compile(r"""[a-zA-Z_:][a-zA-Z0-9_:]*(\{([^{}"]|"([^"\\]|\\.)*")*\
 
 def _plain_selector(text: str) -> str:
     if not _SELECTOR.fullmatch(_PLACEHOLDER.sub("x", text)):
-        message = "must be a plain series selector, without functions, ranges or arithmetic"
-        raise ValueError(message)
+        raise ValueError("must be a plain series selector, without functions, ranges or arithmetic")
     return text
 
 

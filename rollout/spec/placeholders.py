@@ -32,11 +32,9 @@ def refuse_unknown(text: str) -> str:
     """
     unknown = [name for name in placeholders_in(text) if name not in PLACEHOLDERS]
     if unknown:
-        message = f"has the unknown placeholder {{{{ {unknown[0]} }}}}"
-        raise ValueError(message)
+        raise ValueError(f"has the unknown placeholder {{{{ {unknown[0]} }}}}")
     if "{{" in _PLACEHOLDER.sub("", text):
-        message = "has a placeholder that is not closed by }}"
-        raise ValueError(message)
+        raise ValueError("has a placeholder that is not closed by }}")
     return text
 
 

@@ -33,15 +33,12 @@ def parse_duration(value: object) -> float:
         ValueError: the value is not such a string, or is longer than 366 days.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
-        message = "must be a duration with a unit, not a bare number"
-        raise ValueError(message)  # noqa: TRY004 - pydantic turns only ValueError into a problem
+        raise ValueError("must be a duration with a unit, not a bare number")  # noqa: TRY004 - pydantic turns only ValueError into a problem
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT or not (value == "0" or _DURATION.fullmatch(value)):
-        message = "must be a duration"
-        raise ValueError(message)
+        raise ValueError("must be a duration")
     seconds = sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PART.findall(value))
     if seconds > _LONGEST_SECONDS:
-        message = "is too long a duration"
-        raise ValueError(message)
+        raise ValueError("is too long a duration")
     return round(seconds, 6)
 
 
@@ -65,12 +62,10 @@ def parse_fraction(value: object) -> float:
         ValueError: the value is not a percentage from 0% to 100%.
     """
     if not isinstance(value, str):
-        message = "must be a percentage, written with %"
-        raise ValueError(message)  # noqa: TRY004 - pydantic turns only ValueError into a problem
+        raise ValueError("must be a percentage, written with %")  # noqa: TRY004 - pydantic turns only ValueError into a problem
     match = _PERCENT.fullmatch(value.strip()) if len(value) <= _LONGEST_TEXT else None
     if match is None or float(match[1]) > 100:  # noqa: PLR2004 - a percentage
-        message = "must be a percentage from 0% to 100%"
-        raise ValueError(message)
+        raise ValueError("must be a percentage from 0% to 100%")
     return round(float(match[1]) / 100, 12)
 
 
@@ -82,16 +77,14 @@ def format_fraction(fraction: float) -> str:
 
 def _above_zero(seconds: float) -> float:
     if seconds <= 0:
-        message = "must be longer than 0s"
-        raise ValueError(message)
+        raise ValueError("must be longer than 0s")
     return seconds
 
 
 def _sure(fraction: float) -> float:
     low, high = _SURE
     if not low <= fraction <= high:
-        message = "must leave room for chance"
-        raise ValueError(message)
+        raise ValueError("must leave room for chance")
     return fraction
 
 
@@ -108,7 +101,9 @@ PositiveDuration = Annotated[
     BeforeValidator(parse_duration),
     AfterValidator(_above_zero),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": rf"^{_DURATION.pattern}$", "allowed": f"more than 0s: {DURATION_ALLOWED}"}),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"^{_DURATION.pattern}$", "allowed": f"more than 0s: {DURATION_ALLOWED}"}
+    ),
 ]
 """Seconds above 0, written as a duration string."""
 

@@ -13,10 +13,20 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from rollout.spec.analysis import Analysis
-from rollout.spec.base import API_VERSION, Metadata, Model, Name, ShortText
+from rollout.spec.base import API_VERSION, ApiVersion, Metadata, Model, Name, ShortText
 from rollout.spec.failover import Failover
+from rollout.spec.lifecycle import (
+    Gateway,
+    Hooks,
+    Notify,
+    Promotion,
+    PromotionMode,
+    StartMode,
+    Workload,
+    Workloads,
+)
 from rollout.spec.metrics import MetricTemplates
-from rollout.spec.quantities import Duration, Flag, PositiveDuration, Whole
+from rollout.spec.quantities import Flag, PositiveDuration, Whole
 from rollout.spec.traffic import BackendRef, Backends, Gate, Ramp, RouteKind, RouteRef, Step, Weight
 
 __all__ = [
@@ -45,35 +55,8 @@ __all__ = [
     "Workloads",
 ]
 
-Reason = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=64,
-        pattern=r"^[A-Z][A-Za-z0-9]*$",
-        json_schema_extra={"allowed": "the reason of a transition in CamelCase, such as Promoted, Aborted or FailedOver"},
-    ),
-]
-"""A reason of a transition: one CamelCase word."""
-
-Gates = Annotated[tuple[Gate, ...], Field(max_length=8)]
 Steps = Annotated[tuple[Step, ...], Field(max_length=100)]
-Notifies = Annotated[tuple["Notify", ...], Field(max_length=20)]
-
-
-class StartMode(StrEnum):
-    """What starts an attempt."""
-
-    ON_REVISION = "OnRevision"
-    ON_WORKLOAD = "OnWorkload"
-    MANUAL = "Manual"
-
-
-class PromotionMode(StrEnum):
-    """What happens to the roles at the end."""
-
-    SWAP = "Swap"
-    COPY_TEMPLATE = "CopyTemplate"
+Notifies = Annotated[tuple[Notify, ...], Field(max_length=20)]
 
 
 class DriftMode(StrEnum):
@@ -98,66 +81,6 @@ class PolicyRef(Model):
     """A policy of the Rollout's namespace, or one for all."""
     name: Name
     """The policy's name."""
-
-
-class Promotion(Model):
-    """What happens at the end of an attempt."""
-
-    mode: PromotionMode = PromotionMode.SWAP
-    """Swap: the canary becomes the stable. CopyTemplate: its pod template goes to the stable workload."""
-
-
-class Gateway(Model):
-    """How the gateway behaves; normally comes with its policy."""
-
-    separate_clusters: Flag = False
-    """Whether the gateway keeps one cluster per backend, so that weights are parked just above 0."""
-    min_write_interval: Duration = 0.0
-    """Least time between two writes that change weights only."""
-    verify_route_status: Flag = True
-    """Whether a step waits until the gateway says that it accepted the route."""
-
-
-class Workload(Model):
-    """A workload behind a backend."""
-
-    kind: Literal["Deployment", "StatefulSet", "DaemonSet"]
-    """What the workload is."""
-    name: Name
-    """The workload's name."""
-    scale_up: Flag = False
-    """Whether it is scaled up before an attempt."""
-    scale_down: Flag = False
-    """Whether it is scaled down after an attempt."""
-
-
-class Workloads(Model):
-    """The workloads behind stable and canary."""
-
-    stable: Workload | None = None
-    """The workload behind the stable backend."""
-    canary: Workload | None = None
-    """The workload behind the canary backend."""
-
-
-class Hooks(Model):
-    """Gates outside the steps: before an attempt, before promotion, and calls on rollback."""
-
-    before_start: Gates = ()
-    """Must agree before an attempt starts."""
-    before_promotion: Gates = ()
-    """Must agree before the canary is promoted."""
-    on_rollback: Gates = ()
-    """Called after a rollback; their answers change nothing."""
-
-
-class Notify(Model):
-    """A sink, named by the operator, and the reasons it is told of (none: all)."""
-
-    sink: Name
-    """Name of a sink that the operator set up."""
-    on: Annotated[tuple[Reason, ...], Field(max_length=40)] = ()
-    """Reasons of transitions, such as Promoted or Aborted; none: all."""
 
 
 class PolicySpec(Model):
@@ -229,7 +152,7 @@ class RolloutSpec(Model):
 class Rollout(Model):
     """The resource: who it is and what is wanted. Its status is the engine's."""
 
-    api_version: Literal["rollout.dev/v1alpha1"] = API_VERSION
+    api_version: ApiVersion = API_VERSION
     """The version of this shape."""
     kind: Literal["Rollout"]
     """What it is."""
@@ -242,7 +165,7 @@ class Rollout(Model):
 class RolloutPolicy(Model):
     """Defaults for the Rollouts of one namespace, or (``ClusterRolloutPolicy``) of all."""
 
-    api_version: Literal["rollout.dev/v1alpha1"] = API_VERSION
+    api_version: ApiVersion = API_VERSION
     """The version of this shape."""
     kind: Literal["RolloutPolicy", "ClusterRolloutPolicy"]
     """For one namespace, or for all."""

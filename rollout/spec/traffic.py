@@ -32,12 +32,13 @@ def parse_rule(value: object) -> int | str:
     by_index = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST_RULES
     by_name = isinstance(value, str) and 0 < len(value) <= 253 and value.isprintable()  # noqa: PLR2004 - as Name
     if not isinstance(value, int | str) or not (by_index or by_name):
-        message = "must be the name or the index of a rule"
-        raise ValueError(message)
+        raise ValueError("must be the name or the index of a rule")
     return value
 
 
-RuleId = Annotated[int | str, PlainValidator(parse_rule), WithJsonSchema({"type": ["integer", "string"], "allowed": RULE_ALLOWED})]
+RuleId = Annotated[
+    int | str, PlainValidator(parse_rule), WithJsonSchema({"type": ["integer", "string"], "allowed": RULE_ALLOWED})
+]
 
 
 class RouteKind(StrEnum):
