@@ -1,0 +1,1 @@
+"""Checks of the house itself: its measures and its generated files."""
