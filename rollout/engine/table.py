@@ -68,7 +68,7 @@ _TABLE: tuple[tuple[Trigger, tuple[Phase, ...], Phase], ...] = (
     (Trigger.NEXT_STEP, (Phase.PROGRESSING, Phase.PAUSED), Phase.PROGRESSING),
     (Trigger.STEPS_EDITED, (Phase.PROGRESSING,), Phase.PROGRESSING),
     (Trigger.STEPS_EDITED, (Phase.PAUSED,), Phase.PAUSED),
-    (Trigger.PAUSE, (Phase.PROGRESSING, Phase.IDLE), Phase.PAUSED),
+    (Trigger.PAUSE, (Phase.PROGRESSING, Phase.IDLE, Phase.ABORTED), Phase.PAUSED),
     (Trigger.RESUME, (Phase.PAUSED,), Phase.PROGRESSING),
     (Trigger.FINISH, (Phase.PROGRESSING, Phase.PAUSED), Phase.PROMOTING),
     (Trigger.UNDO, (Phase.IDLE,), Phase.PROMOTING),

@@ -1,0 +1,57 @@
+"""Adoption: which backend is stable, read from the weights when no status tells it. Nothing is written.
+
+All weight on one of the pair: that one is stable. All on a backup, or mixed (also two refs
+without weights, which the Gateway API reads as 1 and 1): the roles are unknown until the weights
+say it, or a person does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.engine import weights
+from rollout.engine.moves import Context, move, say
+from rollout.engine.reasons import Reason
+from rollout.engine.state import State
+from rollout.engine.table import Phase, Trigger
+from rollout.spec.resource import RolloutSpec
+
+
+def adopt(state: State, context: Context, spec: RolloutSpec) -> State:
+    """Return the state with its roles, if the weights tell them; else paused, saying so."""
+    found = [(rule, weights.observed(rule, context.seen.routes)) for rule in state.owned]
+    carriers = {name for _, now in found for name, weight in now or () if weight}
+    pair = (spec.backends.stable.name, spec.backends.canary.name)
+    if len(carriers) == 1 and carriers <= set(pair):
+        stable = carriers.pop()
+        roles = replace(
+            state,
+            stable=stable,
+            canary=pair[1] if stable == pair[0] else pair[0],
+            owned=tuple(replace(rule, acknowledged=now or ()) for rule, now in found),
+        )
+        return _baseline(roles, context, spec)
+    return _unknown(state, context, spec, carriers)
+
+
+def _baseline(state: State, context: Context, spec: RolloutSpec) -> State:
+    revision = f" Revision {spec.revision} is the baseline." if spec.revision and state.seen_revision is None else ""
+    if state.seen_revision is None:
+        state = replace(state, seen_revision=spec.revision, stable_revision=spec.revision or "")
+    message = f"{state.stable} carries all weight and is stable; nothing has been started.{revision}"
+    reason = Reason.BASELINE if state.stable == spec.backends.stable.name else Reason.ADOPTED
+    if state.phase is Phase.PAUSED:
+        return move(state, context, Trigger.ADOPT, Reason.ADOPTED, message)
+    return say(state, reason, message)
+
+
+def _unknown(state: State, context: Context, spec: RolloutSpec, carriers: set[str]) -> State:
+    backups = {backup.name for backup in spec.backends.backups}
+    if carriers and carriers <= backups:
+        reason, why = Reason.ON_BACKUP, f"All weight is on backup {', '.join(sorted(carriers))}"
+    else:
+        reason, why = Reason.ROLES_UNKNOWN, f"Weight is on {', '.join(sorted(carriers)) or 'no backend'}"
+    message = f"{why}, so the roles are unknown and nothing is written; adopt tells which backend is stable."
+    if state.phase is Phase.PAUSED:
+        return say(state, reason, message)
+    return move(state, context, Trigger.PAUSE, reason, message)

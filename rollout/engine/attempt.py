@@ -1,0 +1,141 @@
+"""An attempt: its start, its steps, its end. Each function returns the next state and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.analysis.judge import begin_attempt, begin_step
+from rollout.engine.moves import Context, move, say
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Drift, Hold, State
+from rollout.engine.table import Phase, Trigger
+from rollout.engine.weights import desired, observed
+
+ALL = 100.0
+
+
+def start(state: State, context: Context, *, revision: str, reason: str, message: str) -> State:
+    """Begin an attempt (or begin it anew) for ``revision``, with all weight on stable until step 1."""
+    trigger = Trigger.START if state.phase in {Phase.IDLE, Phase.ABORTED} else Trigger.RESTART
+    fresh = replace(
+        state,
+        attempt=state.attempt + 1,
+        step=0,
+        share=0.0,
+        revision=revision,
+        aborted_revision=None,
+        approved_step=0,
+        undoing=False,
+        ordered=False,
+        hold=Hold(),
+        hold_over=False,
+        started_at=context.now,
+        step_at=context.now,
+        steps_seen=tuple(step.weight for step in context.steps),
+        judge=begin_attempt(context.now),
+        evidence=(),
+        effective="Unknown",
+        drift=Drift(),
+        parked=context.spec is not None and context.spec.gateway.separate_clusters,
+    )
+    if state.share == 0.0 and _may_begin(context, state.canary):
+        return _enter(fresh, context, 1, trigger, reason, f"{message} {_at(context, 1)}")
+    return move(fresh, context, trigger, reason, message)
+
+
+def _may_begin(context: Context, canary: str) -> bool:
+    return context.is_ready(canary) and not (context.spec and context.spec.hooks.before_start)
+
+
+def _at(context: Context, step: int) -> str:
+    return f"Step {step} of {len(context.steps)}: {context.steps[step - 1].weight:g} % to the canary."
+
+
+def _enter(state: State, context: Context, step: int, trigger: Trigger, reason: str, message: str) -> State:  # noqa: PLR0913 - one value of a transition each
+    entered = replace(
+        state,
+        step=step,
+        share=context.steps[step - 1].weight,
+        hold=Hold(),
+        hold_over=False,
+        step_at=context.now,
+        judge=begin_step(state.judge, context.now) if state.judge is not None else None,
+        effective="Unknown",
+    )
+    return move(entered, context, trigger, reason, message)
+
+
+def next_step(state: State, context: Context, *, reason: str = Reason.STEP_STARTED, why: str = "") -> State:
+    """Enter the next step, or begin to promote after the last one."""
+    if state.step < len(context.steps):
+        message = f"{why} {_at(context, state.step + 1)}".strip()
+        return _enter(state, context, state.step + 1, Trigger.NEXT_STEP, reason, message)
+    return finish(state, context, reason=Reason.PROMOTING if reason == Reason.STEP_STARTED else reason, why=why)
+
+
+def finish(state: State, context: Context, *, reason: str = Reason.PROMOTING, why: str = "") -> State:
+    """Give the canary all weight, on the way to the stable role."""
+    judge = begin_step(state.judge, context.now) if state.judge is not None else None
+    ready = replace(state, share=ALL, hold=Hold(), hold_over=False, step_at=context.now, judge=judge)
+    message = f"{why} All steps are done; {state.canary} gets all weight.".strip()
+    return move(ready, context, Trigger.FINISH, reason, message)
+
+
+def undo(state: State, context: Context) -> State:
+    """Give the previous stable all weight, on the way back to the stable role."""
+    back = replace(state, share=ALL, undoing=True, step=0, judge=None, evidence=(), step_at=context.now)
+    return move(back, context, Trigger.UNDO, Reason.UNDOING, f"{state.canary} gets all weight back, as ordered.")
+
+
+def swap(state: State, context: Context) -> State:
+    """End an attempt well: the canary has the stable role, the weights stay."""
+    undone = state.undoing
+    swapped = replace(
+        state,
+        stable=state.canary,
+        canary=state.stable,
+        share=0.0,
+        step=0,
+        parked=False,
+        undoing=False,
+        stable_revision=(state.previous_revision or "") if undone else state.revision,
+        previous_revision=None if undone else state.stable_revision,
+        judge=None,
+        hold=Hold(),
+    )
+    reason = Reason.UNDONE if undone else Reason.PROMOTED
+    what = f"revision {state.revision}" if state.revision and not undone else state.canary
+    message = f"{'Undone' if undone else 'Promoted'}: {what} has the stable role on {state.canary} and all weight."
+    return move(swapped, context, Trigger.PROMOTED, reason, message)
+
+
+def abort(state: State, context: Context, *, reason: str, message: str, ordered: bool = False) -> State:
+    """Give stable all weight at once, unless stable is known to be down and nobody ordered it."""
+    if context.is_down(state.stable) and not ordered:
+        why = f"{state.stable} has no ready endpoint, so nothing is moved to it although: {message}"
+        return say(state, Reason.CANARY_CARRIES_ALL, why)
+    back = replace(
+        state,
+        share=0.0,
+        ordered=ordered,
+        aborted_revision=None if state.undoing or reason == Reason.REVISION_WITHDRAWN else state.revision,
+        hold=Hold(),
+        undoing=False,
+        drift=Drift(),
+        step_at=context.now,
+    )
+    return aborted(move(back, context, Trigger.ABORT, reason, message), context)
+
+
+def aborted(state: State, context: Context) -> State:
+    """End an abort once every route says what is intended; needs no acceptance and no metric."""
+    if not is_written(state, context):
+        return state
+    done = replace(state, parked=False, step=0, judge=None)
+    return move(done, context, Trigger.ABORTED, state.reason, state.message)
+
+
+def is_written(state: State, context: Context) -> bool:
+    """Return whether every owned rule that still exists says what is intended."""
+    found = [(observed(rule, context.seen.routes), desired(rule, state)) for rule in state.owned]
+    return all(now is None or now == want for now, want in found)

@@ -1,0 +1,182 @@
+"""Commands: what people and programs ask for. An illegal one changes nothing and answers why.
+
+The table says in which phases a command is legal; here stand the few guards beyond it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rollout.engine import attempt
+from rollout.engine.moves import Context, move
+from rollout.engine.observation import Command
+from rollout.engine.reasons import Reason, Refusal
+from rollout.engine.state import MOST_HANDLED, Drift, Handled, Hold, State
+from rollout.engine.table import LEGAL, RUNNING, Action, Phase, Trigger
+
+OLDEST_SECONDS = 300.0
+"""A command older than this is refused, so that an old manifest applied again replays nothing."""
+
+FAILOVER_ACTIONS = (Action.FAILOVER, Action.FAILBACK, Action.UNLATCH, Action.DRILL)
+_ARGUMENTS: dict[Action, dict[str, type]] = {
+    Action.START: {"revision": str},
+    Action.PROMOTE: {"full": bool},
+    Action.APPROVE: {"step": int},
+    Action.ADOPT: {"stable": str},
+}
+
+
+class _Refused(Exception):  # noqa: N818 - an answer, not an error
+    def __init__(self, reason: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+def obey(state: State, context: Context) -> State:
+    """Carry out the waiting command, once per id; what became of it is kept in ``state.handled``."""
+    command = context.seen.command
+    if command is None or any(done.id == command.id for done in state.handled):
+        return state
+    try:
+        action = _legal(command, state, context)
+        changed = _DO[action](state, context, command)
+    except _Refused as no:
+        return _remember(state, Handled(command.id, command.action[:64], done=False, reason=no.reason, message=str(no)))
+    said = f"{command.action} was carried out"
+    return _remember(changed, Handled(command.id, command.action, done=True, reason=changed.reason, message=said))
+
+
+def _remember(state: State, handled: Handled) -> State:
+    return replace(state, handled=(*state.handled, handled)[-MOST_HANDLED:])
+
+
+def _legal(command: Command, state: State, context: Context) -> Action:
+    if command.action not in set(Action):
+        raise _Refused(Refusal.UNKNOWN, f"{command.action[:64]!r} is not a command; allowed: {', '.join(Action)}")
+    action = Action(command.action)
+    if context.now - command.at > OLDEST_SECONDS:
+        raise _Refused(Refusal.EXPIRED, f"{action} is {context.now - command.at:.0f} s old; at most 300 s are allowed")
+    if action in FAILOVER_ACTIONS:
+        raise _Refused(Refusal.NOT_AVAILABLE, f"{action} is not yet available")
+    if context.spec is not None and context.spec.suspend:
+        raise _Refused(Refusal.SUSPENDED, f"{action} is refused while spec.suspend is true")
+    if state.phase not in LEGAL[action] or (state.phase is Phase.INVALID and state.before_invalid not in RUNNING):
+        phases = " or ".join(LEGAL[action])
+        raise _Refused(Refusal.ILLEGAL, f"{action} is legal in phase {phases}; the phase is {state.phase}")
+    if not state.stable and action is not Action.ADOPT:
+        raise _Refused(Refusal.ROLES_UNKNOWN, f"{action} is refused while the roles are unknown; adopt tells them")
+    _check_arguments(action, command)
+    return action
+
+
+def _check_arguments(action: Action, command: Command) -> None:
+    allowed = _ARGUMENTS.get(action, {})
+    for name, value in command.args.items():
+        kind = allowed.get(name)
+        if kind is None:
+            raise _Refused(Refusal.BAD_ARGUMENT, f"{action} takes {', '.join(allowed) or 'no argument'}, not {name[:64]!r}")
+        if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+            raise _Refused(Refusal.BAD_ARGUMENT, f"{name} of {action} must be {kind.__name__}, not {str(value)[:64]!r}")
+
+
+def _by(command: Command) -> str:
+    who = f" by {command.by}" if command.by else ""
+    return f"{who}{f' ({command.reason})' if command.reason else ''}"[:256]
+
+
+def _start(state: State, context: Context, command: Command) -> State:
+    given = command.args.get("revision", context.spec.revision if context.spec else None)
+    if not isinstance(given, str) or not given or len(given) > 253:  # noqa: PLR2004 - as spec.revision
+        raise _Refused(Refusal.BAD_ARGUMENT, "start needs a revision of 1 to 253 characters")
+    if state.phase in RUNNING and given == state.revision and not state.undoing:
+        raise _Refused(Refusal.AT_WORK, f"attempt {state.attempt} runs revision {given} already")
+    if given == state.aborted_revision:
+        raise _Refused(Refusal.ABORTED_BEFORE, f"revision {given} was aborted; retry starts it again")
+    _need_steps(context)
+    message = f"Attempt {state.attempt + 1} for revision {given} was started{_by(command)}."
+    return attempt.start(state, context, revision=given, reason=Reason.STARTED, message=message)
+
+
+def _need_steps(context: Context) -> None:
+    if not context.steps:
+        raise _Refused(Refusal.NO_STEPS, "the Rollout has no steps")
+
+
+def _pause(state: State, context: Context, command: Command) -> State:
+    paused = replace(state, hold=Hold(state.hold.at(context.now)))
+    return move(paused, context, Trigger.PAUSE, Reason.PAUSED, f"Paused{_by(command)}; resume goes on.")
+
+
+def _resume(state: State, context: Context, command: Command) -> State:
+    return move(replace(state, drift=Drift()), context, Trigger.RESUME, Reason.RESUMED, f"Resumed{_by(command)}.")
+
+
+def _promote(state: State, context: Context, command: Command) -> State:
+    if not context.is_ready(state.canary):
+        raise _Refused(Refusal.NOT_READY, f"{state.canary} has no ready endpoint known")
+    ready = replace(state, drift=Drift())
+    if command.args.get("full"):
+        return attempt.finish(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Promoted fully{_by(command)}.")
+    return attempt.next_step(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Moved on{_by(command)}.")
+
+
+def _skip(state: State, _context: Context, _command: Command) -> State:
+    if not state.step:
+        raise _Refused(Refusal.NO_STEPS, "no step has begun, so there is no hold time to skip")
+    return replace(state, hold_over=True)
+
+
+def _approve(state: State, context: Context, command: Command) -> State:
+    step = command.args.get("step", state.step)
+    needed = 0 < state.step <= len(context.steps) and context.steps[state.step - 1].approval
+    if step != state.step or not needed:
+        where = "which needs an approval" if needed else "which needs none"
+        raise _Refused(Refusal.BAD_ARGUMENT, f"step {step} cannot be approved: the step is {state.step}, {where}")
+    return replace(state, approved_step=state.step)
+
+
+def _abort(state: State, context: Context, command: Command) -> State:
+    message = f"Rolled back: aborted{_by(command)}."
+    return attempt.abort(state, context, reason=Reason.ABORTED, message=message, ordered=True)
+
+
+def _retry(state: State, context: Context, command: Command) -> State:
+    _need_steps(context)
+    message = f"Attempt {state.attempt + 1} tries revision {state.revision} again{_by(command)}."
+    return attempt.start(state, context, revision=state.revision, reason=Reason.RETRIED, message=message)
+
+
+def _undo(state: State, context: Context, _command: Command) -> State:
+    if state.previous_revision is None:
+        raise _Refused(Refusal.NOTHING_TO_UNDO, "there is no promotion to undo")
+    if not context.is_ready(state.canary):
+        raise _Refused(Refusal.NOT_READY, f"{state.canary}, the previous stable, has no ready endpoint known")
+    return attempt.undo(state, context)
+
+
+def _adopt(state: State, context: Context, command: Command) -> State:
+    backends = context.spec.backends if context.spec is not None else None
+    pair = (backends.stable.name, backends.canary.name) if backends is not None else ("", "")
+    stable = command.args.get("stable")
+    if state.stable:
+        raise _Refused(Refusal.ILLEGAL, f"the roles are known: {state.stable} is stable")
+    if stable not in pair:
+        raise _Refused(Refusal.BAD_ARGUMENT, f"stable must be one of {', '.join(pair)}")
+    canary = pair[1] if stable == pair[0] else pair[0]
+    told = replace(state, stable=str(stable), canary=canary, share=0.0, drift=Drift())
+    return move(told, context, Trigger.ADOPT, Reason.ADOPTED, f"{stable} is stable{_by(command)}.")
+
+
+_DO: dict[Action, Callable[[State, Context, Command], State]] = {
+    Action.START: _start,
+    Action.PAUSE: _pause,
+    Action.RESUME: _resume,
+    Action.PROMOTE: _promote,
+    Action.SKIP: _skip,
+    Action.APPROVE: _approve,
+    Action.ABORT: _abort,
+    Action.RETRY: _retry,
+    Action.UNDO: _undo,
+    Action.ADOPT: _adopt,
+}

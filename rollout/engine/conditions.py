@@ -1,0 +1,94 @@
+"""Conditions: what is true of a Rollout, in the form that Kubernetes' tools read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.analysis.judge import Judgement, Verdict
+from rollout.engine.drift import is_conflict
+from rollout.engine.guards import At, unaccepted
+from rollout.engine.moves import Context
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Condition, State
+from rollout.engine.table import Phase
+
+_EFFECTIVE = {"Agrees": ("True", "Agrees"), "Differs": ("False", "Differs"), "Blocks": ("False", "FarOff")}
+
+
+def with_conditions(state: State, context: Context, judgement: Judgement | None) -> State:
+    """Return the state with all conditions; one whose status did not change keeps its time."""
+    before = {condition.type: condition for condition in state.conditions}
+    found = (
+        _ready(state, context),
+        _routes(state, context),
+        _effective(state),
+        _analysis(state, judgement),
+        _drift(state),
+        _conflict(state),
+        _suspended(context),
+    )
+    return replace(state, conditions=tuple(_timed(*one, before.get(one[0]), context.now) for one in found))
+
+
+_Found = tuple[str, str, str, str]
+
+
+def _timed(kind: str, status: str, reason: str, message: str, before: Condition | None, now: float) -> Condition:  # noqa: PLR0913 - a condition's own fields
+    if before is not None and (before.status, before.reason, before.message) == (status, reason, message):
+        return before
+    since = before.last_transition_time if before is not None and before.status == status else now
+    return Condition(kind, status, reason, message, since)
+
+
+def _ready(state: State, context: Context) -> _Found:
+    if state.phase is Phase.INVALID:
+        return "Ready", "False", Reason.INVALID, state.message
+    if not state.stable:
+        return "Ready", "False", Reason.ROLES_UNKNOWN, state.message
+    if context.spec is not None and context.spec.suspend:
+        return "Ready", "False", Reason.SUSPENDED, "spec.suspend is true; nothing is written."
+    return "Ready", "True", Reason.VALID, "Routes, backends and policy are there."
+
+
+def _routes(state: State, context: Context) -> _Found:
+    waiting = unaccepted(At(state, context, None))
+    if waiting is not None:
+        return "RoutesAccepted", "False", waiting[0], waiting[1]
+    return "RoutesAccepted", "True", "Accepted", "The gateway serves the routes as they stand."
+
+
+def _effective(state: State) -> _Found:
+    status, reason = _EFFECTIVE.get(state.effective, ("Unknown", "TooFewRequests"))
+    message = {
+        "True": "Requests go to the backends as the weights say.",
+        "False": "Requests do not go to the backends as the weights say.",
+        "Unknown": "Too few requests to compare with the weights.",
+    }[status]
+    return "WeightsEffective", status, reason, message
+
+
+def _analysis(state: State, judgement: Judgement | None) -> _Found:
+    if judgement is None:
+        return "AnalysisHealthy", "Unknown", "NoAttempt", "Nothing is being judged."
+    if judgement.verdict is Verdict.HOLD:
+        return "AnalysisHealthy", "False", judgement.reason, judgement.message
+    return "AnalysisHealthy", "True", "Measuring", "Measurements come in."
+
+
+def _drift(state: State) -> _Found:
+    if state.drift.by:
+        return "DriftDetected", "True", Reason.DRIFT_DETECTED, f"{state.drift.by} changed the weights."
+    return "DriftDetected", "False", "AsIntended", "Nobody else changed the weights."
+
+
+def _conflict(state: State) -> _Found:
+    if is_conflict(state):
+        who = state.drift.by or "somebody else"
+        return "OwnershipConflict", "True", Reason.OWNERSHIP_CONFLICT, f"{who} changes the weights again and again."
+    return "OwnershipConflict", "False", "SoleOwner", "Nobody else keeps changing the weights."
+
+
+def _suspended(context: Context) -> _Found:
+    if context.spec is not None and context.spec.suspend:
+        return "Suspended", "True", Reason.SUSPENDED, "spec.suspend is true; nothing is written, not even an abort."
+    return "Suspended", "False", "Active", "Weights are written when needed."

@@ -1,0 +1,142 @@
+"""``decide``: from what is wanted, what is and what is seen to the next state and the writes it needs.
+
+Pure and total: the same input gives the same output, and no data makes it raise. The order is
+fixed: take in the world, carry out a command, abort if there is harm, else go on by the phase,
+then mind foreign hands, and say why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollout.analysis.state import weights_changed
+from rollout.engine import drift, guards
+from rollout.engine.commands import obey
+from rollout.engine.conditions import with_conditions
+from rollout.engine.drift import RouteWrite
+from rollout.engine.guards import At
+from rollout.engine.judging import judged
+from rollout.engine.moves import Context
+from rollout.engine.observation import Observation
+from rollout.engine.phases import adopted, advance, deadline
+from rollout.engine.state import Handled, State, Transition
+from rollout.engine.table import RUNNING, Phase
+from rollout.engine.world import take_in, validate
+from rollout.spec.resource import Gate, OnDelete, Rollout
+
+GIVE_UP_SECONDS = 60.0
+"""A deletion waits for its weights at most this long."""
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows: the state to record, then the writes, then what to tell.
+
+    ``next_at`` is when to look again without an event (Unix seconds; None: not at all).
+    ``urgent``: the writes may not wait for a record that fails (an abort). ``finished``: the
+    Rollout, being deleted, needs nothing more.
+    """
+
+    state: State
+    writes: tuple[RouteWrite, ...]
+    transitions: tuple[Transition, ...]
+    refused: tuple[Handled, ...]
+    next_at: float | None
+    urgent: bool
+    finished: bool
+    significant: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What the next pass needs beside the caches: a measurement, answers of gates."""
+
+    measurement: bool
+    gates: tuple[Gate, ...] = ()
+
+
+def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision:
+    """Return what follows for this Rollout (None: its spec is invalid) from its state and what is seen."""
+    context = Context.of(rollout, seen)
+    before = state
+    state, problems = take_in(state, context)
+    state = validate(state, context, problems)
+    state = adopted(state, context)
+    state, judgement = judged(state, context)
+    state = obey(state, context)
+    state = advance(state, context, judgement)
+    state = drift.watch(state, context)
+    state = with_conditions(state, context, judgement)
+    return _decision(before, state, context)
+
+
+def _decision(before: State, state: State, context: Context) -> Decision:
+    writes, again_at = drift.writes(state, context)
+    known = {transition.number for transition in before.transitions}
+    told = tuple(transition for transition in state.transitions if transition.number not in known)
+    handled = {done.id for done in before.handled}
+    refused = tuple(done for done in state.handled if done.id not in handled and not done.done)
+    return Decision(
+        state=state,
+        writes=writes,
+        transitions=told,
+        refused=refused,
+        next_at=_next_at(state, context, again_at),
+        urgent=state.phase in {Phase.ABORTING, Phase.ABORTED},
+        finished=_is_finished(state, context),
+        significant=is_significant(before, state),
+    )
+
+
+def _is_finished(state: State, context: Context) -> bool:
+    if not context.seen.deleting:
+        return False
+    leave = context.spec is not None and context.spec.on_delete is OnDelete.LEAVE
+    overdue = state.phase is Phase.ABORTING and context.now - state.step_at > GIVE_UP_SECONDS
+    return leave or overdue or not (drift.running(state) or state.phase is Phase.ABORTING)
+
+
+def _next_at(state: State, context: Context, again_at: float | None) -> float | None:
+    times = [again_at] if again_at is not None else []
+    if state.phase in {*RUNNING, Phase.ABORTING} and state.stable:
+        times.append(context.now + context.seen.cadence_seconds)
+    step = At(state, context, None).step
+    if state.phase is Phase.PROGRESSING and step is not None and state.hold.since is not None and not state.hold_over:
+        left = step.hold - state.hold.at(context.now)
+        times += [context.now + left] if left > 0 else []
+    if state.phase is Phase.PROGRESSING and state.step == 0:
+        times.append(max(context.now + 0.001, state.started_at + deadline(context)))
+    return min(times, default=None)
+
+
+def is_significant(before: State, state: State) -> bool:
+    """Return whether the status must be written: numbers and sentences alone ride along with the next write."""
+    return _gist(before) != _gist(state)
+
+
+def _gist(state: State) -> tuple[object, ...]:
+    conditions = tuple((condition.type, condition.status) for condition in state.conditions)
+    weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), state.observed)
+    hold = (state.hold.since is None, state.hold_over, state.approved_step)
+    seen = (state.seen_revision, state.seen_template, state.stable, state.steps_seen, state.observed_generation)
+    drifted = (state.drift.hands_off, state.drift.repairs)
+    return (state.number, state.phase, state.reason, conditions, weights, hold, seen, state.handled, state.ready, drifted)
+
+
+def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:
+    """Return what to fetch for the next pass: counters while the canary has weight, gates when nothing else is left."""
+    spec = rollout.spec if rollout is not None else None
+    if spec is None or spec.suspend or not drift.running(state):
+        return Wants(measurement=False)
+    measure = state.share > 0 and state.judge is not None and bool(spec.analysis.checks)
+    at = At(state, Context.of(rollout, seen), None)
+    if state.phase is not Phase.PROGRESSING or not guards.exit_gates(at):
+        return Wants(measurement=measure)
+    if guards.first((*guards.COUNTING, *guards.BEFORE_GATES), at) is not None:
+        return Wants(measurement=measure)
+    return Wants(measurement=measure, gates=guards.exit_gates(at))
+
+
+def acknowledge(state: State, written: tuple[RouteWrite, ...], now: float) -> State:
+    """Return the state after these writes were taken."""
+    done = drift.acknowledge(state, tuple(write.route for write in written), now)
+    return replace(done, judge=weights_changed(done.judge, now) if done.judge is not None else None)

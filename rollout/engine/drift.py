@@ -1,0 +1,167 @@
+"""Drift and writes: which routes say something else than intended, and what is written now.
+
+What we wrote last and want no more is an unfinished write of our own; anything else than what we
+wrote last is somebody else's hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rollout.engine import weights
+from rollout.engine.moves import Context, move
+from rollout.engine.observation import RouteKey, RouteView, RuleWeights
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Drift, Hold, OwnedRule, State, Weights
+from rollout.engine.table import RUNNING, Phase, Trigger
+from rollout.spec.resource import DriftMode
+
+MOST_REPAIRS = 3
+WINDOW_SECONDS = 600.0
+FIRST_GAP_SECONDS = 1.0
+LONGEST_GAP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class RouteWrite:
+    """What to write into one route, if its version is still ``expected``."""
+
+    route: RouteKey
+    expected: str
+    rules: tuple[RuleWeights, ...]
+    weights: Weights
+
+
+def foreign(state: State, context: Context) -> tuple[OwnedRule, ...]:
+    """Return the owned rules whose weights somebody else changed since our last write of what we still want."""
+
+    def is_foreign(rule: OwnedRule) -> bool:
+        now = weights.observed(rule, context.seen.routes)
+        want = weights.desired(rule, state)
+        return now is not None and bool(rule.acknowledged) and now != want and rule.acknowledged == want
+
+    return tuple(filter(is_foreign, state.owned))
+
+
+def watch(state: State, context: Context) -> State:
+    """Return the state with foreign changes noticed: put back, left, or the attempt paused, as ``spec.drift`` says."""
+    drifted = foreign(state, context)
+    if not drifted:
+        return _calm(state, context)
+    by = next((view.changed_by for rule in drifted if (view := context.seen.routes.get(rule.route)) and view.changed_by), "")
+    mode = context.spec.drift if context.spec else DriftMode.CORRECT
+    if (state.drift.by or state.drift.hands_off) and not _may_try_again(state, context, mode):
+        return state
+    noticed = replace(state, drift=replace(state.drift, by=by or "somebody else", hands_off=False))
+    if mode is DriftMode.IGNORE:
+        return noticed
+    if state.phase in {Phase.ABORTING, Phase.ABORTED}:
+        return _repair_for_ever(noticed, context)
+    return _repair_a_few_times(noticed, context, mode)
+
+
+def _may_try_again(state: State, context: Context, mode: DriftMode) -> bool:
+    """Return whether hands were kept off at rest for so long that the repairs are forgotten."""
+    at_rest = state.drift.hands_off and state.phase is not Phase.PAUSED and mode is DriftMode.CORRECT
+    return at_rest and len(_recent(state.drift, context.now)) < MOST_REPAIRS
+
+
+def _recent(drift: Drift, now: float) -> tuple[float, ...]:
+    return tuple(at for at in drift.repairs if now - at < WINDOW_SECONDS)
+
+
+def _calm(state: State, context: Context) -> State:
+    drift = state.drift
+    recent = _recent(drift, context.now)
+    if (drift.hands_off and state.phase is Phase.PAUSED) or (not drift.hands_off and not drift.by and recent == drift.repairs):
+        return state
+    gap = drift.gap_seconds if recent else 0.0
+    return replace(state, drift=Drift(recent, drift.next_repair_at if recent else 0.0, gap))
+
+
+def _repair_for_ever(state: State, context: Context) -> State:
+    drift = state.drift
+    at = max(context.now, drift.next_repair_at)
+    gap = min(LONGEST_GAP_SECONDS, max(FIRST_GAP_SECONDS, drift.gap_seconds * 2))
+    repairs = (*drift.repairs, context.now)[-MOST_REPAIRS - 1 :]
+    return replace(state, drift=replace(drift, repairs=repairs, next_repair_at=at + gap, gap_seconds=gap))
+
+
+def _repair_a_few_times(state: State, context: Context, mode: DriftMode) -> State:
+    drift = state.drift
+    recent = _recent(drift, context.now)
+    if mode is DriftMode.CORRECT and len(recent) < MOST_REPAIRS:
+        return replace(state, drift=replace(drift, repairs=(*recent, context.now)))
+    if state.phase is not Phase.PROGRESSING:
+        return replace(state, drift=replace(drift, repairs=recent, hands_off=True))
+    often = f" {len(recent) + 1} times in 10 minutes" if mode is DriftMode.CORRECT else ""
+    reason = Reason.OWNERSHIP_CONFLICT if mode is DriftMode.CORRECT else Reason.DRIFT_DETECTED
+    message = f"{drift.by} changed the weights{often}; they are left as they are until resume."
+    still = replace(state, drift=replace(drift, repairs=recent, hands_off=True), hold=Hold(state.hold.at(context.now)))
+    return move(still, context, Trigger.PAUSE, reason, message)
+
+
+def is_conflict(state: State) -> bool:
+    """Return whether somebody else changes the weights again and again."""
+    return len(state.drift.repairs) > MOST_REPAIRS or (state.drift.hands_off and len(state.drift.repairs) >= MOST_REPAIRS)
+
+
+def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], float | None]:
+    """Return what to write now, one write for each route, and when to look again for what may not be written yet."""
+    spec = context.spec
+    if (spec is not None and spec.suspend) or not state.stable or state.phase is Phase.INVALID:
+        return (), None
+    if state.drift.hands_off:
+        again = state.drift.repairs[0] + WINDOW_SECONDS if state.drift.repairs and state.phase is not Phase.PAUSED else None
+        return (), again
+    changes: dict[RouteKey, list[OwnedRule]] = {}
+    drifted = foreign(state, context)
+    for rule in state.owned:
+        now = weights.observed(rule, context.seen.routes)
+        if now is not None and now != weights.desired(rule, state) and not _is_left(rule, drifted, spec.drift if spec is not None else None):
+            changes.setdefault(rule.route, []).append(rule)
+    wait = _wait_seconds(state, context, changes, repairing=bool(drifted))
+    if not changes or wait > 0:
+        return (), context.now + wait if changes else None
+    return tuple(_write(state, rules, context.seen.routes[route]) for route, rules in changes.items()), None
+
+
+def _is_left(rule: OwnedRule, drifted: tuple[OwnedRule, ...], mode: DriftMode | None) -> bool:
+    return rule in drifted and mode is DriftMode.IGNORE
+
+
+def _wait_seconds(state: State, context: Context, changes: Mapping[RouteKey, list[OwnedRule]], *, repairing: bool) -> float:
+    if repairing and state.phase in {Phase.ABORTING, Phase.ABORTED}:
+        return state.drift.next_repair_at - state.drift.gap_seconds - context.now
+    if state.phase in {Phase.ABORTING, Phase.ABORTED}:
+        return 0.0
+    rules = [rule for found in changes.values() for rule in found]
+    if any(_touches_zero(weights.observed(rule, context.seen.routes), weights.desired(rule, state)) for rule in rules):
+        return 0.0
+    return state.last_write_at + state.gateway.min_write_interval - context.now
+
+
+def _touches_zero(now: Weights | None, want: Weights) -> bool:
+    return now is not None and any((a == 0) != (b == 0) for (_, a), (_, b) in zip(now, want, strict=True))
+
+
+def _write(state: State, rules: list[OwnedRule], view: RouteView | None) -> RouteWrite:
+    wanted = [(rule, weights.desired(rule, state)) for rule in rules]
+    by_rule = tuple(
+        RuleWeights(rule.index, rule.name, dict(zip(rule.backends, (n for _, n in want), strict=True))) for rule, want in wanted
+    )
+    return RouteWrite(rules[0].route, view.version if view else "", by_rule, wanted[0][1])
+
+
+def acknowledge(state: State, written: tuple[RouteKey, ...], now: float) -> State:
+    """Return the state after these routes were written with what is intended."""
+    owned = tuple(
+        replace(rule, acknowledged=weights.desired(rule, state)) if rule.route in written else rule for rule in state.owned
+    )
+    return replace(state, owned=owned, last_write_at=now)
+
+
+def running(state: State) -> bool:
+    """Return whether an attempt is under way."""
+    return state.phase in RUNNING or (state.phase is Phase.INVALID and state.before_invalid in RUNNING)

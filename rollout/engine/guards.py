@@ -1,0 +1,186 @@
+"""Guards: what a step still waits for, as a list of small functions that give (reason, message) or nothing.
+
+The first that speaks is what people read; a step is left when none does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rollout.analysis.judge import Judgement, Verdict
+from rollout.analysis.reasons import Reason as Verdicts
+from rollout.engine.attempt import is_written
+from rollout.engine.moves import Context
+from rollout.engine.observation import Acceptance
+from rollout.engine.reasons import Reason
+from rollout.engine.state import State
+from rollout.spec.quantities import format_duration
+from rollout.spec.resource import Gate, Step
+
+EARLY_PASS_PART = 0.25
+"""With ``earlyPass``, a step takes at least this part of its hold time."""
+
+Waiting = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """What the guards look at: the state, the context, the judge's word of this pass (None: no analysis yet)."""
+
+    state: State
+    context: Context
+    judgement: Judgement | None
+
+    @property
+    def step(self) -> Step | None:
+        """Return the step that the attempt is in, None before the first and after the last."""
+        place = self.state.step
+        return self.context.steps[place - 1] if 0 < place <= len(self.context.steps) else None
+
+
+def unwritten(at: At) -> Waiting | None:
+    """Wait until the routes say what is intended."""
+    if is_written(at.state, at.context):
+        return None
+    return Reason.WAITING_FOR_WRITE, "The intended weights are not in every route yet."
+
+
+def unaccepted(at: At) -> Waiting | None:
+    """Wait until the gateway has accepted the routes as they stand (Gateway API: parents' Accepted, ResolvedRefs)."""
+    if not at.state.gateway.verify_route_status:
+        return None
+    for rule in at.state.owned:
+        view = at.context.seen.routes.get(rule.route)
+        if view is not None and view.acceptance is not Acceptance.ACCEPTED:
+            what = "has not accepted" if view.acceptance is Acceptance.PENDING else "refuses"
+            return Reason.WAITING_FOR_ROUTES, f"The gateway {what} {view.key}{f': {view.message}' if view.message else ''}."
+    return None
+
+
+def stable_down(at: At) -> Waiting | None:
+    """Hold while stable has no ready endpoint: an Envoy-based gateway may then send everything to the canary."""
+    if not at.context.is_down(at.state.stable):
+        return None
+    return Reason.CANARY_CARRIES_ALL, f"{at.state.stable} has no ready endpoint; the canary may carry all traffic."
+
+
+def canary_not_ready(at: At) -> Waiting | None:
+    """Wait for a ready endpoint of the canary before it gets weight, or more of it."""
+    if at.context.is_ready(at.state.canary):
+        return None
+    found = at.context.endpoints(at.state.canary)
+    seen = f"has {found.ready} of {found.total} endpoints ready" if found.known else "has not been seen yet"
+    return Reason.CANARY_NOT_READY, f"{at.state.canary} {seen}."
+
+
+def verdict_holds(at: At) -> Waiting | None:
+    """Hold as the judge says."""
+    if at.judgement is None or at.judgement.verdict is not Verdict.HOLD:
+        return None
+    return at.judgement.reason, _sentence(at.judgement.message)
+
+
+def ineffective(at: At) -> Waiting | None:
+    """Hold while the canary's share of requests is under a third or over three times its weight."""
+    if at.state.effective != "Blocks":
+        return None
+    judge = at.state.judge
+    counts = f"{judge.changed_canary} of {judge.changed_canary + judge.changed_stable}" if judge else "none"
+    return Reason.WEIGHTS_INEFFECTIVE, f"The canary got {counts} requests at a weight of {at.state.share:g} %."
+
+
+def hold_time(at: At) -> Waiting | None:
+    """Wait for the hold time, unless it was skipped or enough has been seen early."""
+    step, now = at.step, at.context.now
+    if step is None or at.state.hold_over or _passed_early(at, step):
+        return None
+    left = step.hold - at.state.hold.at(now)
+    if left <= 1e-6:  # noqa: PLR2004 - a microsecond is nothing
+        return None
+    message = f"Step {at.state.step} of {len(at.context.steps)} at {step.weight:g} %: {format_duration(round(left))} of {format_duration(step.hold)} hold time left."
+    return Reason.HOLDING, message
+
+
+def _passed_early(at: At, step: Step) -> bool:
+    early = at.judgement is not None and at.judgement.reason == Verdicts.EARLY_PASS
+    return early and at.state.hold.at(at.context.now) >= step.hold * EARLY_PASS_PART
+
+
+def too_few_requests(at: At) -> Waiting | None:
+    """Wait for the attempt's least number of canary requests; a step never passes without it."""
+    if at.judgement is None or at.judgement.reason != Verdicts.TOO_FEW_REQUESTS or at.state.share == 0:
+        return None
+    return at.judgement.reason, _sentence(at.judgement.message)
+
+
+def step_requests(at: At) -> Waiting | None:
+    """Wait for the step's own least number of canary requests."""
+    step, judge = at.step, at.state.judge
+    if step is None or judge is None or judge.step_canary_requests >= step.min_requests:
+        return None
+    message = f"{judge.step_canary_requests} of {step.min_requests} requests that step {at.state.step} asks for."
+    return Reason.WAITING_FOR_REQUESTS, message
+
+
+def fresh_tick(at: At) -> Waiting | None:
+    """Wait until one new sample was judged since this controller started."""
+    judge, spec = at.state.judge, at.context.spec
+    started = at.context.seen.session_started_at
+    nothing_to_judge = spec is None or not spec.analysis.checks or at.state.share == 0
+    if judge is None or nothing_to_judge or at.state.step_at >= started:
+        return None
+    if judge.last_tick_at is not None and judge.last_tick_at >= started:
+        return None
+    return Reason.WAITING_FOR_FRESH_TICK, "No new sample has been judged since the controller started."
+
+
+def approval(at: At) -> Waiting | None:
+    """Wait for a person's approval."""
+    if at.step is None or not at.step.approval or at.state.approved_step == at.state.step:
+        return None
+    return Reason.WAITING_FOR_APPROVAL, f"Step {at.state.step} of {len(at.context.steps)} needs an approval."
+
+
+def gates(at: At) -> Waiting | None:
+    """Wait until every gate agrees, those before promotion with the last step's."""
+    for gate in exit_gates(at):
+        answer = at.context.seen.gates.get(gate.name)
+        if answer is None or not answer.agrees:
+            said = answer.message if answer is not None else "has not been asked yet"
+            return Reason.WAITING_FOR_GATE, f"Gate {gate.name}: {said}."
+    return None
+
+
+def exit_gates(at: At) -> tuple[Gate, ...]:
+    """Return the gates that must agree before the attempt leaves where it is."""
+    spec, steps = at.context.spec, at.context.steps
+    if spec is None:
+        return ()
+    if at.state.step == 0:
+        return spec.hooks.before_start
+    before_promotion = spec.hooks.before_promotion if at.state.step == len(steps) else ()
+    return (at.step.gates if at.step else ()) + before_promotion
+
+
+def _sentence(message: str) -> str:
+    return f"{message[:1].upper()}{message[1:]}{'' if message.endswith('.') else '.'}"
+
+
+Guard = Callable[[At], Waiting | None]
+
+COUNTING: tuple[Guard, ...] = (unwritten, unaccepted, stable_down, verdict_holds, ineffective)
+"""While one of these speaks, hold time stands still."""
+
+BEFORE_GATES: tuple[Guard, ...] = (canary_not_ready, hold_time, too_few_requests, step_requests, fresh_tick, approval)
+"""The rest of what a step waits for, but for its gates (which are called only when nothing else is left)."""
+
+LEAVING: tuple[Guard, ...] = (*COUNTING, *BEFORE_GATES, gates)
+
+PROMOTED: tuple[Guard, ...] = (unwritten, unaccepted)
+"""What the end of an attempt waits for."""
+
+
+def first(guards: tuple[Guard, ...], at: At) -> Waiting | None:
+    """Return what the first guard that speaks says."""
+    return next((said for guard in guards if (said := guard(at)) is not None), None)

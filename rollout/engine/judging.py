@@ -1,0 +1,64 @@
+"""The judge's word in a pass: what it is asked, and what its samples say of the hold time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.analysis.effective import share_agrees
+from rollout.analysis.judge import Judgement, Look, judge
+from rollout.analysis.samples import Batch
+from rollout.engine import guards
+from rollout.engine.drift import running
+from rollout.engine.guards import At
+from rollout.engine.moves import Context
+from rollout.engine.state import Hold, State
+
+SHORTEST_GAP_SECONDS = 15.0
+GAP_CADENCES = 3
+
+
+def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
+    spec = context.spec
+    if spec is None or state.judge is None or not running(state) or state.share == 0 or not spec.analysis.checks:
+        return state, None
+    step = At(state, context, None).step
+    early = step is not None and state.hold.at(context.now) >= step.hold * guards.EARLY_PASS_PART
+    later = [s.weight for s in context.steps[state.step : state.step + 1]]
+    look = Look(
+        now=context.now,
+        batch=context.seen.batch,
+        canary=state.canary,
+        stable=state.stable,
+        canary_share=state.share / 100,
+        stable_share=1 - state.share / 100,
+        cadence_seconds=context.seen.cadence_seconds,
+        source_problem=context.seen.source_problem,
+        may_pass_early=early,
+        next_share=(later[0] if later else 100.0) / 100,
+    )
+    covered = _without_gaps(state, context)
+    judgement = judge(spec.analysis, state.judge, look)
+    after = judgement.state
+    agreement = share_agrees(after.changed_canary, after.changed_stable, state.share / 100)
+    return replace(covered, judge=after, evidence=judgement.reports, effective=agreement.value), judgement
+
+
+def _without_gaps(state: State, context: Context) -> State:
+    """Take time that no sample covers, before this controller started, off the hold time (once, at the first samples)."""
+    batch, started, judged = context.seen.batch, context.seen.session_started_at, state.judge
+    if batch is None or judged is None or state.hold.since is None or state.hold.since >= started:
+        return state
+    gap = _uncovered_seconds(batch, state, max(state.hold.since, judged.last_tick_at or 0.0), context)
+    if gap is None:
+        return state
+    return replace(state, hold=Hold(max(0.0, state.hold.at(context.now) - gap), context.now))
+
+
+def _uncovered_seconds(batch: Batch, state: State, since: float, context: Context) -> float | None:
+    families = [family for (backend, _), family in batch.counters.items() if backend == state.stable]
+    times = sorted({at for family in families for series in family.total for at, _ in series.samples if at > since})
+    if not times or times[-1] < context.seen.session_started_at:
+        return None
+    longest = max(SHORTEST_GAP_SECONDS, GAP_CADENCES * context.seen.cadence_seconds)
+    gaps = (after - before for before, after in zip([since, *times], times, strict=False))
+    return sum(gap for gap in gaps if gap > longest)

@@ -1,0 +1,76 @@
+"""Moving: the context of one decision, and the one way to make a transition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollout.engine import weights
+from rollout.engine.observation import UNKNOWN_ENDPOINTS, Endpoints, Observation
+from rollout.engine.state import MOST_TRANSITIONS, State, Transition
+from rollout.engine.table import Trigger, target
+from rollout.spec.plan import steps_of
+from rollout.spec.resource import Rollout, RolloutSpec, Step
+
+MOST_MESSAGE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What one decision is made from, beside the state: the valid Rollout (None: invalid), its steps, the observation."""
+
+    rollout: Rollout | None
+    steps: tuple[Step, ...]
+    seen: Observation
+
+    @classmethod
+    def of(cls, rollout: Rollout | None, seen: Observation) -> Context:
+        """Return the context for this Rollout and observation."""
+        return cls(rollout, steps_of(rollout.spec) if rollout is not None else (), seen)
+
+    @property
+    def spec(self) -> RolloutSpec | None:
+        """Return the spec, or None when it is invalid."""
+        return self.rollout.spec if self.rollout is not None else None
+
+    @property
+    def now(self) -> float:
+        """Return Unix seconds."""
+        return self.seen.now
+
+    def endpoints(self, backend: str) -> Endpoints:
+        """Return the endpoints of the backend with this name."""
+        return self.seen.endpoints.get(backend, UNKNOWN_ENDPOINTS)
+
+    def is_down(self, backend: str) -> bool:
+        """Return whether the backend is known to have no ready endpoint."""
+        found = self.endpoints(backend)
+        return found.known and found.ready == 0
+
+    def is_ready(self, backend: str) -> bool:
+        """Return whether the backend is known to have a ready endpoint."""
+        found = self.endpoints(backend)
+        return found.known and found.ready > 0
+
+
+def intended(state: State) -> tuple[tuple[str, int], ...]:
+    """Return the intended weights as they are told: those of the first owned rule."""
+    return weights.desired(state.owned[0], state) if state.owned and state.stable else ()
+
+
+def say(state: State, reason: str, message: str) -> State:
+    """Return the state with another reason and sentence, and no transition."""
+    return replace(state, reason=reason, message=message[:MOST_MESSAGE])
+
+
+def move(state: State, context: Context, trigger: Trigger, reason: str, message: str) -> State:
+    """Return the state after ``trigger``, with the transition numbered and kept (the last 20).
+
+    ``state`` already carries the other changes (step, share, roles).
+
+    Raises:
+        KeyError: the transition table has no such transition.
+    """
+    phase = target(state.phase, trigger, before_invalid=state.before_invalid)
+    moved = say(replace(state, phase=phase, number=state.number + 1), reason, message)
+    made = Transition(moved.number, context.now, phase, moved.step, intended(moved), reason, moved.message)
+    return replace(moved, transitions=(*moved.transitions, made)[-MOST_TRANSITIONS:])

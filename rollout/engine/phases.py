@@ -1,0 +1,152 @@
+"""What each phase does in a pass, once the world is taken in and a command carried out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.analysis.judge import Judgement, Verdict
+from rollout.engine import adoption, attempt, drift, guards
+from rollout.engine.guards import At
+from rollout.engine.moves import Context, move, say
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Hold, State
+from rollout.engine.table import Phase, Trigger
+from rollout.spec.resource import OnDelete, StartMode
+
+def adopted(state: State, context: Context) -> State:
+    """Return the state with its roles, if they are unknown and the weights tell them."""
+    if state.stable or context.spec is None or not state.owned or state.phase is Phase.INVALID:
+        return state
+    return adoption.adopt(state, context, context.spec)
+
+
+def advance(state: State, context: Context, judgement: Judgement | None) -> State:
+    """Return the next state: nothing when suspended, back on harm, else on by the phase."""
+    if context.spec is not None and context.spec.suspend:
+        still = replace(state, hold=Hold(state.hold.at(context.now)))
+        return say(still, Reason.SUSPENDED, "spec.suspend is true; nothing is written.") if drift.running(state) else still
+    if context.seen.deleting:
+        return _delete(state, context)
+    if drift.running(state):
+        state = _abort_on_harm(state, context, judgement)
+    return _by_phase(state, context, judgement)
+
+
+def _by_phase(state: State, context: Context, judgement: Judgement | None) -> State:
+    match state.phase:
+        case Phase.IDLE | Phase.ABORTED:
+            return _at_rest(state, context)
+        case Phase.PROGRESSING:
+            return _progress(state, context, judgement)
+        case Phase.PROMOTING:
+            return _promote(state, context, judgement)
+        case Phase.ABORTING:
+            return attempt.aborted(state, context)
+        case Phase.PAUSED:
+            return _edited(_new_revision(state, context), context)
+        case Phase.INVALID:
+            return state
+
+
+def _abort_on_harm(state: State, context: Context, judgement: Judgement | None) -> State:
+    if state.share > 0 and context.is_down(state.canary):
+        message = f"Rolled back: {state.canary} lost its last ready endpoint."
+        return attempt.abort(state, context, reason=Reason.CANARY_LOST, message=message)
+    if judgement is not None and judgement.verdict is Verdict.FAIL:
+        return attempt.abort(state, context, reason=judgement.reason, message=f"Rolled back: {judgement.message}.".replace("..", "."))
+    return state
+
+
+def _delete(state: State, context: Context) -> State:
+    leave = context.spec is not None and context.spec.on_delete is OnDelete.LEAVE
+    if leave or not drift.running(state):
+        return attempt.aborted(state, context) if state.phase is Phase.ABORTING else state
+    message = "Rolled back: the Rollout is being deleted."
+    return attempt.abort(state, context, reason=Reason.DELETING, message=message, ordered=True)
+
+
+def _wanted_revision(state: State, context: Context) -> tuple[State, str | None]:
+    """Return the state with the revision seen, and the new one if there is one to start."""
+    spec = context.spec
+    if spec is None or spec.start is StartMode.MANUAL:
+        return state, None
+    if spec.start is StartMode.ON_WORKLOAD:
+        template = context.seen.template
+        new = template if state.seen_template is not None and template not in {None, state.seen_template} else None
+        return (replace(state, seen_template=template) if template else state), new
+    if spec.revision is None or spec.revision == state.seen_revision:
+        return state, None
+    new = spec.revision if state.seen_revision is not None else None
+    return replace(state, seen_revision=spec.revision), new
+
+
+def _at_rest(state: State, context: Context) -> State:
+    if not state.stable:
+        return state
+    state, revision = _wanted_revision(state, context)
+    if revision is None or revision in {state.aborted_revision, state.stable_revision} or not context.steps:
+        return state
+    message = f"Attempt {state.attempt + 1} for revision {revision} began."
+    return attempt.start(state, context, revision=revision, reason=Reason.STARTED, message=message)
+
+
+def _new_revision(state: State, context: Context) -> State:
+    if not state.attempt or not drift.running(state) or state.undoing:
+        return state
+    state, revision = _wanted_revision(state, context)
+    if revision is None or revision == state.revision:
+        return state
+    if revision == state.stable_revision:
+        message = f"Rolled back: revision {revision}, which stable runs, was asked for again."
+        return attempt.abort(state, context, reason=Reason.REVISION_WITHDRAWN, message=message)
+    message = f"Attempt {state.attempt + 1} for revision {revision} began; revision {state.revision} is out of date."
+    return attempt.start(state, context, revision=revision, reason=Reason.NEW_REVISION, message=message)
+
+
+def _edited(state: State, context: Context) -> State:
+    plan = tuple(step.weight for step in context.steps)
+    if plan == state.steps_seen or not plan or not state.attempt or not state.step:
+        return state
+    reached = [number for number, weight in enumerate(plan, 1) if weight <= state.share]
+    now_at = replace(state, step=reached[-1] if reached else 0, steps_seen=plan)
+    message = f"The steps were edited; the attempt goes on from {state.share:g} %, after step {now_at.step} of {len(plan)}."
+    return move(now_at, context, Trigger.STEPS_EDITED, Reason.STEPS_EDITED, message)
+
+
+def _progress(state: State, context: Context, judgement: Judgement | None) -> State:
+    state = _new_revision(state, context)
+    if state.phase is not Phase.PROGRESSING:
+        return state
+    state = _edited(state, context)
+    if state.step == 0 and context.now - state.started_at >= deadline(context) and guards.canary_not_ready(At(state, context, None)):
+        message = f"Rolled back: {state.canary} had no ready endpoint within {deadline(context):g} s."
+        return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
+    at = At(state, context, judgement)
+    still = guards.first(guards.COUNTING, at)
+    at = At(_counting(state, context, runs=still is None), context, judgement)
+    waiting = still or guards.first(guards.LEAVING, at)
+    if waiting is not None:
+        return say(at.state, *waiting)
+    return attempt.next_step(at.state, context)
+
+
+def deadline(context: Context) -> float:
+    """Return how long an attempt waits for a ready canary, in seconds."""
+    return context.spec.progress_deadline if context.spec else 0.0
+
+
+def _counting(state: State, context: Context, *, runs: bool) -> State:
+    if runs == (state.hold.since is not None):
+        return state
+    if runs:
+        return replace(state, hold=Hold(state.hold.seconds, context.now))
+    return replace(state, hold=Hold(state.hold.at(context.now)))
+
+
+def _promote(state: State, context: Context, judgement: Judgement | None) -> State:
+    if not state.undoing:
+        state = _new_revision(state, context)
+        if state.phase is not Phase.PROMOTING:
+            return state
+    waiting = guards.first(guards.PROMOTED, At(state, context, judgement))
+    return say(state, *waiting) if waiting is not None else attempt.swap(state, context)

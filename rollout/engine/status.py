@@ -1,0 +1,92 @@
+"""The status: a state as the JSON of the resource, and back.
+
+What people read stands at the top (phase, reason, message, weights, evidence, transitions);
+what only the engine needs stands in ``engine`` and ``judge``. A status that cannot be read is no
+status: the Rollout is then adopted anew, which writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from rollout.analysis.judge import JudgeState
+from rollout.engine.moves import intended
+from rollout.engine.state import State
+
+_STATE = TypeAdapter(State)
+_JUDGE = TypeAdapter(JudgeState)
+_TOLD = ("transitions", "handled", "conditions", "evidence", "judge")
+_PLAIN = ("phase", "reason", "message", "attempt", "step", "stable", "canary", "revision")
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
+def _camel_keys(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {_camel(str(key)): _camel_keys(inner) for key, inner in value.items()}
+    return [_camel_keys(inner) for inner in value] if isinstance(value, list) else value
+
+
+def to_status(state: State) -> dict[str, object]:
+    """Return the status of ``state``: JSON values only, camelCase names."""
+    raw = cast("dict[str, object]", _STATE.dump_python(replace(state, judge=None), mode="json"))
+    status: dict[str, object] = {name: raw[name] for name in _PLAIN}
+    status["weights"] = {
+        "intended": dict(intended(state)),
+        "observed": dict(state.observed),
+        "acknowledged": dict(state.owned[0].acknowledged) if state.owned else {},
+        "effective": state.effective,
+    }
+    status["health"] = dict(state.ready)
+    status["evidence"] = _camel_keys(raw["evidence"])
+    status["transitions"] = [{**_as_mapping(made), "weights": dict(t.weights)} for made, t in zip(_items(raw, "transitions"), state.transitions, strict=True)]
+    status["handledCommands"] = _items(raw, "handled")
+    status["conditions"] = _camel_keys(raw["conditions"])
+    status["observedGeneration"] = state.observed_generation
+    status["judge"] = _JUDGE.dump_python(state.judge, mode="json", by_alias=True) if state.judge is not None else None
+    shown = {*_PLAIN, *_TOLD, "ready", "observed", "effective", "observed_generation"}
+    status["engine"] = {name: value for name, value in raw.items() if name not in shown}
+    return status
+
+
+def _items(raw: Mapping[str, object], name: str) -> list[object]:
+    return cast("list[object]", raw[name])
+
+
+def _as_mapping(value: object) -> dict[str, object]:
+    return cast("dict[str, object]", value)
+
+
+def from_status(status: Mapping[str, object]) -> State | None:
+    """Return the state that ``status`` tells of, or None when there is none or it cannot be read."""
+    try:
+        return _read(status) if status else None
+    except (ValidationError, KeyError, TypeError, AttributeError, ValueError):
+        return None
+
+
+def _read(status: Mapping[str, object]) -> State:
+    raw = {**_as_mapping(status["engine"]), **{name: status[name] for name in _PLAIN}}
+    weights = _as_mapping(status["weights"])
+    raw["observed"] = tuple(_as_mapping(weights["observed"]).items())
+    raw["effective"] = weights["effective"]
+    raw["ready"] = tuple(_as_mapping(status["health"]).items())
+    raw["observed_generation"] = status["observedGeneration"]
+    raw["transitions"] = [
+        {**_as_mapping(made), "weights": tuple(_as_mapping(_as_mapping(made)["weights"]).items())} for made in _items(status, "transitions")
+    ]
+    raw["handled"] = status["handledCommands"]
+    raw["conditions"] = [
+        {**{k: v for k, v in _as_mapping(c).items() if k != "lastTransitionTime"}, "last_transition_time": _as_mapping(c)["lastTransitionTime"]}
+        for c in _items(status, "conditions")
+    ]
+    state = _STATE.validate_python(raw)
+    judge = status.get("judge")
+    return replace(state, judge=_JUDGE.validate_python(judge)) if judge is not None else state

@@ -1,0 +1,77 @@
+"""The world into the state: endpoints, routes and settings as seen, before anything is decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rollout.engine import weights
+from rollout.engine.drift import running
+from rollout.engine.moves import Context, move
+from rollout.engine.reasons import Reason
+from rollout.engine.state import OwnedRule, State
+from rollout.engine.table import TRANSITIONS, Phase, Trigger
+
+
+def take_in(state: State, context: Context) -> tuple[State, tuple[str, ...]]:
+    """Return the state with what was seen, and one sentence for each thing that makes the Rollout invalid."""
+    names = dict.fromkeys([*context.seen.endpoints])
+    ready = tuple((name, _health(context, name)) for name in names)
+    state = replace(state, ready=ready, observed_generation=context.seen.generation or state.observed_generation)
+    spec, rollout = context.spec, context.rollout
+    problems = context.seen.problems + context.seen.unsupported
+    if spec is None or rollout is None:
+        return _with_observed(state, context), problems or ("the Rollout cannot be read",)
+    found, missing = weights.find_rules(spec, rollout.metadata.namespace, context.seen.routes)
+    state, pair_problems = _with_pair(state, (spec.backends.stable.name, spec.backends.canary.name))
+    if found and not missing and not pair_problems:
+        state = replace(state, owned=weights.keep_totals(found, state.owned), gateway=spec.gateway)
+    return _with_observed(state, context), problems + missing + pair_problems
+
+
+def _health(context: Context, name: str) -> str:
+    found = context.endpoints(name)
+    return "Unknown" if not found.known else "Healthy" if found.ready else "Unhealthy"
+
+
+def _with_pair(state: State, pair: tuple[str, str]) -> tuple[State, tuple[str, ...]]:
+    if not state.stable or {state.stable, state.canary} == set(pair):
+        return state, ()
+    if running(state) or state.phase is Phase.ABORTING:
+        names = f"{state.stable} and {state.canary}"
+        return state, (f"spec.backends: {' and '.join(pair)} cannot take the place of {names} during an attempt; abort first",)
+    if state.stable in pair:
+        return replace(state, canary=pair[1] if state.stable == pair[0] else pair[0], previous_revision=None), ()
+    return replace(state, stable="", canary="", owned=(), previous_revision=None), ()
+
+
+def _with_observed(state: State, context: Context) -> State:
+    if not state.owned:
+        return state
+    owned = tuple(_settled(rule, state, context) for rule in state.owned)
+    now = weights.observed(owned[0], context.seen.routes)
+    return replace(state, owned=owned if owned != state.owned else state.owned, observed=now if now is not None else state.observed)
+
+
+def _settled(rule: OwnedRule, state: State, context: Context) -> OwnedRule:
+    """What is intended and found is acknowledged, also when the answer to our write was lost."""
+    if not state.stable:
+        return rule
+    want = weights.desired(rule, state)
+    found = rule.acknowledged != want and weights.observed(rule, context.seen.routes) == want
+    return replace(rule, acknowledged=want) if found else rule
+
+
+def validate(state: State, context: Context, problems: tuple[str, ...]) -> State:
+    """Enter phase Invalid with the problems in one sentence, or leave it for the phase before."""
+    if problems:
+        message = "; ".join(problems)[:1000]
+        if state.phase is Phase.INVALID:
+            return replace(state, message=message)
+        if (state.phase, Trigger.INVALIDATE) not in TRANSITIONS:
+            return state
+        still = replace(state, before_invalid=state.phase, hold=replace(state.hold, seconds=state.hold.at(context.now), since=None))
+        return move(still, context, Trigger.INVALIDATE, Reason.INVALID, message)
+    if state.phase is not Phase.INVALID:
+        return state
+    valid = move(state, context, Trigger.VALIDATE, Reason.VALID, "Everything that was missing is there.")
+    return replace(valid, before_invalid=None)
