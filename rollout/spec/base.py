@@ -61,7 +61,7 @@ PromQL = Annotated[
 
 Url = Annotated[
     str,
-    Field(min_length=8, max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$"),
+    Field(min_length=1, max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$"),
     AfterValidator(_plain_url),
     WithJsonSchema({"type": "string", "allowed": URL_ALLOWED, "maxLength": 2048, "pattern": r"^https?://\S+$"}),
 ]

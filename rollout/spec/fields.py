@@ -6,11 +6,17 @@ Reads the JSON schema that pydantic makes of the models, so that nothing is said
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from pydantic import BaseModel
+
+LONGEST_SHOWN = 80
+"""What people wrote is shown to them no longer than this."""
+
+_SIMPLE = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 Node = Mapping[str, Any]
 """A part of a JSON schema."""
@@ -26,16 +32,22 @@ def schema_of(model: type[BaseModel]) -> Node:
 
 
 def path_of(location: Location) -> str:
-    """Return ``location`` as people write it: ``spec.steps[1].weight``."""
+    """Return ``location`` as people write it: ``spec.steps[1].weight``, odd names in brackets and quotes."""
     path = ""
     for part in location:
         if isinstance(part, int):
             path += f"[{part}]"
-        elif part.replace("_", "").replace("-", "").isalnum():
+        elif _SIMPLE.fullmatch(part):
             path += f".{part}" if path else part
         else:
-            path += f'["{part}"]'
+            path += f'["{printable(part)}"]'
     return path
+
+
+def printable(text: str) -> str:
+    """Return ``text`` on one line, safe for a terminal: what cannot be printed is escaped, what is long is cut."""
+    cut = text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in cut)
 
 
 def node_at(model: type[BaseModel], location: Location, *, kinds: Sequence[str | None]) -> Node:

@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 
 from rollout.errors import ConfigurationError, Problem
 from rollout.spec.admission import problems_of
-from rollout.spec.fields import Location
-from rollout.spec.reading import Located, location_of, read
+from rollout.spec.fields import Location, printable
+from rollout.spec.reading import location_of, read
 from rollout.spec.resource import Rollout, RolloutPolicy
 
 Document = Mapping[str, object]
+
+POLICIES = ("RolloutPolicy", "ClusterRolloutPolicy")
+"""The kinds of policies."""
 
 _SHARED = ("steps", "ramp", "analysis", "failover", "promotion", "gateway", "notify", "metrics")
 """The fields that a policy gives."""
@@ -57,10 +60,8 @@ def examine(rollout_document: Document, policy_document: Document | None, built_
     policy = None if policy_document is None else cleaned(policy_document)
     policy_problems = () if policy is None else examine_policy(policy, built_in)
     reading = read(_merged(rollout, policy, built_in), Rollout, problems_of)
-    located = (*_own_problems(rollout), *reading.problems)
-    problems = [
-        problem if policy is None else _attributed(place, problem, rollout, policy) for place, problem in located
-    ]
+    found = [*_own_problems(rollout), *(problem for _, problem in reading.problems)]
+    problems = [problem if policy is None else attributed(problem, rollout, policy) for problem in found]
     problems += _missing_policy(rollout, policy)
     everything = tuple(dict.fromkeys((*problems, *policy_problems)))
     return Examined(None if everything else reading.value, everything)
@@ -78,8 +79,9 @@ def examine_policy(policy_document: Document, built_in: Document) -> tuple[Probl
     }
     merged = _merged(sample, policy, built_in)
     in_use = read(merged, Rollout, lambda rollout: (p for p in problems_of(rollout) if p.field != "spec.steps"))
-    of_policy = [(place, problem) for place, problem in in_use.problems if _depth(policy, place) >= min(2, len(place))]
-    found = dict.fromkeys(problem for _, problem in (*_two_plans(policy), *shape.problems, *of_policy))
+    of_shape = [problem for _, problem in shape.problems]
+    of_rules = [problem for place, problem in in_use.problems if depth_of(policy, place) >= min(2, len(place))]
+    found = dict.fromkeys((*_two_plans(policy), *of_shape, *of_rules))
     return tuple(replace(problem, source=label_of(policy)) for problem in found)
 
 
@@ -136,7 +138,7 @@ def _laid(key: str, lower: object, upper: object) -> object:
     return upper
 
 
-def _own_problems(rollout: Document) -> Iterator[Located]:
+def _own_problems(rollout: Document) -> Iterator[Problem]:
     """Yield what is wrong with the Rollout and is gone once it is merged."""
     if "metrics" in _mapping(rollout, "spec"):
         allowed = "metrics in a RolloutPolicy or ClusterRolloutPolicy"
@@ -146,28 +148,29 @@ def _own_problems(rollout: Document) -> Iterator[Located]:
         )
 
 
-def _two_plans(policy: Document) -> Iterator[Located]:
+def _two_plans(policy: Document) -> Iterator[Problem]:
     spec = _mapping(policy, "spec")
     if "steps" in spec and "ramp" in spec:
         message, allowed = "cannot stand beside steps", "steps or a ramp, not both"
-        yield ("spec", "ramp"), Problem("spec.ramp", message, given="steps and a ramp", allowed=allowed)
+        yield Problem("spec.ramp", message, given="steps and a ramp", allowed=allowed)
 
 
 def _missing_policy(rollout: Document, policy: Document | None) -> Iterable[Problem]:
     ref = _mapping(_mapping(rollout, "spec"), "policy")
-    if policy is None and ref:
-        wanted = f"{ref.get('kind', 'RolloutPolicy')} {ref.get('name', 'without name')}"
-        return (Problem("spec.policy", "does not exist", given=wanted, allowed="a policy that exists"),)
+    if policy is None and ref.get("kind") in POLICIES and isinstance(ref.get("name"), str):
+        given = printable(f"{ref['kind']} {ref['name']}")
+        return (Problem("spec.policy", "does not exist", given=given, allowed="a policy that exists"),)
     return ()
 
 
-def _attributed(place: Location, problem: Problem, rollout: Document, policy: Document) -> Problem:
+def attributed(problem: Problem, rollout: Document, policy: Document) -> Problem:
     """Return ``problem`` with the policy as its source, where it is the policy that says it."""
-    from_policy = _depth(policy, place) > _depth(rollout, place)
+    place = location_of(problem.field)
+    from_policy = depth_of(policy, place) > depth_of(rollout, place)
     return replace(problem, source=label_of(policy)) if from_policy else problem
 
 
-def _depth(document: Document, place: Location) -> int:
+def depth_of(document: Document, place: Location) -> int:
     """Return how many parts of ``place`` exist in ``document``."""
     node: object = document
     for depth, part in enumerate(place):
@@ -185,16 +188,3 @@ def _depth(document: Document, place: Location) -> int:
 def _mapping(document: Document, key: str) -> Document:
     value = document.get(key)
     return value if isinstance(value, Mapping) else {}
-
-
-__all__ = [
-    "Document",
-    "Examined",
-    "cleaned",
-    "effective",
-    "examine",
-    "examine_policy",
-    "label_of",
-    "location_of",
-    "over",
-]

@@ -106,5 +106,5 @@ def _enough(missing: float, whole_traffic: float) -> float | None:
     if whole_traffic < missing:
         return None
     weight = _ALL * missing / whole_traffic
-    digits = 0 if weight >= 1 else 3
-    return min(_ALL, math.ceil(round(weight * 10**digits, 6)) / 10**digits)
+    parts = 1 if weight >= 1 else 1000
+    return min(_ALL, math.ceil(round(weight * parts, 6)) / parts)

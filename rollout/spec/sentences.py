@@ -6,16 +6,14 @@ Called by ``rollout.spec.merge`` with the error of a model and the document that
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rollout.errors import Problem
-from rollout.spec.fields import Location, Node, allowed_by, node_at, path_of
-
-_LONGEST_GIVEN = 80
+from rollout.spec.fields import Location, allowed_by, node_at, path_of, printable
 
 _SENTENCES = {
     "bool_type": "must be true or false",
@@ -113,11 +111,15 @@ def _hint(detail: ErrorDetails, allowed_values: str) -> str:
         "literal_error": str(detail["input"]),
         "union_tag_invalid": str(detail.get("ctx", {}).get("tag", "")),
     }
-    wanted = names.get(detail["type"], "")
     known = allowed_values.removeprefix("the fields ").replace(" or ", ", ").split(", ")
+    return guess(names.get(detail["type"], ""), known)
+
+
+def guess(word: str, known: Sequence[str]) -> str:
+    """Return the one of ``known`` that ``word`` was probably meant to be, empty when none is near."""
     folded = {name.lower(): name for name in known}
-    close = get_close_matches(wanted.lower().replace("_", ""), folded, n=1, cutoff=0.6)
-    return folded[close[0]] if close and wanted else ""
+    close = get_close_matches(word.lower().replace("_", ""), folded, n=1, cutoff=0.6)
+    return folded[close[0]] if close else ""
 
 
 def _given(detail: ErrorDetails, location: Location, document: object) -> str:
@@ -136,8 +138,4 @@ def shown(value: object) -> str:
         case list() | tuple():
             return f"a list of {len(value)}"
         case _:
-            text = json.dumps(value, ensure_ascii=False, default=str)
-            return text if len(text) <= _LONGEST_GIVEN else f"{text[: _LONGEST_GIVEN - 3]}..."
-
-
-__all__ = ["Node", "shown", "told", "value_at"]
+            return printable(json.dumps(value, ensure_ascii=False, default=str))
