@@ -24,8 +24,9 @@ _START_SECONDS = 20.0
 
 def find_prometheus() -> Path | None:
     """Return the Prometheus program of this machine: on the PATH, or where ``make tools`` puts it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rollout" / "tools"
-    places = os.pathsep.join((os.environ.get("PATH", os.defpath), str(cache), str(cache / "bin")))
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    tools = Path(os.environ.get("ROLLOUT_TOOLS") or caches / "rollout" / "tools")
+    places = os.pathsep.join((os.environ.get("PATH", os.defpath), str(tools / "bin")))
     found = shutil.which("prometheus", path=places)
     return Path(found) if found else None
 

@@ -65,11 +65,14 @@ class Traffic:
         self._windows.append(window)
         return window
 
-    async def close_window(self, window: Window) -> None:
-        """Wait until what is under way is reported, then let the window grow no more."""
+    def close_window(self, window: Window) -> None:
+        """Let the window grow no more."""
+        self._windows.remove(window)
+
+    async def settle(self) -> None:
+        """Wait until what was under way is reported."""
         for _ in range(2):
             await self.next_report()
-        self._windows.remove(window)
 
     async def next_report(self) -> None:
         """Wait for the next report."""

@@ -1,12 +1,13 @@
-"""Waits for things outside that do not call back: a file, a program's first answer."""
+"""Waits for things outside that do not call back, and for work beside which other work runs."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TypeVar
 
 Found = TypeVar("Found")
+Done = TypeVar("Done")
 
 _LOOK_SECONDS = 0.02
 
@@ -17,3 +18,22 @@ async def until(look: Callable[[], Awaitable[Found | None]]) -> Found:
         if (found := await look()) is not None:
             return found
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def alongside(work: Coroutine[None, None, Done], *others: Coroutine[None, None, None]) -> Done:
+    """Return what ``work`` returns while the ``others``, which never return, run beside it.
+
+    The first error of any of them ends all and is raised.
+    """
+    main = asyncio.ensure_future(work)
+    tasks: list[asyncio.Future[Done] | asyncio.Future[None]] = [main, *map(asyncio.ensure_future, others)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done() and (error := task.exception()) is not None:
+                raise error
+        return await main
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

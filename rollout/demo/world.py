@@ -19,6 +19,7 @@ from rollout.demo.children import Child, Children, children
 from rollout.demo.gateway import Gateway, start_gateway
 from rollout.demo.scraper import start_prometheus
 from rollout.demo.traffic import Traffic
+from rollout.demo.waiting import alongside
 from rollout.errors import ConfigurationError, Problem
 
 SERVICES = {"shop": "http", "cart": "grpc"}
@@ -47,11 +48,20 @@ class World:
     traffic: Traffic
     prometheus_url: str | None
     programs: Children
+    reading: asyncio.Task[None]
 
     @property
     def manifests(self) -> Path:
         """Return the folder for the manifests of Rollouts."""
         return self.folder / "manifests"
+
+    async def watch(self) -> None:
+        """Wait until a program of the world ends, which none should.
+
+        Raises:
+            Unavailable: always, with the program's name and its last words.
+        """
+        await alongside(self.programs.watch(), _result(self.reading))
 
     async def deploy(self, backend: str, behaviour: Behaviour) -> None:
         """Let ``backend`` answer as ``behaviour`` says, and wait until it does."""
@@ -92,9 +102,13 @@ async def open_world(plan: Plan) -> AsyncIterator[World]:
         reading = asyncio.ensure_future(traffic.follow(load))
         try:
             await traffic.flows()
-            yield World(programs.folder, gateway, backends, traffic, prometheus_url, programs)
+            yield World(programs.folder, gateway, backends, traffic, prometheus_url, programs, reading)
         finally:
             reading.cancel()
+
+
+async def _result(task: asyncio.Task[None]) -> None:
+    await asyncio.shield(task)
 
 
 async def _start_backends(programs: Children) -> dict[str, Child]:

@@ -1,0 +1,137 @@
+"""Draws the demo live on a terminal: weights as bars, evidence towards its limit, and every decision with its reason.
+
+A spectator of ``rollout.demo.show``; ``picture`` turns a scene into what rich draws.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from rollout.analysis.judge import CheckReport
+from rollout.demo.acts import ActResult
+from rollout.demo.report import outcome_text, seconds_text
+from rollout.demo.scene import Scene, Stage
+from rollout.engine.table import Phase
+
+_BAR = 40
+_DECISIONS = 10
+_COLOURS = {
+    Phase.IDLE: "green",
+    Phase.PROGRESSING: "cyan",
+    Phase.PROMOTING: "green",
+    Phase.PAUSED: "yellow",
+    Phase.ABORTING: "bold red",
+    Phase.ABORTED: "red",
+    Phase.INVALID: "bold red",
+}
+
+
+class Screen:
+    """A spectator that draws every scene in place."""
+
+    def __init__(self, live: Live) -> None:
+        """Draw on ``live``, which the caller opens and closes."""
+        self._live = live
+        self._results: list[ActResult] = []
+
+    def look(self, scene: Scene) -> None:
+        """Draw the scene."""
+        self._live.update(picture(scene, self._results), refresh=True)
+
+    def ended(self, result: ActResult) -> None:
+        """Keep the result; the next picture shows it."""
+        self._results.append(result)
+
+
+def picture(scene: Scene, results: Iterable[ActResult] = ()) -> RenderableType:
+    """Return the scene as rich draws it."""
+    return Group(_head(scene), *_ended(results), *(_panel(stage) for stage in scene.stages), _log(scene))
+
+
+def _head(scene: Scene) -> RenderableType:
+    act = f"act {scene.number} of {scene.acts}: {scene.act.title}" if scene.act else "getting ready"
+    grid = Table.grid(expand=True)
+    grid.add_column(ratio=1)
+    grid.add_column(justify="right")
+    grid.add_row(Text(act, style="bold"), Text(f"{scene.elapsed_seconds:.0f} s"))
+    grid.add_row(Text(f"clients at {scene.address}, measured by {scene.source}", style="dim"), "")
+    return grid
+
+
+def _ended(results: Iterable[ActResult]) -> list[RenderableType]:
+    return [_result(result) for result in results]
+
+
+def _result(result: ActResult) -> Text:
+    good = result.as_expected
+    zero = result.bad_to_zero_seconds
+    after = f", {seconds_text(zero)} after the first bad answer" if zero is not None else ""
+    counts = f"{result.failed} of {result.requests} requests failed"
+    told = f"{result.act.title}: {outcome_text(result.outcome)}{after}; {counts}"
+    return Text.assemble(("✔ " if good else "✘ ", "green" if good else "bold red"), told)
+
+
+def _panel(stage: Stage) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(min_width=18)
+    grid.add_column(min_width=_BAR)
+    grid.add_column()
+    for role, backend, style in (("stable", stage.stable, "green"), ("canary", stage.canary, "yellow")):
+        grid.add_row(*_weight(stage, role, backend, style))
+    for check in stage.state.evidence if stage.state is not None and stage.state.share > 0 else ():
+        grid.add_row(*_evidence(check))
+    title = f"{stage.service} · {stage.protocol}"
+    return Panel(Group(grid, _traffic(stage), _reason(stage)), title=title, title_align="left", box=box.ROUNDED)
+
+
+def _weight(stage: Stage, role: str, backend: str, style: str) -> tuple[RenderableType, ...]:
+    total = sum(stage.weights.values()) or 1
+    share = stage.weights.get(backend, 0) / total
+    name = Text.assemble((role, style), f" {backend.rpartition('-')[2]} {stage.revisions.get(backend, '')}")
+    return name, bar(share, style), Text(f"{share:.0%} of requests")
+
+
+def _evidence(check: CheckReport) -> tuple[RenderableType, ...]:
+    towards = max(0.0, min(1.0, check.log_evidence / check.limit)) if check.limit > 0 else 0.0
+    style = "red" if towards >= 1 else "magenta"
+    counts = f"canary {check.canary_bad} of {check.canary_total}, stable {check.stable_bad} of {check.stable_total}"
+    return Text(f"evidence: {check.name}", style="dim"), bar(towards, style), Text(counts, style="dim")
+
+
+def bar(share: float, style: str, width: int = _BAR) -> Text:
+    """Return a bar of ``width`` characters, ``share`` (0 to 1) of it filled; anything above 0 shows."""
+    filled = round(share * width) if share <= 0 else max(1, round(share * width))
+    return Text.assemble(("█" * filled, style), ("░" * (width - filled), "dim"))
+
+
+def _traffic(stage: Stage) -> Text:
+    failed = Text(f"{stage.failed} failed", style="red" if stage.failed else "green")
+    times = f"p50 {stage.p50_seconds * 1000:.0f} ms, p99 {stage.p99_seconds * 1000:.0f} ms"
+    return Text.assemble(f"{stage.rate:.0f} requests/s   ", failed, f"   {times}")
+
+
+def _reason(stage: Stage) -> Text:
+    if stage.state is None:
+        return Text("waiting for the controller", style="dim")
+    state = stage.state
+    step = f", step {state.step} of {len(state.steps_seen)}" if state.phase is Phase.PROGRESSING and state.step else ""
+    return Text.assemble(
+        (f"{state.phase}{step}  ", _COLOURS[state.phase]), (f"{state.reason}: ", "bold"), state.message
+    )
+
+
+def _log(scene: Scene) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    for service, made in scene.decisions[-_DECISIONS:]:
+        clock = time.strftime("%H:%M:%S", time.localtime(made.at))
+        sentence = Text.assemble((f"{made.reason}: ", "bold"), made.message)
+        grid.add_row(Text(clock, style="dim"), service, Text(made.phase, style=_COLOURS[made.phase]), sentence)
+    return Panel(grid, title="decisions", title_align="left", box=box.ROUNDED)
