@@ -42,10 +42,16 @@ class Problem:
 
     def __str__(self) -> str:
         """Return the problem as one sentence, with its place first."""
-        place = f"{self.source}:{self.line}: " if self.source and self.line else f"{self.source}: " if self.source else ""
+        place = (
+            f"{self.source}:{self.line}: " if self.source and self.line else f"{self.source}: " if self.source else ""
+        )
         given = f" (given: {self.given})" if self.given else ""
         allowed = f"; allowed: {self.allowed}" if self.allowed else ""
-        return f"{place}{self.field}: {self.message}{given}{allowed}" if self.field else f"{place}{self.message}{given}{allowed}"
+        return (
+            f"{place}{self.field}: {self.message}{given}{allowed}"
+            if self.field
+            else f"{place}{self.message}{given}{allowed}"
+        )
 
 
 class ConfigurationError(RolloutError):

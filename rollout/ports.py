@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from rollout.analysis.samples import Batch
-from rollout.engine.observation import BackendKey, Command, Endpoints, GateAnswer, RouteKey, RouteView
-from rollout.engine.observation import RuleWeights as RuleWeights
+from rollout.engine.observation import BackendKey, Command, Endpoints, GateAnswer, RouteKey, RouteView, RuleWeights
 from rollout.errors import Problem
 from rollout.spec.metrics import MetricTemplates
 from rollout.spec.resource import Gate, PolicyRef
@@ -39,7 +38,7 @@ class StoredRollout:
     ``document`` is the manifest as written (not yet checked); ``status`` the last recorded one
     (empty when new); ``version`` is compared on a record and changes with every record, command or
     change of the manifest; ``generation`` changes with the manifest only. ``problems`` are those
-    of reading the manifest.
+    of reading the manifest. ``samples`` is what ``checkpoint`` kept last.
     """
 
     key: Key
@@ -50,6 +49,7 @@ class StoredRollout:
     command: Command | None = None
     deleting: bool = False
     problems: tuple[Problem, ...] = ()
+    samples: Mapping[str, object] = field(default_factory=dict)
 
 
 class RolloutStore(Protocol):
@@ -101,6 +101,10 @@ class RouteTable(Protocol):
 
     def read(self, key: RouteKey) -> RouteView | None:
         """Return the route from the cache, or None when it does not exist."""
+        ...
+
+    def explain(self, key: RouteKey) -> str:
+        """Return why the route cannot be read or written as it should, empty when nothing is known of it."""
         ...
 
     async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:

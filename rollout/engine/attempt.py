@@ -51,7 +51,7 @@ def _at(context: Context, step: int) -> str:
     return f"Step {step} of {len(context.steps)}: {context.steps[step - 1].weight:g} % to the canary."
 
 
-def _enter(state: State, context: Context, step: int, trigger: Trigger, reason: str, message: str) -> State:  # noqa: PLR0913 - one value of a transition each
+def _enter(state: State, context: Context, step: int, trigger: Trigger, reason: str, message: str) -> State:
     entered = replace(
         state,
         step=step,

@@ -27,7 +27,7 @@ _ARGUMENTS: dict[Action, dict[str, type]] = {
 }
 
 
-class _Refused(Exception):  # noqa: N818 - an answer, not an error
+class _Refused(Exception):
     def __init__(self, reason: Refusal, message: str) -> None:
         super().__init__(message)
         self.reason = reason
@@ -75,7 +75,9 @@ def _check_arguments(action: Action, command: Command) -> None:
     for name, value in command.args.items():
         kind = allowed.get(name)
         if kind is None:
-            raise _Refused(Refusal.BAD_ARGUMENT, f"{action} takes {', '.join(allowed) or 'no argument'}, not {name[:64]!r}")
+            raise _Refused(
+                Refusal.BAD_ARGUMENT, f"{action} takes {', '.join(allowed) or 'no argument'}, not {name[:64]!r}"
+            )
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise _Refused(Refusal.BAD_ARGUMENT, f"{name} of {action} must be {kind.__name__}, not {str(value)[:64]!r}")
 

@@ -33,7 +33,7 @@ def with_conditions(state: State, context: Context, judgement: Judgement | None)
 _Found = tuple[str, str, str, str]
 
 
-def _timed(kind: str, status: str, reason: str, message: str, before: Condition | None, now: float) -> Condition:  # noqa: PLR0913 - a condition's own fields
+def _timed(kind: str, status: str, reason: str, message: str, before: Condition | None, now: float) -> Condition:
     if before is not None and (before.status, before.reason, before.message) == (status, reason, message):
         return before
     since = before.last_transition_time if before is not None and before.status == status else now

@@ -27,6 +27,7 @@ from rollout.spec.resource import Gate, OnDelete, Rollout
 GIVE_UP_SECONDS = 60.0
 """A deletion waits for its weights at most this long."""
 
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What follows: the state to record, then the writes, then what to tell.
@@ -97,7 +98,10 @@ def _is_finished(state: State, context: Context) -> bool:
 
 def _next_at(state: State, context: Context, again_at: float | None) -> float | None:
     times = [again_at] if again_at is not None else []
-    if state.phase in {*RUNNING, Phase.ABORTING} and state.stable:
+    measured = (
+        context.spec is not None and bool(context.spec.analysis.checks) and state.share > 0 and state.judge is not None
+    )
+    if state.phase in {*RUNNING, Phase.ABORTING} and state.stable and not (measured and drift.running(state)):
         times.append(context.now + context.seen.cadence_seconds)
     step = At(state, context, None).step
     if state.phase is Phase.PROGRESSING and step is not None and state.hold.since is not None and not state.hold_over:
@@ -119,7 +123,18 @@ def _gist(state: State) -> tuple[object, ...]:
     hold = (state.hold.since is None, state.hold_over, state.approved_step)
     seen = (state.seen_revision, state.seen_template, state.stable, state.steps_seen, state.observed_generation)
     drifted = (state.drift.hands_off, state.drift.repairs)
-    return (state.number, state.phase, state.reason, conditions, weights, hold, seen, state.handled, state.ready, drifted)
+    return (
+        state.number,
+        state.phase,
+        state.reason,
+        conditions,
+        weights,
+        hold,
+        seen,
+        state.handled,
+        state.ready,
+        drifted,
+    )
 
 
 def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:

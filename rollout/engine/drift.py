@@ -49,7 +49,9 @@ def watch(state: State, context: Context) -> State:
     drifted = foreign(state, context)
     if not drifted:
         return _calm(state, context)
-    by = next((view.changed_by for rule in drifted if (view := context.seen.routes.get(rule.route)) and view.changed_by), "")
+    by = next(
+        (view.changed_by for rule in drifted if (view := context.seen.routes.get(rule.route)) and view.changed_by), ""
+    )
     mode = context.spec.drift if context.spec else DriftMode.CORRECT
     if (state.drift.by or state.drift.hands_off) and not _may_try_again(state, context, mode):
         return state
@@ -74,7 +76,9 @@ def _recent(drift: Drift, now: float) -> tuple[float, ...]:
 def _calm(state: State, context: Context) -> State:
     drift = state.drift
     recent = _recent(drift, context.now)
-    if (drift.hands_off and state.phase is Phase.PAUSED) or (not drift.hands_off and not drift.by and recent == drift.repairs):
+    if (drift.hands_off and state.phase is Phase.PAUSED) or (
+        not drift.hands_off and not drift.by and recent == drift.repairs
+    ):
         return state
     gap = drift.gap_seconds if recent else 0.0
     return replace(state, drift=Drift(recent, drift.next_repair_at if recent else 0.0, gap))
@@ -104,7 +108,9 @@ def _repair_a_few_times(state: State, context: Context, mode: DriftMode) -> Stat
 
 def is_conflict(state: State) -> bool:
     """Return whether somebody else changes the weights again and again."""
-    return len(state.drift.repairs) > MOST_REPAIRS or (state.drift.hands_off and len(state.drift.repairs) >= MOST_REPAIRS)
+    return len(state.drift.repairs) > MOST_REPAIRS or (
+        state.drift.hands_off and len(state.drift.repairs) >= MOST_REPAIRS
+    )
 
 
 def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], float | None]:
@@ -113,13 +119,19 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
     if (spec is not None and spec.suspend) or not state.stable or state.phase is Phase.INVALID:
         return (), None
     if state.drift.hands_off:
-        again = state.drift.repairs[0] + WINDOW_SECONDS if state.drift.repairs and state.phase is not Phase.PAUSED else None
+        again = (
+            state.drift.repairs[0] + WINDOW_SECONDS if state.drift.repairs and state.phase is not Phase.PAUSED else None
+        )
         return (), again
     changes: dict[RouteKey, list[OwnedRule]] = {}
     drifted = foreign(state, context)
     for rule in state.owned:
         now = weights.observed(rule, context.seen.routes)
-        if now is not None and now != weights.desired(rule, state) and not _is_left(rule, drifted, spec.drift if spec is not None else None):
+        if (
+            now is not None
+            and now != weights.desired(rule, state)
+            and not _is_left(rule, drifted, spec.drift if spec is not None else None)
+        ):
             changes.setdefault(rule.route, []).append(rule)
     wait = _wait_seconds(state, context, changes, repairing=bool(drifted))
     if not changes or wait > 0:
@@ -131,7 +143,9 @@ def _is_left(rule: OwnedRule, drifted: tuple[OwnedRule, ...], mode: DriftMode | 
     return rule in drifted and mode is DriftMode.IGNORE
 
 
-def _wait_seconds(state: State, context: Context, changes: Mapping[RouteKey, list[OwnedRule]], *, repairing: bool) -> float:
+def _wait_seconds(
+    state: State, context: Context, changes: Mapping[RouteKey, list[OwnedRule]], *, repairing: bool
+) -> float:
     if repairing and state.phase in {Phase.ABORTING, Phase.ABORTED}:
         return state.drift.next_repair_at - state.drift.gap_seconds - context.now
     if state.phase in {Phase.ABORTING, Phase.ABORTED}:
@@ -149,7 +163,8 @@ def _touches_zero(now: Weights | None, want: Weights) -> bool:
 def _write(state: State, rules: list[OwnedRule], view: RouteView | None) -> RouteWrite:
     wanted = [(rule, weights.desired(rule, state)) for rule in rules]
     by_rule = tuple(
-        RuleWeights(rule.index, rule.name, dict(zip(rule.backends, (n for _, n in want), strict=True))) for rule, want in wanted
+        RuleWeights(rule.index, rule.name, dict(zip(rule.backends, (n for _, n in want), strict=True)))
+        for rule, want in wanted
     )
     return RouteWrite(rules[0].route, view.version if view else "", by_rule, wanted[0][1])
 
@@ -157,7 +172,8 @@ def _write(state: State, rules: list[OwnedRule], view: RouteView | None) -> Rout
 def acknowledge(state: State, written: tuple[RouteKey, ...], now: float) -> State:
     """Return the state after these routes were written with what is intended."""
     owned = tuple(
-        replace(rule, acknowledged=weights.desired(rule, state)) if rule.route in written else rule for rule in state.owned
+        replace(rule, acknowledged=weights.desired(rule, state)) if rule.route in written else rule
+        for rule in state.owned
     )
     return replace(state, owned=owned, last_write_at=now)
 

@@ -43,7 +43,8 @@ def unwritten(at: At) -> Waiting | None:
     """Wait until the routes say what is intended."""
     if is_written(at.state, at.context):
         return None
-    return Reason.WAITING_FOR_WRITE, "The intended weights are not in every route yet."
+    why = at.context.seen.write_problem
+    return Reason.WAITING_FOR_WRITE, f"The intended weights are not in every route yet{f': {why}' if why else ''}."
 
 
 def unaccepted(at: At) -> Waiting | None:
@@ -54,7 +55,10 @@ def unaccepted(at: At) -> Waiting | None:
         view = at.context.seen.routes.get(rule.route)
         if view is not None and view.acceptance is not Acceptance.ACCEPTED:
             what = "has not accepted" if view.acceptance is Acceptance.PENDING else "refuses"
-            return Reason.WAITING_FOR_ROUTES, f"The gateway {what} {view.key}{f': {view.message}' if view.message else ''}."
+            return (
+                Reason.WAITING_FOR_ROUTES,
+                f"The gateway {what} {view.key}{f': {view.message}' if view.message else ''}.",
+            )
     return None
 
 

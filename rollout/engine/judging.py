@@ -18,6 +18,7 @@ GAP_CADENCES = 3
 
 
 def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
+    """Return the state after the judge has seen what was measured, and its word (None: nothing to judge)."""
     spec = context.spec
     if spec is None or state.judge is None or not running(state) or state.share == 0 or not spec.analysis.checks:
         return state, None
@@ -44,11 +45,11 @@ def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
 
 
 def _without_gaps(state: State, context: Context) -> State:
-    """Take time that no sample covers, before this controller started, off the hold time (once, at the first samples)."""
-    batch, started, judged = context.seen.batch, context.seen.session_started_at, state.judge
-    if batch is None or judged is None or state.hold.since is None or state.hold.since >= started:
+    """Take time before this controller's start that no sample covers off the hold time, at the first samples."""
+    batch, started, judge_state = context.seen.batch, context.seen.session_started_at, state.judge
+    if batch is None or judge_state is None or state.hold.since is None or state.hold.since >= started:
         return state
-    gap = _uncovered_seconds(batch, state, max(state.hold.since, judged.last_tick_at or 0.0), context)
+    gap = _uncovered_seconds(batch, state, max(state.hold.since, judge_state.last_tick_at or 0.0), context)
     if gap is None:
         return state
     return replace(state, hold=Hold(max(0.0, state.hold.at(context.now) - gap), context.now))

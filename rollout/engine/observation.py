@@ -125,7 +125,7 @@ class Observation:
     spec cannot be used (it is then None in ``decide``). ``gates`` holds the answers that were
     asked for in this pass, by gate name. ``source_problem`` is the (reason, message) of a
     metrics source that failed. ``template`` identifies the canary's pod template, where the
-    platform has workloads.
+    platform has workloads. ``write_problem`` says why the last write failed, empty when it did not.
     """
 
     now: float
@@ -141,4 +141,4 @@ class Observation:
     deleting: bool = False
     generation: int = 0
     template: str | None = None
-    unsupported: tuple[str, ...] = ()
+    write_problem: str = ""

@@ -13,6 +13,7 @@ from rollout.engine.state import Hold, State
 from rollout.engine.table import Phase, Trigger
 from rollout.spec.resource import OnDelete, StartMode
 
+
 def adopted(state: State, context: Context) -> State:
     """Return the state with its roles, if they are unknown and the weights tell them."""
     if state.stable or context.spec is None or not state.owned or state.phase is Phase.INVALID:
@@ -24,7 +25,9 @@ def advance(state: State, context: Context, judgement: Judgement | None) -> Stat
     """Return the next state: nothing when suspended, back on harm, else on by the phase."""
     if context.spec is not None and context.spec.suspend:
         still = replace(state, hold=Hold(state.hold.at(context.now)))
-        return say(still, Reason.SUSPENDED, "spec.suspend is true; nothing is written.") if drift.running(state) else still
+        return (
+            say(still, Reason.SUSPENDED, "spec.suspend is true; nothing is written.") if drift.running(state) else still
+        )
     if context.seen.deleting:
         return _delete(state, context)
     if drift.running(state):
@@ -53,7 +56,9 @@ def _abort_on_harm(state: State, context: Context, judgement: Judgement | None) 
         message = f"Rolled back: {state.canary} lost its last ready endpoint."
         return attempt.abort(state, context, reason=Reason.CANARY_LOST, message=message)
     if judgement is not None and judgement.verdict is Verdict.FAIL:
-        return attempt.abort(state, context, reason=judgement.reason, message=f"Rolled back: {judgement.message}.".replace("..", "."))
+        return attempt.abort(
+            state, context, reason=judgement.reason, message=f"Rolled back: {judgement.message}.".replace("..", ".")
+        )
     return state
 
 
@@ -109,7 +114,9 @@ def _edited(state: State, context: Context) -> State:
         return state
     reached = [number for number, weight in enumerate(plan, 1) if weight <= state.share]
     now_at = replace(state, step=reached[-1] if reached else 0, steps_seen=plan)
-    message = f"The steps were edited; the attempt goes on from {state.share:g} %, after step {now_at.step} of {len(plan)}."
+    message = (
+        f"The steps were edited; the attempt goes on from {state.share:g} %, after step {now_at.step} of {len(plan)}."
+    )
     return move(now_at, context, Trigger.STEPS_EDITED, Reason.STEPS_EDITED, message)
 
 
@@ -118,7 +125,11 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
     if state.phase is not Phase.PROGRESSING:
         return state
     state = _edited(state, context)
-    if state.step == 0 and context.now - state.started_at >= deadline(context) and guards.canary_not_ready(At(state, context, None)):
+    if (
+        state.step == 0
+        and context.now - state.started_at >= deadline(context)
+        and guards.canary_not_ready(At(state, context, None))
+    ):
         message = f"Rolled back: {state.canary} had no ready endpoint within {deadline(context):g} s."
         return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
     at = At(state, context, judgement)

@@ -46,7 +46,10 @@ def to_status(state: State) -> dict[str, object]:
     }
     status["health"] = dict(state.ready)
     status["evidence"] = _camel_keys(raw["evidence"])
-    status["transitions"] = [{**_as_mapping(made), "weights": dict(t.weights)} for made, t in zip(_items(raw, "transitions"), state.transitions, strict=True)]
+    status["transitions"] = [
+        {**_as_mapping(made), "weights": dict(t.weights)}
+        for made, t in zip(_items(raw, "transitions"), state.transitions, strict=True)
+    ]
     status["handledCommands"] = _items(raw, "handled")
     status["conditions"] = _camel_keys(raw["conditions"])
     status["observedGeneration"] = state.observed_generation
@@ -80,11 +83,15 @@ def _read(status: Mapping[str, object]) -> State:
     raw["ready"] = tuple(_as_mapping(status["health"]).items())
     raw["observed_generation"] = status["observedGeneration"]
     raw["transitions"] = [
-        {**_as_mapping(made), "weights": tuple(_as_mapping(_as_mapping(made)["weights"]).items())} for made in _items(status, "transitions")
+        {**_as_mapping(made), "weights": tuple(_as_mapping(_as_mapping(made)["weights"]).items())}
+        for made in _items(status, "transitions")
     ]
     raw["handled"] = status["handledCommands"]
     raw["conditions"] = [
-        {**{k: v for k, v in _as_mapping(c).items() if k != "lastTransitionTime"}, "last_transition_time": _as_mapping(c)["lastTransitionTime"]}
+        {
+            **{k: v for k, v in _as_mapping(c).items() if k != "lastTransitionTime"},
+            "last_transition_time": _as_mapping(c)["lastTransitionTime"],
+        }
         for c in _items(status, "conditions")
     ]
     state = _STATE.validate_python(raw)

@@ -48,7 +48,11 @@ def backend_key(ref: BackendRef, namespace: str) -> BackendKey:
 
 
 def _same(one: BackendKey, other: BackendKey) -> bool:
-    return one.name == other.name and one.namespace == other.namespace and (0 in (one.port, other.port) or one.port == other.port)
+    return (
+        one.name == other.name
+        and one.namespace == other.namespace
+        and (0 in (one.port, other.port) or one.port == other.port)
+    )
 
 
 def weights_in(rule: Rule, backends: Iterable[BackendKey]) -> Weights:
@@ -87,7 +91,10 @@ def find_rules(
             missing.append(f"spec.routes[{number}]: {key} has no rule {_rule_text(ref, pair)}")
         for rule in rules:
             absent = [b.name for b in pair if not weights_in(rule, (b,))]
-            missing += [f"spec.routes[{number}]: rule {rule.name or rule.index} of {key} does not name backend {n}" for n in absent]
+            missing += [
+                f"spec.routes[{number}]: rule {rule.name or rule.index} of {key} does not name backend {n}"
+                for n in absent
+            ]
             owned.append(_own(key, rule, pair + backups, spec.precision))
     return tuple(owned), tuple(missing)
 

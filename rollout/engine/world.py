@@ -18,7 +18,7 @@ def take_in(state: State, context: Context) -> tuple[State, tuple[str, ...]]:
     ready = tuple((name, _health(context, name)) for name in names)
     state = replace(state, ready=ready, observed_generation=context.seen.generation or state.observed_generation)
     spec, rollout = context.spec, context.rollout
-    problems = context.seen.problems + context.seen.unsupported
+    problems = context.seen.problems
     if spec is None or rollout is None:
         return _with_observed(state, context), problems or ("the Rollout cannot be read",)
     found, missing = weights.find_rules(spec, rollout.metadata.namespace, context.seen.routes)
@@ -38,7 +38,9 @@ def _with_pair(state: State, pair: tuple[str, str]) -> tuple[State, tuple[str, .
         return state, ()
     if running(state) or state.phase is Phase.ABORTING:
         names = f"{state.stable} and {state.canary}"
-        return state, (f"spec.backends: {' and '.join(pair)} cannot take the place of {names} during an attempt; abort first",)
+        return state, (
+            f"spec.backends: {' and '.join(pair)} cannot take the place of {names} during an attempt; abort first",
+        )
     if state.stable in pair:
         return replace(state, canary=pair[1] if state.stable == pair[0] else pair[0], previous_revision=None), ()
     return replace(state, stable="", canary="", owned=(), previous_revision=None), ()
@@ -49,7 +51,9 @@ def _with_observed(state: State, context: Context) -> State:
         return state
     owned = tuple(_settled(rule, state, context) for rule in state.owned)
     now = weights.observed(owned[0], context.seen.routes)
-    return replace(state, owned=owned if owned != state.owned else state.owned, observed=now if now is not None else state.observed)
+    return replace(
+        state, owned=owned if owned != state.owned else state.owned, observed=now if now is not None else state.observed
+    )
 
 
 def _settled(rule: OwnedRule, state: State, context: Context) -> OwnedRule:
@@ -69,7 +73,9 @@ def validate(state: State, context: Context, problems: tuple[str, ...]) -> State
             return replace(state, message=message)
         if (state.phase, Trigger.INVALIDATE) not in TRANSITIONS:
             return state
-        still = replace(state, before_invalid=state.phase, hold=replace(state.hold, seconds=state.hold.at(context.now), since=None))
+        still = replace(
+            state, before_invalid=state.phase, hold=replace(state.hold, seconds=state.hold.at(context.now), since=None)
+        )
         return move(still, context, Trigger.INVALIDATE, Reason.INVALID, message)
     if state.phase is not Phase.INVALID:
         return state

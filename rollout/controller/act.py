@@ -1,0 +1,50 @@
+"""Act: write the weights that the decision wants. On a conflict the route is read again and tried at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rollout.engine.drift import RouteWrite
+from rollout.engine.observation import RouteView
+from rollout.errors import ConflictError, NotOursError
+from rollout.ports import RouteTable
+
+MOST_TRIES = 5
+
+
+async def write(routes: RouteTable, wanted: RouteWrite, *, urgent: bool) -> RouteView:
+    """Write ``wanted`` into its route; an urgent one also over weights that changed meanwhile.
+
+    Raises:
+        ConflictError: the weights of our backends changed meanwhile, or every try met another change.
+        NotOursError: the route is gone.
+        UpdateRefused, Unavailable: as the route table says.
+    """
+    before = routes.read(wanted.route)
+    expected, left = wanted.expected, MOST_TRIES
+    while True:
+        left -= 1
+        try:
+            return await routes.write(wanted.route, wanted.rules, expected=expected)
+        except ConflictError:
+            view = routes.read(wanted.route)
+            if view is None:
+                message = f"{wanted.route} is gone"
+                raise NotOursError(message) from None
+            if not left or not (urgent or _same_weights(before, view, wanted)):
+                raise
+            expected = view.version
+
+
+def _same_weights(before: RouteView | None, now: RouteView, wanted: RouteWrite) -> bool:
+    return before is not None and _ours(before, wanted) == _ours(now, wanted)
+
+
+def _ours(view: RouteView, wanted: RouteWrite) -> Sequence[tuple[str, str, int]]:
+    backends = {backend.name for rule in wanted.rules for backend in rule.weights}
+    return [
+        (rule.name, ref.backend.name, ref.weight)
+        for rule in view.rules
+        for ref in rule.refs
+        if ref.backend.name in backends
+    ]

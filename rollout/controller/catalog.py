@@ -1,0 +1,78 @@
+"""The catalog: what each Rollout effectively wants, merged with its policy, worked out once for each change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from rollout.errors import ConfigurationError
+from rollout.ports import RolloutStore, StoredRollout
+from rollout.spec.merge import effective
+from rollout.spec.resource import PolicyRef, PromotionMode, Rollout, RouteKind, StartMode
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a runtime can do: which kinds of routes it has, and whether it sees workloads."""
+
+    kinds: frozenset[RouteKind] = frozenset(RouteKind)
+    workloads: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A Rollout as it is effective (None: invalid), and one sentence for each problem."""
+
+    rollout: Rollout | None
+    problems: tuple[str, ...]
+    generation: int
+    policy: Mapping[str, object] | None
+
+
+class Catalog:
+    """Resolves stored Rollouts; the last answer of each is kept by its caller and handed in again."""
+
+    def __init__(self, store: RolloutStore, built_in: Mapping[str, object], abilities: Abilities) -> None:
+        """Resolve with the policies of ``store``, over the ``built_in`` one."""
+        self._store = store
+        self._built_in = built_in
+        self._abilities = abilities
+
+    def resolve(self, stored: StoredRollout, before: Resolved | None) -> Resolved:
+        """Return what ``stored`` effectively wants; ``before`` again when nothing changed."""
+        policy = self._policy(stored)
+        if before is not None and before.generation == stored.generation and before.policy is policy:
+            return before
+        if stored.problems:
+            return Resolved(None, tuple(map(str, stored.problems)), stored.generation, policy)
+        try:
+            rollout = effective(stored.document, policy, self._built_in)
+        except ConfigurationError as error:
+            return Resolved(None, tuple(map(str, error.problems)), stored.generation, policy)
+        lacking = tuple(self._lacking(rollout))
+        return Resolved(None if lacking else rollout, lacking, stored.generation, policy)
+
+    def _policy(self, stored: StoredRollout) -> Mapping[str, object] | None:
+        spec = stored.document.get("spec")
+        named = spec.get("policy") if isinstance(spec, Mapping) else None
+        try:
+            ref = PolicyRef.model_validate(named) if named is not None else None
+        except ValidationError:
+            return None  # the same fault is found, and said, when the Rollout is read
+        return self._store.policy(ref, stored.key.namespace) if ref is not None else None
+
+    def _lacking(self, rollout: Rollout) -> list[str]:
+        spec, kinds = rollout.spec, self._abilities.kinds
+        allowed = ", ".join(sorted(kinds))
+        lacking = [
+            f"spec.routes[{n}].kind: this runtime has no {route.kind.value}; allowed: {allowed}"
+            for n, route in enumerate(spec.routes)
+            if route.kind not in kinds
+        ]
+        if not self._abilities.workloads and spec.start is StartMode.ON_WORKLOAD:
+            lacking.append("spec.start: OnWorkload needs a runtime with workloads; allowed: OnRevision, Manual")
+        if not self._abilities.workloads and spec.promotion.mode is PromotionMode.COPY_TEMPLATE:
+            lacking.append("spec.promotion.mode: CopyTemplate needs a runtime with workloads; allowed: Swap")
+        return lacking

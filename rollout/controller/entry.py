@@ -1,0 +1,45 @@
+"""What the controller keeps of one Rollout between passes; all of it can be made again from the store."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from rollout.analysis.samples import Batch
+from rollout.controller.catalog import Resolved
+from rollout.engine.observation import BackendKey, GateAnswer, RouteKey
+from rollout.engine.state import State
+from rollout.ports import Ask, Key
+
+NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Entry:
+    """The mutable part: where the Rollout stands, what was measured for the next pass, what is due.
+
+    Times are monotonic seconds. ``recorded`` is the number of the last transition that the store
+    has; ``unrecorded`` says that the status could not be written although the weights were.
+    """
+
+    key: Key
+    state: State | None = None
+    recorded: int = 0
+    resolved: Resolved | None = None
+    routes: tuple[RouteKey, ...] = ()
+    backends: tuple[BackendKey, ...] = ()
+    unrecorded: bool = False
+    batch: Batch | None = None
+    source_problem: tuple[str, str] | None = None
+    gates: Mapping[str, GateAnswer] = field(default_factory=dict)
+    write_problem: str = ""
+    ask: Ask | None = None
+    pass_at: float = 0.0
+    measure_at: float = NEVER
+    gates_at: float = 0.0
+    failures: int = 0
+    busy: bool = False
+    again: bool = False
+    measuring: asyncio.Task[None] | None = None
+    asking: asyncio.Task[None] | None = None

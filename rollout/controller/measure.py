@@ -1,0 +1,99 @@
+"""Measurements and gates run beside the passes: a slow source never delays a decision.
+
+Each leaves its answer in the entry and lets a pass be due; an answer that is an error is a named
+reason for the next decision, never an exception in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from rollout.analysis.reasons import Reason as Verdicts
+from rollout.analysis.samples import Batch
+from rollout.analysis.state import samples_wanted_since
+from rollout.controller.entry import Entry
+from rollout.engine.observation import GateAnswer
+from rollout.engine.state import State
+from rollout.engine.weights import backend_key
+from rollout.errors import PermanentError, RolloutError, SourceTimeout, TemporaryError
+from rollout.ports import Ask, Gates, Measurements
+from rollout.spec.analysis import ErrorsCheck, QueryCheck, SlowerThanCheck
+from rollout.spec.placeholders import fill
+from rollout.spec.resource import BackendRef, Gate, Rollout
+
+DELAY_PART = 0.02
+"""How long after a sample should have come it is asked for, as a part of the cadence."""
+
+
+def ask_for(rollout: Rollout, state: State, checkpoint: Mapping[str, object]) -> Ask:
+    """Return the question that the checks of this Rollout put."""
+    spec, namespace = rollout.spec, rollout.metadata.namespace
+    refs = {ref.name: ref for ref in (spec.backends.stable, spec.backends.canary)}
+    checks = spec.analysis.checks
+    bounds = dict.fromkeys(b for check in checks if isinstance(check, SlowerThanCheck) for b in check.bounds)
+    return Ask(
+        namespace=namespace,
+        route=spec.routes[0].name,
+        canary=backend_key(refs[state.canary], namespace),
+        stable=backend_key(refs[state.stable], namespace),
+        templates=spec.metrics,
+        errors=any(isinstance(check, ErrorsCheck) for check in checks),
+        bounds=tuple(bounds),
+        queries=tuple(
+            (c.name, _filled(c.query, rollout, refs[state.canary])) for c in checks if isinstance(c, QueryCheck)
+        ),
+        since=samples_wanted_since(state.judge) if state.judge is not None else 0.0,
+        checkpoint=checkpoint,
+    )
+
+
+def _filled(query: str, rollout: Rollout, canary: BackendRef) -> str:
+    values = {
+        "namespace": rollout.metadata.namespace,
+        "route.name": rollout.spec.routes[0].name,
+        "backend.name": canary.name,
+        "backend.port": str(canary.port or ""),
+    }
+    return fill(query, values)
+
+
+async def measure(source: Measurements, entry: Entry, ask: Ask) -> None:
+    """Put the answer to ``ask`` into ``entry``, or why there is none."""
+    try:
+        entry.batch = await source.measure(ask)
+    except SourceTimeout as error:
+        entry.source_problem = (Verdicts.SOURCE_SLOW, str(error))
+    except (TemporaryError, PermanentError) as error:
+        entry.source_problem = (Verdicts.SOURCE_DOWN, str(error))
+    else:
+        entry.source_problem = None
+        entry.ask = ask
+
+
+def next_look_after(batch: Batch | None, now: float, cadence_seconds: float) -> float:
+    """Return in how many seconds to look again: just after the next sample should be there, else after one cadence."""
+    newest = max(
+        (
+            series.samples[-1][0]
+            for family in (batch.counters if batch else {}).values()
+            for series in family.total
+            if series.samples
+        ),
+        default=now,
+    )
+    aligned = newest + cadence_seconds + max(0.02, DELAY_PART * cadence_seconds) - now
+    return aligned if 0.3 * cadence_seconds < aligned < 1.3 * cadence_seconds else cadence_seconds
+
+
+async def ask_gates(gates: Gates, wanted: tuple[Gate, ...], body: Mapping[str, object]) -> dict[str, GateAnswer]:
+    """Return the answers of all ``wanted`` gates, called at the same time."""
+
+    async def one(gate: Gate) -> GateAnswer:
+        try:
+            return await gates.ask(gate, body=body)
+        except RolloutError as error:
+            return GateAnswer(agrees=False, message=str(error))
+
+    answers = await asyncio.gather(*map(one, wanted))
+    return {gate.name: answer for gate, answer in zip(wanted, answers, strict=True)}

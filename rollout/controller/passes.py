@@ -1,0 +1,136 @@
+"""One pass after it has observed: decide, record, act, tell. Record before act, so that a crash repeats at worst."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import structlog
+from pydantic import TypeAdapter
+
+from rollout.analysis.judge import JudgeState
+from rollout.controller import act
+from rollout.controller.entry import Entry
+from rollout.engine.decide import Decision, acknowledge, decide
+from rollout.engine.drift import RouteWrite
+from rollout.engine.observation import Observation
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Handled, State, Transition
+from rollout.engine.status import to_status
+from rollout.errors import ConflictError, NotOursError, PermanentError, RolloutError, TemporaryError
+from rollout.ports import Clock, Key, Measurements, RolloutStore, RouteTable, StoredRollout
+from rollout.spec.resource import Rollout
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS = 0.1
+"""How long an urgent record that failed waits for its one retry (at most 200 ms are allowed)."""
+
+_JUDGE = TypeAdapter(JudgeState)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is told of a Rollout: a transition, or a refused command."""
+
+    key: Key
+    transition: Transition | None = None
+    refused: Handled | None = None
+    at: float = 0.0
+
+
+class Passes:
+    """Carries out passes against a store and a route table."""
+
+    def __init__(self, store: RolloutStore, routes: RouteTable, clock: Clock) -> None:
+        """Record in ``store``, act on ``routes``."""
+        self._store = store
+        self._routes = routes
+        self._clock = clock
+        self.listeners: list[Callable[[Told], None]] = []
+
+    async def run(self, entry: Entry, stored: StoredRollout, rollout: Rollout | None, seen: Observation) -> Decision:
+        """Decide, record, act and tell; the entry then has the new state.
+
+        Raises:
+            ConflictError: somebody else wrote the status or the weights first.
+            TemporaryError, PermanentError: it could not be recorded or written; to be tried again.
+        """
+        decision = decide(rollout, entry.state or State(), seen)
+        if decision.significant or entry.unrecorded:
+            await self._record(entry, stored, decision)
+        entry.state = decision.state
+        self._tell(entry.key, decision, seen.now)
+        if decision.writes:
+            await self._act(entry, decision)
+        return decision
+
+    async def _record(self, entry: Entry, stored: StoredRollout, decision: Decision) -> None:
+        status = to_status(decision.state)
+        try:
+            await self._store.record(entry.key, status=status, expected=stored.version)
+        except (ConflictError, NotOursError):
+            raise
+        except RolloutError as error:
+            if not decision.urgent:
+                raise
+            await self._record_again(entry, status, str(error))
+            return
+        entry.unrecorded, entry.recorded = False, decision.state.number
+
+    async def _record_again(self, entry: Entry, status: dict[str, object], why: str) -> None:
+        await asyncio.sleep(RETRY_SECONDS)
+        stored = self._store.read(entry.key)
+        try:
+            await self._store.record(entry.key, status=status, expected=stored.version if stored else "")
+        except (TemporaryError, PermanentError) as error:
+            entry.unrecorded = True
+            log.error(
+                "acting without a record", rollout=str(entry.key), reason=Reason.UNRECORDED, why=str(error), first=why
+            )
+        else:
+            entry.unrecorded = False
+
+    async def _act(self, entry: Entry, decision: Decision) -> None:
+        tries = (act.write(self._routes, write, urgent=decision.urgent) for write in decision.writes)
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        written = tuple(
+            w for w, result in zip(decision.writes, results, strict=True) if not isinstance(result, BaseException)
+        )
+        entry.state = acknowledge(entry.state or State(), written, self._clock.now()) if written else entry.state
+        for write in written:
+            log.debug("weights written", rollout=str(entry.key), route=str(write.route), weights=dict(write.weights))
+        self._raise_first(entry, decision.writes, results)
+
+    def _raise_first(self, entry: Entry, writes: tuple[RouteWrite, ...], results: Sequence[object]) -> None:
+        entry.write_problem = ""
+        for write, result in zip(writes, results, strict=True):
+            if isinstance(result, NotOursError):
+                entry.write_problem = f"{write.route}: {result}"
+            elif isinstance(result, BaseException):
+                entry.write_problem = f"{write.route}: {result}"
+                raise result
+
+    def _tell(self, key: Key, decision: Decision, now: float) -> None:
+        for transition in decision.transitions:
+            facts = {"phase": transition.phase.value, "step": transition.step, "weights": dict(transition.weights)}
+            log.info(transition.message, rollout=str(key), reason=transition.reason, number=transition.number, **facts)
+            self._call(Told(key, transition=transition, at=transition.at))
+        for refused in decision.refused:
+            log.info(refused.message, rollout=str(key), reason=refused.reason, command=refused.action)
+            self._call(Told(key, refused=refused, at=now))
+
+    def _call(self, told: Told) -> None:
+        for listener in self.listeners:
+            listener(told)
+
+    async def checkpoint(self, entry: Entry, source: Measurements) -> None:
+        """Keep the judge's state for a source that cannot be asked again; a failure is only told."""
+        if source.replays or entry.ask is None or entry.state is None or entry.state.judge is None:
+            return
+        judge = _JUDGE.dump_python(entry.state.judge, mode="json", by_alias=True)
+        try:
+            await self._store.checkpoint(entry.key, judge=judge, samples=source.checkpoint(entry.ask))
+        except RolloutError as error:
+            log.warning("checkpoint failed", rollout=str(entry.key), why=str(error))
