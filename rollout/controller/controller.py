@@ -60,7 +60,7 @@ class Options:
 
     cadence_seconds: float = 10.0
     built_in_policy: Mapping[str, object] = field(default_factory=built_in_policy)
-    abilities: Abilities = Abilities()
+    abilities: Abilities = field(default_factory=Abilities)
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ class Controller:
             self.counts.latest_seconds = max(self.counts.latest_seconds, now - due)
             entry = self._entry(key)
             if entry.measure_at <= now:
-                self._begin_measuring(entry, now)
+                self._begin_measuring(entry)
             if entry.pass_at > now:
                 self._agenda.put(key, min(entry.pass_at, entry.measure_at))
             elif entry.busy:
@@ -194,7 +194,9 @@ class Controller:
             return
         backoff = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(entry.failures, 10))
         wait = backoff * (0.5 + random.random() / 2)  # noqa: S311 - jitter
-        log.warning("pass failed", rollout=str(entry.key), why=why or "others keep writing", again_in_seconds=round(wait, 3))
+        log.warning(
+            "pass failed", rollout=str(entry.key), why=why or "others keep writing", again_in_seconds=round(wait, 3)
+        )
         self._due_in(entry, wait)
 
     def _due_in(self, entry: Entry, seconds: float) -> None:
@@ -245,30 +247,36 @@ class Controller:
 
     def _plan(self, entry: Entry, resolved: Resolved, seen: Observation, decision: Decision) -> None:
         """Let the next pass and the next measurement be due when they should."""
-        now = self._ports.clock.monotonic()
         if decision.transitions:
             entry.gates = {}
         wanted = wants(resolved.rollout, entry.state or State(), seen)
-        if not wanted.measurement:
-            entry.measure_at = NEVER
-        elif entry.measure_at == NEVER and entry.measuring is None:
-            entry.measure_at = now
+        self._plan_measurement(entry, wanted=wanted.measurement)
+        self._plan_gates(entry, wanted.gates)
         rollback = resolved.rollout.spec.hooks.on_rollback if resolved.rollout is not None else ()
         if rollback and any(told.phase is Phase.ABORTING for told in decision.transitions):
             self._spawn(self._tell_gates(entry, rollback))
-        if wanted.gates and entry.asking is None:
-            if entry.gates_at <= now:
-                entry.asking = self._spawn(self._ask_gates(entry, wanted.gates))
-            else:
-                self._due_in(entry, entry.gates_at - now)
         if decision.writes:
             self._due_in(entry, 0.0)
         elif decision.next_at is not None:
             self._due_in(entry, decision.next_at - seen.now)
-        elif entry.measure_at < NEVER:
-            self._agenda.put(entry.key, entry.measure_at)
+        self._agenda.put(entry.key, min(entry.pass_at, entry.measure_at))
 
-    def _begin_measuring(self, entry: Entry, now: float) -> None:
+    def _plan_measurement(self, entry: Entry, *, wanted: bool) -> None:
+        if not wanted:
+            entry.measure_at = NEVER
+        elif entry.measure_at == NEVER and entry.measuring is None:
+            entry.measure_at = self._ports.clock.monotonic()
+
+    def _plan_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
+        if not gates or entry.asking is not None:
+            return
+        wait = entry.gates_at - self._ports.clock.monotonic()
+        if wait <= 0:
+            entry.asking = self._spawn(self._ask_gates(entry, gates))
+        else:
+            self._due_in(entry, wait)
+
+    def _begin_measuring(self, entry: Entry) -> None:
         entry.measure_at = NEVER
         resolved, state = entry.resolved, entry.state
         if entry.measuring is None and resolved is not None and resolved.rollout is not None and state is not None:

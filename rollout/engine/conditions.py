@@ -22,7 +22,7 @@ def with_conditions(state: State, context: Context, judgement: Judgement | None)
         _ready(state, context),
         _routes(state, context),
         _effective(state),
-        _analysis(state, judgement),
+        _analysis(judgement),
         _drift(state),
         _conflict(state),
         _suspended(context),
@@ -67,7 +67,7 @@ def _effective(state: State) -> _Found:
     return "WeightsEffective", status, reason, message
 
 
-def _analysis(state: State, judgement: Judgement | None) -> _Found:
+def _analysis(judgement: Judgement | None) -> _Found:
     if judgement is None:
         return "AnalysisHealthy", "Unknown", "NoAttempt", "Nothing is being judged."
     if judgement.verdict is Verdict.HOLD:

@@ -102,8 +102,8 @@ def hold_time(at: At) -> Waiting | None:
     left = step.hold - at.state.hold.at(now)
     if left <= 1e-6:  # noqa: PLR2004 - a microsecond is nothing
         return None
-    message = f"Step {at.state.step} of {len(at.context.steps)} at {step.weight:g} %: {format_duration(round(left))} of {format_duration(step.hold)} hold time left."
-    return Reason.HOLDING, message
+    times = f"{format_duration(max(1, round(left)))} of {format_duration(step.hold)} hold time left"
+    return Reason.HOLDING, f"Step {at.state.step} of {len(at.context.steps)} at {step.weight:g} %: {times}."
 
 
 def _passed_early(at: At, step: Step) -> bool:

@@ -16,7 +16,7 @@ MOST_MESSAGE = 1024
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What one decision is made from, beside the state: the valid Rollout (None: invalid), its steps, the observation."""
+    """What one decision is made from beside the state: the Rollout (None: invalid), its steps, what is seen."""
 
     rollout: Rollout | None
     steps: tuple[Step, ...]
@@ -62,7 +62,7 @@ def say(state: State, reason: str, message: str) -> State:
     return replace(state, reason=reason, message=message[:MOST_MESSAGE])
 
 
-def move(state: State, context: Context, trigger: Trigger, reason: str, message: str) -> State:
+def move(state: State, context: Context, trigger: Trigger, reason: str, message: str) -> State:  # noqa: PLR0917 - as said aloud
     """Return the state after ``trigger``, with the transition numbered and kept (the last 20).
 
     ``state`` already carries the other changes (step, share, roles).
