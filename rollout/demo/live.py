@@ -6,10 +6,10 @@ A spectator of ``rollout.demo.show``; ``picture`` turns a scene into what rich d
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import ConsoleDimensions, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
@@ -21,8 +21,10 @@ from rollout.demo.report import outcome_text, seconds_text
 from rollout.demo.scene import Scene, Stage
 from rollout.engine.table import Phase
 
-_BAR = 40
-_DECISIONS = 10
+_BAR = (10, 40)
+_BESIDE_BAR = 66
+_DECISIONS = (2, 12)
+_BESIDE_DECISIONS = 25
 _COLOURS = {
     Phase.IDLE: "green",
     Phase.PROGRESSING: "cyan",
@@ -44,16 +46,23 @@ class Screen:
 
     def look(self, scene: Scene) -> None:
         """Draw the scene."""
-        self._live.update(picture(scene, self._results), refresh=True)
+        self._live.update(picture(scene, self._results, size=self._live.console.size), refresh=True)
 
     def ended(self, result: ActResult) -> None:
         """Keep the result; the next picture shows it."""
         self._results.append(result)
 
 
-def picture(scene: Scene, results: Iterable[ActResult] = ()) -> RenderableType:
-    """Return the scene as rich draws it."""
-    return Group(_head(scene), *_ended(results), *(_panel(stage) for stage in scene.stages), _log(scene))
+def picture(scene: Scene, results: Sequence[ActResult], *, size: ConsoleDimensions) -> RenderableType:
+    """Return the scene as rich draws it, with bars and as many decisions as fit into ``size``."""
+    width = _between(_BAR, size.width - _BESIDE_BAR)
+    decisions = _between(_DECISIONS, size.height - _BESIDE_DECISIONS - len(results))
+    ended = [_result(result) for result in results]
+    return Group(_head(scene), *ended, *(_panel(stage, width) for stage in scene.stages), _log(scene, decisions))
+
+
+def _between(bounds: tuple[int, int], wish: int) -> int:
+    return max(bounds[0], min(bounds[1], wish))
 
 
 def _head(scene: Scene) -> RenderableType:
@@ -66,10 +75,6 @@ def _head(scene: Scene) -> RenderableType:
     return grid
 
 
-def _ended(results: Iterable[ActResult]) -> list[RenderableType]:
-    return [_result(result) for result in results]
-
-
 def _result(result: ActResult) -> Text:
     good = result.as_expected
     zero = result.bad_to_zero_seconds
@@ -79,34 +84,33 @@ def _result(result: ActResult) -> Text:
     return Text.assemble(("✔ " if good else "✘ ", "green" if good else "bold red"), told)
 
 
-def _panel(stage: Stage) -> RenderableType:
+def _panel(stage: Stage, width: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(min_width=18)
-    grid.add_column(min_width=_BAR)
-    grid.add_column()
     for role, backend, style in (("stable", stage.stable, "green"), ("canary", stage.canary, "yellow")):
-        grid.add_row(*_weight(stage, role, backend, style))
+        grid.add_row(_name(stage, role, backend, style), *_weight(stage, backend, style, width))
     for check in stage.state.evidence if stage.state is not None and stage.state.share > 0 else ():
-        grid.add_row(*_evidence(check))
+        grid.add_row(*_evidence(check, width))
     title = f"{stage.service} · {stage.protocol}"
     return Panel(Group(grid, _traffic(stage), _reason(stage)), title=title, title_align="left", box=box.ROUNDED)
 
 
-def _weight(stage: Stage, role: str, backend: str, style: str) -> tuple[RenderableType, ...]:
-    total = sum(stage.weights.values()) or 1
-    share = stage.weights.get(backend, 0) / total
-    name = Text.assemble((role, style), f" {backend.rpartition('-')[2]} {stage.revisions.get(backend, '')}")
-    return name, bar(share, style), Text(f"{share:.0%} of requests")
+def _name(stage: Stage, role: str, backend: str, style: str) -> Text:
+    return Text.assemble((role, style), f" {backend.rpartition('-')[2]} {stage.revisions.get(backend, '')}")
 
 
-def _evidence(check: CheckReport) -> tuple[RenderableType, ...]:
+def _weight(stage: Stage, backend: str, style: str, width: int) -> tuple[Text, Text]:
+    share = stage.weights.get(backend, 0) / (sum(stage.weights.values()) or 1)
+    return bar(share, style, width), Text(f"{share:.0%} of requests")
+
+
+def _evidence(check: CheckReport, width: int) -> tuple[RenderableType, ...]:
     towards = max(0.0, min(1.0, check.log_evidence / check.limit)) if check.limit > 0 else 0.0
     style = "red" if towards >= 1 else "magenta"
     counts = f"canary {check.canary_bad} of {check.canary_total}, stable {check.stable_bad} of {check.stable_total}"
-    return Text(f"evidence: {check.name}", style="dim"), bar(towards, style), Text(counts, style="dim")
+    return Text(f"evidence: {check.name}", style="dim"), bar(towards, style, width), Text(counts, style="dim")
 
 
-def bar(share: float, style: str, width: int = _BAR) -> Text:
+def bar(share: float, style: str, width: int) -> Text:
     """Return a bar of ``width`` characters, ``share`` (0 to 1) of it filled; anything above 0 shows."""
     filled = round(share * width) if share <= 0 else max(1, round(share * width))
     return Text.assemble(("█" * filled, style), ("░" * (width - filled), "dim"))
@@ -128,9 +132,12 @@ def _reason(stage: Stage) -> Text:
     )
 
 
-def _log(scene: Scene) -> RenderableType:
+def _log(scene: Scene, most: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
-    for service, made in scene.decisions[-_DECISIONS:]:
+    for least in (8, 4, 11):
+        grid.add_column(no_wrap=True, min_width=least)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    for service, made in scene.decisions[-most:]:
         clock = time.strftime("%H:%M:%S", time.localtime(made.at))
         sentence = Text.assemble((f"{made.reason}: ", "bold"), made.message)
         grid.add_row(Text(clock, style="dim"), service, Text(made.phase, style=_COLOURS[made.phase]), sentence)
