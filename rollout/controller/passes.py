@@ -86,7 +86,7 @@ class Passes:
             await self._store.record(entry.key, status=status, expected=stored.version if stored else "")
         except (TemporaryError, PermanentError) as error:
             entry.unrecorded = True
-            log.error(
+            log.critical(
                 "acting without a record", rollout=str(entry.key), reason=Reason.UNRECORDED, why=str(error), first=why
             )
         else:

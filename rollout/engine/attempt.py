@@ -39,7 +39,7 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
         parked=context.spec is not None and context.spec.gateway.separate_clusters,
     )
     if state.share == 0.0 and _may_begin(context, state.canary):
-        return _enter(fresh, context, 1, trigger, reason, f"{message} {_at(context, 1)}")
+        return move(_entered(fresh, context, 1), context, trigger, reason, f"{message} {_at(context, 1)}")
     return move(fresh, context, trigger, reason, message)
 
 
@@ -51,8 +51,8 @@ def _at(context: Context, step: int) -> str:
     return f"Step {step} of {len(context.steps)}: {context.steps[step - 1].weight:g} % to the canary."
 
 
-def _enter(state: State, context: Context, step: int, trigger: Trigger, reason: str, message: str) -> State:
-    entered = replace(
+def _entered(state: State, context: Context, step: int) -> State:
+    return replace(
         state,
         step=step,
         share=context.steps[step - 1].weight,
@@ -62,14 +62,13 @@ def _enter(state: State, context: Context, step: int, trigger: Trigger, reason: 
         judge=begin_step(state.judge, context.now) if state.judge is not None else None,
         effective="Unknown",
     )
-    return move(entered, context, trigger, reason, message)
 
 
 def next_step(state: State, context: Context, *, reason: str = Reason.STEP_STARTED, why: str = "") -> State:
     """Enter the next step, or begin to promote after the last one."""
     if state.step < len(context.steps):
         message = f"{why} {_at(context, state.step + 1)}".strip()
-        return _enter(state, context, state.step + 1, Trigger.NEXT_STEP, reason, message)
+        return move(_entered(state, context, state.step + 1), context, Trigger.NEXT_STEP, reason, message)
     return finish(state, context, reason=Reason.PROMOTING if reason == Reason.STEP_STARTED else reason, why=why)
 
 

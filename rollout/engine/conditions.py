@@ -27,13 +27,14 @@ def with_conditions(state: State, context: Context, judgement: Judgement | None)
         _conflict(state),
         _suspended(context),
     )
-    return replace(state, conditions=tuple(_timed(*one, before.get(one[0]), context.now) for one in found))
+    return replace(state, conditions=tuple(_timed(one, before.get(one[0]), context.now) for one in found))
 
 
 _Found = tuple[str, str, str, str]
 
 
-def _timed(kind: str, status: str, reason: str, message: str, before: Condition | None, now: float) -> Condition:
+def _timed(found: _Found, before: Condition | None, now: float) -> Condition:
+    kind, status, reason, message = found
     if before is not None and (before.status, before.reason, before.message) == (status, reason, message):
         return before
     since = before.last_transition_time if before is not None and before.status == status else now
