@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rollout.errors import Problem
 from rollout.spec.analysis import Analysis, Judge, OnNoDataThen, QueryCheck, SlowerThanCheck
+from rollout.spec.failover_rules import failover_problems
 from rollout.spec.plan import MOST_STEPS, ramp_length
 from rollout.spec.quantities import format_duration
 from rollout.spec.resource import Rollout
 from rollout.spec.traffic import BackendRef, Gate, Ramp
-
-_LEAST_SIGNALS = 2
 
 Rule = Callable[[Rollout], Iterable[Problem]]
 
@@ -30,6 +29,13 @@ def failover_not_available(rollout: Rollout) -> Iterator[Problem]:
     """Refuse failover: its shape is read, but nothing acts on it."""
     if rollout.spec.failover is not None:
         yield Problem("spec.failover", "is not yet available", given="a failover", allowed="no failover")
+
+
+def failover_holds_together(rollout: Rollout) -> Iterator[Problem]:
+    """Apply the rules of failover, where there is one."""
+    spec = rollout.spec
+    if spec.failover is not None:
+        yield from failover_problems(spec.failover, backups=len(spec.backends.backups))
 
 
 def has_a_plan(rollout: Rollout) -> Iterator[Problem]:
@@ -208,6 +214,7 @@ def _unanswered(analysis: Analysis, *, errors: bool, latency: bool) -> Iterator[
 
 RULES: tuple[Rule, ...] = (
     failover_not_available,
+    failover_holds_together,
     has_a_plan,
     ramp_goes_up,
     pair_differs,

@@ -66,10 +66,9 @@ def node_at(model: type[BaseModel], location: Location, *, kinds: Sequence[str |
 
 
 def _field(node: Node, name: str) -> Node:
-    found = node.get("properties", {}).get(name)
-    if found is None:
-        found = node.get("additionalProperties")
-    return found if isinstance(found, Mapping) else {}
+    by_pattern = list(node.get("patternProperties", {}).values())
+    candidates = (node.get("properties", {}).get(name), *by_pattern, node.get("additionalProperties"))
+    return next((found for found in candidates if isinstance(found, Mapping)), {})
 
 
 def resolve(root: Node, node: Node, *, kind: str | None) -> Node:

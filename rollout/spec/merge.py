@@ -142,10 +142,7 @@ def _own_problems(rollout: Document) -> Iterator[Problem]:
     """Yield what is wrong with the Rollout and is gone once it is merged."""
     if "metrics" in _mapping(rollout, "spec"):
         allowed = "metrics in a RolloutPolicy or ClusterRolloutPolicy"
-        yield (
-            ("spec", "metrics"),
-            Problem("spec.metrics", "can stand only in a policy", given="a mapping", allowed=allowed),
-        )
+        yield Problem("spec.metrics", "can stand only in a policy", given="a mapping", allowed=allowed)
 
 
 def _two_plans(policy: Document) -> Iterator[Problem]:

@@ -17,6 +17,8 @@ from rollout.spec.quantities import Number
 
 SELECTOR_ALLOWED = 'a metric with labels, such as requests_total{code="500"}'
 
+LABEL_ALLOWED = "letters, digits and _, no digit first, at most 128 characters"
+
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
 _SELECTOR = re.compile(r"""[a-zA-Z_:][a-zA-Z0-9_:]*(\{([^{}"]|"([^"\\]|\\.)*")*\})?|\{([^{}"]|"([^"\\]|\\.)*")+\}""")
 
@@ -30,11 +32,14 @@ def _plain_selector(text: str) -> str:
 Selector = Annotated[
     PromQL,
     AfterValidator(_plain_selector),
-    WithJsonSchema({"type": "string", "maxLength": 4096, "allowed": SELECTOR_ALLOWED}),
+    Field(json_schema_extra={"allowed": SELECTOR_ALLOWED}),
 ]
 """A plain series selector; it may hold placeholders."""
 
-Label = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128)]
+Label = Annotated[
+    str,
+    Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=128, json_schema_extra={"allowed": LABEL_ALLOWED}),
+]
 """A label name of Prometheus."""
 
 LabelValue = Annotated[

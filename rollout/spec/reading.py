@@ -1,9 +1,9 @@
 """Reading a raw document as a model, with every problem told at once.
 
 A model stops at a document whose shape is wrong, and the rules over several fields
-(``rollout.spec.admission``) need a whole model. So what is wrong is cut out and the rest is read
-again: the rules then speak of everything that is not touched by a cut. Called by
-``rollout.spec.merge``.
+(``rollout.spec.admission``) need a whole model. So what is wrong is cut out, or a stand-in put in
+its place where the model needs it, and the rest is read again: the rules then speak of everything
+that is not touched by a cut. Called by ``rollout.spec.merge``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,33 @@ from pydantic import BaseModel, ValidationError
 
 from rollout.errors import Problem
 from rollout.spec.fields import Location, path_of
-from rollout.spec.sentences import told
+from rollout.spec.sentences import REQUIRED, told
 
-_MOST_CUTS = 32
+_MOST_ROUNDS = 32
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_CUT = object()
+_STAND_INS: Mapping[str, object] = {
+    "buckets": "x",
+    "by": 1,
+    "every": "1m",
+    "from": 1,
+    "name": "x",
+    "query": "x",
+    "to": 100,
+    "total": "x",
+    "url": "http://x",
+    "weight": 1,
+}
+"""What stands in for a required field that is absent or wrong, so that the fields around it are looked at."""
 
 M = TypeVar("M", bound=BaseModel)
 Located = tuple[Location, Problem]
+Holes = Mapping[Location, object]
 
 
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[M]):
-    """What came of a document: its problems by location, and the model (None where too little is left)."""
+    """What came of a document: its problems by location, and the model (None where something was cut)."""
 
     value: M | None
     problems: tuple[Located, ...]
@@ -36,25 +51,26 @@ class Reading(Generic[M]):
 
 def read(document: Mapping[str, object], model: type[M], rules: Callable[[M], Iterable[Problem]]) -> Reading[M]:
     """Read ``document`` as ``model`` and apply ``rules``; locations are those of ``document``."""
-    holes: frozenset[Location] = frozenset()
+    holes: dict[Location, object] = {}
     found: dict[tuple[Location, str], Problem] = {}
-    for _ in range(_MOST_CUTS):
+    for _ in range(_MOST_ROUNDS):
         rest = _without(document, holes)
         try:
             value = model.model_validate(rest, by_alias=True, by_name=False)
         except ValidationError as error:
             fresh = [(_original(location, holes), problem) for location, problem in told(error, rest, model)]
             _keep(found, fresh, holes)
-            holes |= {_cut(location, problem, holes) for location, problem in fresh}
+            for location, problem in fresh:
+                _dig(location, problem, holes)
         else:
             _keep(found, [(_original(location_of(problem.field), holes), problem) for problem in rules(value)], holes)
-            return Reading(value if not holes else None, _located(found))
+            return Reading(None if holes else value, _located(found))
         if () in holes:
             break
     return Reading(None, _located(found))
 
 
-def _keep(found: dict[tuple[Location, str], Problem], fresh: Iterable[Located], holes: frozenset[Location]) -> None:
+def _keep(found: dict[tuple[Location, str], Problem], fresh: Iterable[Located], holes: Holes) -> None:
     """Remember each problem of ``fresh`` that does not come from a hole."""
     for location, problem in fresh:
         if not any(_touches(location, hole) for hole in holes):
@@ -71,31 +87,38 @@ def _touches(location: Location, hole: Location) -> bool:
     return location[:shorter] == hole[:shorter]
 
 
-def _cut(location: Location, problem: Problem, holes: frozenset[Location]) -> Location:
-    """Return what must go so that ``problem`` is gone: its place, or what it is missing in."""
-    missing = problem.message == "is required" or location in holes
-    return location[:-1] if missing else location
+def _dig(location: Location, problem: Problem, holes: dict[Location, object]) -> None:
+    """Make the hole in which ``problem`` is gone: cut the field, put a stand-in there, or cut what is around it."""
+    absent = problem.message == REQUIRED or location in holes
+    name = location[-1] if location else ""
+    if not absent:
+        holes[location] = _CUT
+    elif name in _STAND_INS and holes.get(location, _CUT) is _CUT:
+        holes[location] = _STAND_INS[str(name)]
+    else:
+        holes[location[:-1]] = _CUT
 
 
-def _without(node: object, holes: frozenset[Location], here: Location = ()) -> object:
-    """Return a copy of ``node`` without what is at ``holes``."""
+def _without(node: object, holes: Holes, here: Location = ()) -> object:
+    """Return a copy of ``node`` without what is cut, and with what stands in."""
     if not any(hole[: len(here)] == here for hole in holes):
         return node
     if isinstance(node, Mapping):
-        return {key: _without(item, holes, (*here, key)) for key, item in node.items() if (*here, key) not in holes}
+        rest = {key: _without(item, holes, (*here, key)) for key, item in node.items() if (*here, key) not in holes}
+        return rest | {hole[-1]: item for hole, item in holes.items() if hole[:-1] == here and item is not _CUT}
     if isinstance(node, list | tuple):
         return [_without(item, holes, (*here, i)) for i, item in enumerate(node) if (*here, i) not in holes]
     return node
 
 
-def _original(location: Location, holes: frozenset[Location]) -> Location:
-    """Return where ``location`` was before ``holes`` were cut: list indexes after a hole move back up."""
+def _original(location: Location, holes: Holes) -> Location:
+    """Return where ``location`` was before the cuts: list indexes behind a cut move back up."""
     place: Location = ()
     for part in location:
         index = part
         if isinstance(index, int):
-            for hole in sorted(hole[-1] for hole in holes if hole[:-1] == place and isinstance(hole[-1], int)):
-                index += hole <= index
+            for cut in sorted(hole[-1] for hole in holes if hole[:-1] == place and isinstance(hole[-1], int)):
+                index += cut <= index
         place = (*place, index)
     return place
 

@@ -6,6 +6,7 @@ Called by ``rollout.spec.merge`` with the error of a model and the document that
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
@@ -14,6 +15,12 @@ from pydantic_core import ErrorDetails
 
 from rollout.errors import Problem
 from rollout.spec.fields import Location, allowed_by, node_at, path_of, printable
+from rollout.spec.metrics import LABEL_ALLOWED
+
+REQUIRED = "is required"
+"""What is said of a field that is absent."""
+
+_USER_IN_URL = re.compile(r"//[^/?#@\s\"]*@")
 
 _SENTENCES = {
     "bool_type": "must be true or false",
@@ -28,7 +35,7 @@ _SENTENCES = {
     "int_type": "must be a whole number",
     "less_than_equal": "is too large",
     "literal_error": "is not one of the known values",
-    "missing": "is required",
+    "missing": REQUIRED,
     "model_type": "must be a mapping",
     "string_pattern_mismatch": "does not have the right form",
     "string_too_long": "is too long",
@@ -38,7 +45,7 @@ _SENTENCES = {
     "too_short": "has too few entries",
     "tuple_type": "must be a list",
     "union_tag_invalid": "is not one of the known values",
-    "union_tag_not_found": "is required",
+    "union_tag_not_found": REQUIRED,
 }
 """One sentence for each kind of error; one that is not here keeps pydantic's words."""
 
@@ -47,11 +54,27 @@ _TAG_ERRORS = ("union_tag_invalid", "union_tag_not_found")
 
 def told(error: ValidationError, document: object, model: type[BaseModel]) -> Iterator[tuple[Location, Problem]]:
     """Yield each problem of ``error`` with its location in ``document``, which ``model`` refused."""
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_inside(other, detail) for other in details):
+            continue  # pydantic counts only the entries that are right
         location, kinds = _place(detail, document)
+        if detail["loc"][-1:] == ("[key]",):
+            yield location, _bad_key(location)
+            continue
         allowed = _allowed(detail, model, location, kinds)
         message = _message(detail, allowed_values=allowed)
         yield location, Problem(path_of(location), message, given=_given(detail, location, document), allowed=allowed)
+
+
+def _is_inside(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    depth = len(outer["loc"])
+    return len(inner["loc"]) > depth and inner["loc"][:depth] == outer["loc"]
+
+
+def _bad_key(location: Location) -> Problem:
+    """Return the problem of a key that cannot be one; the only mappings with keys of their own are labels."""
+    return Problem(path_of(location), "is not the name of a label", given=shown(location[-1]), allowed=LABEL_ALLOWED)
 
 
 def _place(detail: ErrorDetails, document: object) -> tuple[Location, tuple[str | None, ...]]:
@@ -100,6 +123,8 @@ def _message(detail: ErrorDetails, *, allowed_values: str) -> str:
     if detail["type"] == "value_error":
         return str(detail["ctx"]["error"])
     message = _SENTENCES.get(detail["type"], detail["msg"])
+    if detail["type"] == "string_type" and isinstance(detail["input"], int | float):
+        message += "; put it in quotes"
     hint = _hint(detail, allowed_values)
     return f"{message}; did you mean {hint}?" if hint else message
 
@@ -129,7 +154,7 @@ def _given(detail: ErrorDetails, location: Location, document: object) -> str:
 
 
 def shown(value: object) -> str:
-    """Return ``value`` as it is shown to people: short, on one line, containers by their size."""
+    """Return ``value`` as people are shown it: short, on one line, containers by their size, no password."""
     match value:
         case None:
             return "nothing"
@@ -138,4 +163,5 @@ def shown(value: object) -> str:
         case list() | tuple():
             return f"a list of {len(value)}"
         case _:
-            return printable(json.dumps(value, ensure_ascii=False, default=str))
+            text = json.dumps(value, ensure_ascii=False, default=str)
+            return printable(_USER_IN_URL.sub("//***@", text))

@@ -1,0 +1,45 @@
+"""Rules over more than one field of a failover, beside ``rollout.spec.admission``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rollout.errors import Problem
+from rollout.spec.failover import Failover, Signals
+from rollout.spec.quantities import format_fraction
+
+_LEAST_FOR_FLEET = 2
+
+
+def failover_problems(failover: Failover, *, backups: int) -> Iterator[Problem]:
+    """Yield what is wrong with ``failover`` of a Rollout with so many ``backups``."""
+    if backups == 0:
+        message, allowed = "is needed for failover", "a list of 1 to 8 entries"
+        yield Problem("spec.backends.backups", message, given="nothing", allowed=allowed)
+    yield from _of_signals(failover.signals)
+    signals = _count(failover.signals)
+    if failover.fleet_limit is not None and signals < _LEAST_FOR_FLEET:
+        message, allowed = "needs two signals, to tell a broken observer", "no fleetLimit, or two signals"
+        yield Problem("spec.failover.fleetLimit", message, given=f"{signals} signals", allowed=allowed)
+
+
+def _count(signals: Signals) -> int:
+    return sum(signal is not None for signal in (signals.endpoints, signals.probe, signals.metrics))
+
+
+def _of_signals(signals: Signals) -> Iterator[Problem]:
+    path, count = "spec.failover.signals", _count(signals)
+    if count == 0:
+        yield Problem(path, "has no signal", given="nothing", allowed="endpoints, probe or metrics")
+    if signals.combine.startswith("Quorum") and not f"Quorum({count})" >= signals.combine:
+        allowed = f"at most Quorum({count})"
+        yield Problem(f"{path}.combine", "asks for more votes than there are", given=signals.combine, allowed=allowed)
+    if signals.probe is not None:
+        ways = sum(way is not None for way in (signals.probe.http, signals.probe.grpc, signals.probe.tcp))
+        if ways != 1:
+            message, allowed = "needs one way to ask", "one of http, grpc and tcp"
+            yield Problem(f"{path}.probe", message, given=f"{ways} ways", allowed=allowed)
+    if signals.metrics is not None and signals.metrics.recover_below > signals.metrics.fail_above:
+        given = format_fraction(signals.metrics.recover_below)
+        allowed = f"at most failAbove ({format_fraction(signals.metrics.fail_above)})"
+        yield Problem(f"{path}.metrics.recoverBelow", "is above failAbove", given=given, allowed=allowed)
