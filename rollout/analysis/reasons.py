@@ -15,7 +15,6 @@ class Reason(StrEnum):
 
     EVIDENCE_OF_ERRORS = "EvidenceOfErrors"
     EVIDENCE_OF_SLOWNESS = "EvidenceOfSlowness"
-    OBJECTIVE_BROKEN = "ObjectiveBroken"
     THRESHOLD_BROKEN = "ThresholdBroken"
     NO_DATA = "NoData"
     SOURCE_DOWN = "SourceDown"
@@ -31,9 +30,8 @@ class Reason(StrEnum):
 
 
 MEANINGS: Mapping[Reason, str] = {
-    Reason.EVIDENCE_OF_ERRORS: "The canary fails more requests than the tolerance allows, beyond reasonable doubt.",
-    Reason.EVIDENCE_OF_SLOWNESS: "The canary is slow more often than the tolerance allows, beyond reasonable doubt.",
-    Reason.OBJECTIVE_BROKEN: "The canary breaks the objective while stable has too little traffic to compare with.",
+    Reason.EVIDENCE_OF_ERRORS: "The canary fails more requests than the tolerance (or the objective, without stable to compare with) allows.",
+    Reason.EVIDENCE_OF_SLOWNESS: "The canary is slow more often than the tolerance allows.",
     Reason.THRESHOLD_BROKEN: "A value was beyond its limit as many times in a row as the check asks for.",
     Reason.NO_DATA: "No new samples of both backends have come, or a query gave no value.",
     Reason.SOURCE_DOWN: "The source of measurements cannot be reached.",

@@ -36,8 +36,9 @@ class Arms:
 class Stream:
     """One count of one check: how far its samples are judged, its sums and its evidence.
 
-    ``since`` and ``at`` bound the last tick (Unix seconds; None before the first). ``attempt`` and
-    ``step`` are the sums that were judged (for slowness: after the warm-up). ``objective`` is the
+    ``since`` and ``at`` bound the last tick (Unix seconds; None before the first), ``traffic_at`` is when
+    the first one with requests to the canary began. ``attempt`` and ``step`` are the sums that were
+    judged (for slowness: after the warm-up; the step's only from ticks wholly in it). ``objective`` is the
     evidence against the objective (errors only, once stable had too little traffic).
     ``recent_stable`` holds stable's (total, bad) of the last three ticks. ``impossible`` says what was
     wrong with the last tick, and is empty when nothing was.
@@ -47,6 +48,7 @@ class Stream:
 
     at: float | None = None
     since: float | None = None
+    traffic_at: float | None = None
     evidence: Evidence = field(default_factory=fresh_evidence)
     objective: Evidence | None = None
     attempt: Arms = Arms()
