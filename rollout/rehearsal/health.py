@@ -1,0 +1,52 @@
+"""Endpoints and gates of a rehearsal: what the file says, at once.
+
+Implements ``BackendHealth`` and ``Gates``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints, GateAnswer
+from rollout.rehearsal.scenario import GateMode
+from rollout.spec.traffic import Gate
+
+
+class SimulatedHealth:
+    """``BackendHealth`` in memory."""
+
+    def __init__(self, backends: Iterable[BackendKey], ready: Callable[[str], tuple[int, int]]) -> None:
+        self._backends = tuple(backends)
+        self._ready = ready
+        self._listeners: list[Callable[[BackendKey], None]] = []
+
+    def endpoints(self, backend: BackendKey) -> Endpoints:
+        """Return the ready endpoints; those of a backend that the rehearsal does not have are unknown."""
+        if backend not in self._backends:
+            return UNKNOWN_ENDPOINTS
+        ready, total = self._ready(backend.name)
+        return Endpoints(ready, total)
+
+    def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
+        """Call ``listener`` after each change."""
+        self._listeners.append(listener)
+
+    def changed(self, name: str) -> None:
+        """Tell that a backend's endpoints may be others now."""
+        for backend in self._backends:
+            if backend.name == name:
+                for listener in self._listeners:
+                    asyncio.get_running_loop().call_soon(listener, backend)
+
+
+class SimulatedGates:
+    """``Gates`` that agree, unless the file says otherwise."""
+
+    def __init__(self) -> None:
+        self.modes: dict[str, GateMode] = {}
+
+    async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:  # noqa: ARG002 - as the Protocol
+        """Answer for ``gate`` without calling anybody."""
+        agrees = self.modes.get(gate.name, GateMode.AGREE) is GateMode.AGREE
+        return GateAnswer(agrees, f"gate {gate.name} answered {'200' if agrees else '403'}")

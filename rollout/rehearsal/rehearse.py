@@ -1,0 +1,60 @@
+"""The rehearsal itself: the shipped controller on the simulated world, from the start to the end of the file.
+
+Called by ``rollout rehearse`` and by the stories in the tests. Half an hour of it takes a second or two,
+because all waiting is virtual (``rollout.rehearsal.virtual_loop``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from rollout.controller.controller import Controller, Options, Ports
+from rollout.rehearsal.life import Life, own_tasks
+from rollout.rehearsal.lives import Keeper
+from rollout.rehearsal.mortal import MortalHealth, MortalRoutes, MortalStore
+from rollout.rehearsal.outcome import Outcome, outcome_of
+from rollout.rehearsal.reading import Rehearsal
+from rollout.rehearsal.virtual_loop import run
+from rollout.rehearsal.world import World
+
+
+def rehearse(rehearsal: Rehearsal) -> Outcome:
+    """Run the rehearsal and return what came of it: the same for the same file and seed.
+
+    Raises:
+        DeadlockError: the controller waits for something that never comes (a fault of the controller).
+    """
+    return run(_play(rehearsal))
+
+
+async def _play(rehearsal: Rehearsal) -> Outcome:
+    own_tasks(asyncio.get_running_loop())
+    scenario, world = rehearsal.scenario, World(rehearsal)
+    keeper = Keeper(lambda life: _controller(world, life, rehearsal), seed=scenario.seed)
+    keeper.start()
+    for event in scenario.events:
+        if event.at > scenario.until:
+            break
+        await asyncio.sleep(event.at - world.now)
+        if event.controller is not None and event.command is None:
+            keeper.befall(event.controller)
+        else:
+            world.apply(event)
+    await asyncio.sleep(scenario.until - world.now)
+    keeper.check()
+    world.account()
+    keeper.end()
+    return outcome_of(world, rehearsal.bounds)
+
+
+def _controller(world: World, life: Life, rehearsal: Rehearsal) -> Controller:
+    """Return a new controller for ``life``, which looks at counters as often as there are new ones."""
+    ports = Ports(
+        store=MortalStore(world.store, life),
+        routes=MortalRoutes(world.routes, life),
+        health=MortalHealth(world.health, life),
+        measurements=world.source,
+        gates=world.gates,
+        clock=world.clock,
+    )
+    return Controller(ports, Options(cadence_seconds=rehearsal.scenario.scrape))
