@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from rollout.spec.base import Model
-from rollout.spec.quantities import FRACTION_ALLOWED, PositiveDuration, Whole, parse_fraction
+from rollout.spec.quantities import FRACTION_ALLOWED, PositiveDuration, Whole, format_fraction, parse_fraction
 
 MOST_PODS = 1000
 READY_ALLOWED = f"ready endpoints out of all, such as 4/4, 0/4 or 0/0, at most {MOST_PODS}"
