@@ -1,0 +1,52 @@
+# Everything that is done with this tree. Needs make and Python 3.11 or newer; the rest is fetched into .venv.
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench tools docs
+
+ARGS ?=
+WORKERS ?= auto
+export PYTHON
+BIN := .venv/bin
+RUN := .venv/.installed-run
+DEV := .venv/.installed-dev
+PURE := spec analysis engine
+UNIT := -m "not real and not bench"
+
+help: ## Say what there is (this text)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(RUN) ## See it: a real Envoy, a good canary, two bad ones; ARGS="--headless -o json" are passed on
+	@$(BIN)/rollout demo $(ARGS)
+
+test: $(DEV) ## Run every test, with the real parts that are on this machine (`make tools` fetches them)
+	@$(BIN)/pytest -n $(WORKERS) -m "not bench" --cov --cov-report=term $(ARGS)
+
+check: $(DEV) ## Run what is quick: format, lint, types, layers, tests without real parts, coverage of the pure rooms
+	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted; run: $(BIN)/ruff format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@for room in $(PURE); do \
+	    echo "--- rollout/$$room by tests/$$room alone"; \
+	    COVERAGE_FILE=.coverage.$$room $(BIN)/pytest -q -n $(WORKERS) $(UNIT) tests/$$room \
+	        --cov=rollout.$$room --cov-report=term --cov-fail-under=100 || exit 1; \
+	done
+	@echo "--- all other rooms"
+	@$(BIN)/pytest -q -n $(WORKERS) $(UNIT) $(PURE:%=--ignore=tests/%)
+
+bench: $(DEV) ## Measure: the figures of docs/, on this machine
+	@$(BIN)/pytest -n0 -m bench -p no:randomly --timeout=1800 --capture=no tests/bench $(ARGS)
+
+tools: ## Fetch what tests use beside Python packages (Prometheus) into a cache outside the tree
+	@.ci/tools
+
+docs: $(DEV) ## Write the generated parts of docs/ and deploy/ again
+	@$(BIN)/python -m tests.house.generate
+
+$(RUN): pyproject.toml uv.lock .ci/install
+	@.ci/install run
+
+$(DEV): pyproject.toml uv.lock .ci/install
+	@.ci/install dev
