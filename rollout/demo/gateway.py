@@ -52,7 +52,7 @@ def render(template: str, values: Mapping[str, object]) -> str:
 
 def write_files(folder: Path, ports: Mapping[str, int]) -> None:
     """Write Envoy's files for backends at ``ports`` (by name; those named ``cart-...`` speak gRPC)."""
-    for name in ("clusters", "routes", "spare"):
+    for name in ("clusters", "routes"):
         (folder / name).mkdir()
     kinds = {name: "grpc" if name.startswith("cart-") else "http" for name in ports}
     clusters = [render(f"{kinds[name]}_cluster.yaml", {"name": name, "port": port}) for name, port in ports.items()]

@@ -43,14 +43,14 @@ class WeightWatch:
         return next(moments, None)
 
     async def follow(self) -> None:
-        """Look for ever; the file's own time of change is kept, so that looking rarely costs no precision."""
+        """Look for ever; the moment of the file's rename is kept, so that looking rarely costs no precision."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self._changed_at() != self.changes[-1].at:
                 self.changes.append(self._read())
 
     def _changed_at(self) -> float:
-        return self._routes.stat().st_mtime
+        return self._routes.stat().st_ctime
 
     def _read(self) -> Change:
         at = self._changed_at()
