@@ -45,21 +45,21 @@ def canary_of(service: str, stable: str) -> str:
     return next(name for name in (f"{service}-{colour}" for colour in COLOURS) if name != stable)
 
 
-async def adopt(world: World, states: States, revision: str = "v1", steps: Sequence[DemoStep] = STEPS) -> None:
-    """Write the manifests with the revision that runs already, and wait until the controller knows the roles.
+async def adopt(world: World, states: States, *, limit_seconds: float = BASELINE_SECONDS) -> None:
+    """Write the manifests with the revision that runs already, v1, and wait until the controller knows the roles.
 
     Raises:
-        Unavailable: it does not within 20 s.
+        Unavailable: it does not within ``limit_seconds``.
     """
     for service in SERVICES:
-        write_manifest(world.manifests, service, revision, steps)
+        write_manifest(world.manifests, service, "v1")
     for service in SERVICES:
         try:
-            await asyncio.wait_for(until(partial(_adopted, states, service)), BASELINE_SECONDS)
+            await asyncio.wait_for(until(partial(_adopted, states, service)), limit_seconds)
         except TimeoutError as error:
             state = states(service)
             why = state.message if state is not None else "it has no state"
-            message = f"the controller did not take over the Rollout {service} within {BASELINE_SECONDS:.0f} s: {why}"
+            message = f"the controller did not take over the Rollout {service} within {limit_seconds:.0f} s: {why}"
             raise Unavailable(message) from error
 
 
