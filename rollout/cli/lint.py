@@ -82,17 +82,24 @@ def _read(names: Sequence[str]) -> tuple[list[tuple[str, str]], list[Problem]]:
 
 def _contents(names: Iterable[str]) -> Iterator[tuple[str, bytes]]:
     """Yield the name and bytes of every manifest that ``names`` stand for; no more than lint would take anyway."""
+    seen: set[Path] = set()
     for name in names:
         if name == STDIN:
             yield "<stdin>", sys.stdin.buffer.read(MOST_BYTES + 1)
             continue
         for path in _paths(Path(name)):
-            try:
-                with path.open("rb") as file:
-                    yield str(path), file.read(MOST_BYTES + 1)
-            except OSError as error:
-                reason = error.strerror or "it cannot be read"
-                raise typer.BadParameter(f"{printable(str(path))}: {reason}", param_hint="FILES") from error
+            if path.resolve() not in seen:
+                seen.add(path.resolve())
+                yield str(path), _bytes_of(path)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise typer.BadParameter(f"{printable(str(path))}: {reason}", param_hint="FILES") from error
 
 
 def _paths(path: Path) -> list[Path]:

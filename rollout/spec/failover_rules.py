@@ -31,7 +31,7 @@ def _of_signals(signals: Signals) -> Iterator[Problem]:
     path, count = "spec.failover.signals", _count(signals)
     if count == 0:
         yield Problem(path, "has no signal", given="nothing", allowed="endpoints, probe or metrics")
-    if signals.combine.startswith("Quorum") and not f"Quorum({count})" >= signals.combine:
+    if signals.combine.startswith("Quorum") and signals.combine > f"Quorum({count})":
         allowed = f"at most Quorum({count})"
         yield Problem(f"{path}.combine", "asks for more votes than there are", given=signals.combine, allowed=allowed)
     if signals.probe is not None:

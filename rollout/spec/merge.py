@@ -63,7 +63,9 @@ def examine(rollout_document: Document, policy_document: Document | None, built_
     found = [*_own_problems(rollout), *(problem for _, problem in reading.problems)]
     problems = [problem if policy is None else attributed(problem, rollout, policy) for problem in found]
     problems += _missing_policy(rollout, policy)
-    everything = tuple(dict.fromkeys((*problems, *policy_problems)))
+    # The Rollout speaks first: its writer reads this, and may not be the writer of the policy.
+    ordered = sorted(dict.fromkeys((*problems, *policy_problems)), key=lambda problem: bool(problem.source))
+    everything = tuple(ordered)
     return Examined(None if everything else reading.value, everything)
 
 

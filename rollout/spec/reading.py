@@ -19,7 +19,6 @@ from rollout.errors import Problem
 from rollout.spec.fields import Location, path_of
 from rollout.spec.sentences import REQUIRED, told
 
-_MOST_ROUNDS = 32
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _CUT = object()
 _STAND_INS: Mapping[str, object] = {
@@ -53,8 +52,8 @@ def read(document: Mapping[str, object], model: type[M], rules: Callable[[M], It
     """Read ``document`` as ``model`` and apply ``rules``; locations are those of ``document``."""
     holes: dict[Location, object] = {}
     found: dict[tuple[Location, str], Problem] = {}
-    for _ in range(_MOST_ROUNDS):
-        rest = _without(document, holes)
+    while () not in holes:
+        rest = _without(document, holes) if holes else document
         try:
             value = model.model_validate(rest, by_alias=True, by_name=False)
         except ValidationError as error:
@@ -65,8 +64,6 @@ def read(document: Mapping[str, object], model: type[M], rules: Callable[[M], It
         else:
             _keep(found, [(_original(location_of(problem.field), holes), problem) for problem in rules(value)], holes)
             return Reading(None if holes else value, _located(found))
-        if () in holes:
-            break
     return Reading(None, _located(found))
 
 
@@ -96,13 +93,12 @@ def _dig(location: Location, problem: Problem, holes: dict[Location, object]) ->
     elif name in _STAND_INS and holes.get(location, _CUT) is _CUT:
         holes[location] = _STAND_INS[str(name)]
     else:
-        holes[location[:-1]] = _CUT
+        # A second problem of what is cut already cannot be; if it is, nothing is left, so that this always ends.
+        holes[() if location[:-1] in holes else location[:-1]] = _CUT
 
 
 def _without(node: object, holes: Holes, here: Location = ()) -> object:
     """Return a copy of ``node`` without what is cut, and with what stands in."""
-    if not any(hole[: len(here)] == here for hole in holes):
-        return node
     if isinstance(node, Mapping):
         rest = {key: _without(item, holes, (*here, key)) for key, item in node.items() if (*here, key) not in holes}
         return rest | {hole[-1]: item for hole, item in holes.items() if hole[:-1] == here and item is not _CUT}

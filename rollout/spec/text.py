@@ -31,8 +31,8 @@ from rollout.spec.scalars import plain
 MOST_BYTES = 1024 * 1024
 """A text may be no larger than this."""
 
-MOST_VALUES = 100_000
-"""A text may give no more values than this, those behind aliases counted each time."""
+MOST_VALUES = 20_000
+"""A document may have no more values than this, those behind aliases counted each time."""
 
 DEEPEST = 32
 """Mappings and lists may be nested no deeper than this."""
@@ -63,7 +63,8 @@ def manifests_in(text: str, *, source: str = "") -> tuple[Manifest, ...]:
     """
     size = len(text.encode(errors="surrogatepass"))
     if size > MOST_BYTES:
-        raise _refused("is too large", source, given=f"{size} bytes", allowed=f"at most {MOST_BYTES} bytes")
+        given, allowed = f"more than {MOST_BYTES} bytes", f"at most {MOST_BYTES} bytes"
+        raise _refused("is too large", source, line=1, given=given, allowed=allowed)
     try:
         documents = list(_documents(text))
     except _RefusedError as error:
@@ -99,7 +100,7 @@ class _RefusedError(Exception):
         self.line = event.start_mark.line + 1
 
 
-def _refused(message: str, source: str, *, line: int = 0, given: str, allowed: str) -> ConfigurationError:
+def _refused(message: str, source: str, *, line: int, given: str, allowed: str) -> ConfigurationError:
     return ConfigurationError((Problem("", message, given=given, allowed=allowed, source=source, line=line),))
 
 

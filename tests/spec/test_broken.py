@@ -1,6 +1,7 @@
 """Broken manifests and what is said of them: `broken/NAME.yaml` beside `broken/NAME.problems`.
 
-`ROLLOUT_REWRITE=1 pytest tests/spec/test_broken.py` writes the expectations anew; read the difference before you keep it.
+`ROLLOUT_REWRITE=1 pytest tests/spec/test_broken.py` writes the expectations anew; read the
+difference before you keep it.
 """
 
 import os
