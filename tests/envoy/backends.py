@@ -1,0 +1,70 @@
+"""Small backends for tests: HTTP/1.1 and gRPC servers that answer with their name, and fail on demand.
+
+They run in the loop of the test. `failing` answers every request with an error; `paused_seconds` delays it.
+"""
+
+import asyncio
+
+import grpc
+from aiohttp import web
+
+METHOD = "/shop.Checkout/Pay"
+
+
+class HttpBackend:
+    """An HTTP server on a free port."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.port = 0
+        self.status = 200
+        self.paused_seconds = 0.0
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, port: int = 0) -> None:
+        """Listen."""
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", port, shutdown_timeout=0.1)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if self.paused_seconds:
+            await asyncio.sleep(self.paused_seconds)
+        return web.Response(status=self.status, text=self.name)
+
+
+class GrpcBackend:
+    """A gRPC server on a free port with one method that echoes its name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.port = 0
+        self.code = grpc.StatusCode.OK
+        self._server: grpc.aio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen."""
+        handlers = {"Pay": grpc.unary_unary_rpc_method_handler(self._answer)}
+        self._server = grpc.aio.server()
+        self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Checkout", handlers),))
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            await self._server.stop(None)
+
+    async def _answer(self, request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        if self.code is not grpc.StatusCode.OK:
+            await context.abort(self.code, "on demand")
+        return self.name.encode()
