@@ -1,13 +1,14 @@
 """Bets: what an ``Analysis`` asks to be counted, with its tolerance and its share of the stake.
 
-A check on errors is one bet, a check on slowness one for each bound. Made anew in each look (it is a
-handful of values), read by everything that judges counts. It must not know samples or evidence.
+A check on errors is one bet, a check on slowness one for each bound. Made once for each analysis, read by
+everything that judges counts. It must not know samples or evidence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from rollout.analysis.samples import ERRORS, slower_than
 from rollout.spec.analysis import Analysis, ErrorsCheck, Judge, SlowerThanCheck
@@ -54,6 +55,7 @@ class Bet:
         return self.by_evidence and not self.check.dry_run
 
 
+@lru_cache(maxsize=1024)
 def bets_of(analysis: Analysis) -> tuple[Bet, ...]:
     """Return the bets of all checks on counts, in their order.
 

@@ -111,7 +111,7 @@ def with_spread(evidence: Evidence, tick: Tick) -> Evidence:
 
 
 def update(evidence: Evidence, tick: Tick, *, ratio: float, points_fraction: float, alpha: float) -> Evidence:
-    """Return the evidence after betting on one tick that the canary is worse than ``ratio`` x stable + ``points_fraction``."""
+    """Return the evidence after betting on a tick that the canary is worse than ``ratio`` x stable + the points."""
     evidence = with_spread(evidence, tick)
     gains = log_gains(tick.canary, tick.stable, _alternatives(ratio, GAINS), points_fraction)
     return _bet(evidence, gains, alpha=alpha, pods_known=bool(tick.stable_pods))

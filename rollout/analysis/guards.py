@@ -6,7 +6,7 @@ new ticks are counted. Dry runs are not in sight here. A guard must not know ano
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import log
 
@@ -43,12 +43,16 @@ _NOTHING = Stream()
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the guards look at: the state with this look counted in, and the bets that are not dry runs."""
+    """What the guards look at: the state with this look counted in, and the bets that are not dry runs.
+
+    ``logs`` is the log evidence of every stream (dry runs too) by its key.
+    """
 
     analysis: Analysis
     state: JudgeState
     look: Look
     bets: tuple[Bet, ...]
+    logs: Mapping[str, float]
 
     def stream(self, bet: Bet) -> Stream:
         """Return what is known of a bet (nothing, at first)."""
@@ -67,7 +71,7 @@ class Case:
 
 def parts_of_evidence(case: Case) -> list[tuple[float, Bet]]:
     """Return each staked bet with the log of its part in the combined evidence (its share times its evidence)."""
-    return [(log(bet.share) + log_evidence(case.stream(bet).evidence), bet) for bet in case.staked]
+    return [(log(bet.share) + case.logs.get(bet.key, 0.0), bet) for bet in case.staked]
 
 
 def combined(parts: list[tuple[float, Bet]]) -> float:
@@ -88,7 +92,7 @@ def convicted(case: Case) -> Finding | None:
     bet = loudest(parts)
     reason = Reason.EVIDENCE_OF_ERRORS if bet.of_errors else Reason.EVIDENCE_OF_SLOWNESS
     sentence = sentences.worse_than_tolerated(bet, case.stream(bet).attempt, alpha=case.alpha)
-    return Finding(Verdict.FAIL, reason, sentence)
+    return Finding(Verdict.FAIL, reason, sentence, bet.check.name)
 
 
 def convicted_by_objective(case: Case) -> Finding | None:
@@ -100,7 +104,7 @@ def convicted_by_objective(case: Case) -> Finding | None:
         stream = case.stream(bet)
         if stream.objective is not None and log_evidence(stream.objective) >= log(1 / alpha):
             sentence = sentences.worse_than_objective(bet, stream.attempt, case.analysis, alpha=alpha)
-            return Finding(Verdict.FAIL, Reason.EVIDENCE_OF_ERRORS, sentence)
+            return Finding(Verdict.FAIL, Reason.EVIDENCE_OF_ERRORS, sentence, bet.check.name)
     return None
 
 
@@ -115,7 +119,8 @@ def _broken_thresholds(case: Case) -> Iterator[Finding]:
     for rule, key, what in (*rules, *queries):
         breaches = case.state.breaches.get(key)
         if breaches is not None and not rule.dry_run and is_broken(breaches, rule):
-            yield Finding(Verdict.FAIL, Reason.THRESHOLD_BROKEN, sentences.beyond_limit(rule, breaches, what))
+            sentence = sentences.beyond_limit(rule, breaches, what)
+            yield Finding(Verdict.FAIL, Reason.THRESHOLD_BROKEN, sentence, rule.name)
 
 
 def without_data_too_long(case: Case) -> Finding | None:
@@ -148,6 +153,8 @@ def stable_unhealthy(case: Case) -> Finding | None:
     for bet in case.bets:
         recent = case.stream(bet).recent_stable if bet.of_errors else ()
         count = Count(sum(total for total, _ in recent), sum(bad for _, bad in recent))
+        if not count.bad:
+            continue
         if log_against_objective(count, case.analysis.objective) >= STABLE_UNHEALTHY_LIMIT:
             return Finding(Verdict.HOLD, Reason.STABLE_UNHEALTHY, sentences.stable_unhealthy(recent, case.analysis))
     return None

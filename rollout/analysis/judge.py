@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.analysis.bets import bets_of
+from rollout.analysis.evidence import log_evidence
 from rollout.analysis.guards import GUARDS, Case, within_tolerance, without_data
 from rollout.analysis.looks import CheckReport, Finding, Judgement, Look, Verdict
 from rollout.analysis.reasons import Reason
@@ -39,19 +40,21 @@ def judge(analysis: Analysis, state: JudgeState, look: Look) -> Judgement:
         return Judgement(state, Verdict.PASS, Reason.ANALYSIS_OFF, "no checks are asked for", ())
     bets = bets_of(analysis)
     judged = tuple([bet for bet in bets if not bet.check.dry_run])
-    case = Case(analysis, advanced(analysis, state, look, bets), look, judged)
-    case = replace(case, state=_with_gap(case))
+    state = advanced(analysis, state, look, bets)
+    logs = {key: log_evidence(stream.evidence) for key, stream in state.streams.items()}
+    case = _with_gap(Case(analysis, state, look, judged, logs))
     finding = _first_of(case)
     reports = reports_of(case, bets, finding)
     return Judgement(case.state, finding.verdict, finding.reason, finding.sentence, reports)
 
 
-def _with_gap(case: Case) -> JudgeState:
-    """Return the state that remembers since when there has been no data."""
-    state = case.state
-    if without_data(case) is None:
-        return state if state.no_data_since is None else replace(state, no_data_since=None)
-    return replace(state, no_data_since=case.look.now) if state.no_data_since is None else state
+def _with_gap(case: Case) -> Case:
+    """Return the case whose state knows since when there has been no data."""
+    is_known = case.state.no_data_since is not None
+    if (without_data(case) is not None) is is_known:
+        return case
+    since = None if is_known else case.look.now
+    return replace(case, state=replace(case.state, no_data_since=since))
 
 
 def _first_of(case: Case) -> Finding:

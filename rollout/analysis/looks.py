@@ -15,7 +15,7 @@ from rollout.analysis.state import JudgeState
 class Verdict(StrEnum):
     """What the evidence adds up to. Where several apply: Fail, Hold, Continue, Pass, in this order."""
 
-    PASS = "Pass"  # noqa: S105 - a verdict
+    PASS = "Pass"
     CONTINUE = "Continue"
     HOLD = "Hold"
     FAIL = "Fail"
@@ -46,11 +46,12 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict with its reason (a ``Reason``, or one that the source gave) and one sentence."""
+    """A verdict, its reason (a ``Reason``, or one that the source gave), one sentence, and the check that speaks."""
 
     verdict: Verdict
     reason: str
     sentence: str
+    check: str = ""
 
 
 @dataclass(frozen=True, slots=True)

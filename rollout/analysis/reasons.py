@@ -30,7 +30,7 @@ class Reason(StrEnum):
 
 
 MEANINGS: Mapping[Reason, str] = {
-    Reason.EVIDENCE_OF_ERRORS: "The canary fails more requests than the tolerance (or the objective, without stable to compare with) allows.",
+    Reason.EVIDENCE_OF_ERRORS: "The canary fails more requests than the tolerance or the objective allows.",
     Reason.EVIDENCE_OF_SLOWNESS: "The canary is slow more often than the tolerance allows.",
     Reason.THRESHOLD_BROKEN: "A value was beyond its limit as many times in a row as the check asks for.",
     Reason.NO_DATA: "No new samples of both backends have come, or a query gave no value.",

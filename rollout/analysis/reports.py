@@ -5,12 +5,11 @@ Called by ``rollout.analysis.judge`` for status, API and people. A report tells;
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import log
 
 from rollout.analysis import sentences
 from rollout.analysis.bets import Bet
-from rollout.analysis.evidence import log_evidence, log_mean
+from rollout.analysis.evidence import log_mean
 from rollout.analysis.gaps import gap_in_counts, gap_in_query, impossible
 from rollout.analysis.guards import Case
 from rollout.analysis.looks import CheckReport, Finding, Verdict
@@ -68,12 +67,12 @@ def _of_counts(
     arms = case.stream(bet).attempt
     evidence, limit = 0.0, 0.0
     if bet.by_evidence:
-        evidence = log_mean(tuple(log_evidence(case.stream(each).evidence) for each in bets))
+        evidence = log_mean(tuple([case.logs.get(each.key, 0.0) for each in bets]))
         stake = sum(each.share for each in bets) or 1.0
         limit = log(1 / (case.alpha * stake))
     finding = _standing(case, bet, is_beyond=evidence >= limit > 0)
-    if verdict.verdict is Verdict.FAIL and verdict.sentence.startswith(sentences.counted(bet, arms)):
-        finding = replace(verdict)
+    if verdict.check == check.name:
+        finding = verdict
     return CheckReport(
         name=check.name,
         kind=check.kind,
@@ -92,7 +91,7 @@ def _of_counts(
 
 def _loudness(case: Case, bet: Bet) -> float:
     if bet.by_evidence:
-        return log_evidence(case.stream(bet).evidence)
+        return case.logs.get(bet.key, 0.0)
     return float(case.state.breaches.get(bet.key, _NONE).in_a_row)
 
 

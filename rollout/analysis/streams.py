@@ -66,18 +66,21 @@ def _new_ticks(bet: Bet, stream: Stream, state: JudgeState, look: Look) -> tuple
 
 
 def _with_tick(state: JudgeState, bet: Bet, tick: Tick, *, analysis: Analysis, look: Look) -> JudgeState:
-    stream = replace(state.streams.get(bet.key, _NO_STREAM), at=tick.at, since=tick.since, impossible="")
+    stream = state.streams.get(bet.key, _NO_STREAM)
     try:
         check_tick(tick, canary=look.canary, stable=look.stable)
     except MeasurementError as error:
-        return _with_stream(state, bet, replace(stream, impossible=str(error)))
-    if stream.traffic_at is None and tick.canary.total:
-        stream = replace(stream, traffic_at=tick.since)
-    if not bet.of_errors and is_warming_up(stream, analysis, at=tick.since):
+        return _with_stream(state, bet, replace(stream, at=tick.at, since=tick.since, impossible=str(error)))
+    traffic_at = tick.since if stream.traffic_at is None and tick.canary.total else stream.traffic_at
+    stream = replace(stream, at=tick.at, since=tick.since, traffic_at=traffic_at, impossible="")
+    if not bet.of_errors and is_warming_up(stream, analysis, at=tick.at):
         return _with_stream(state, bet, stream)
-    stream = _summed(stream, tick, in_step=tick.covers_from >= state.step_began_at)
+    in_step = tick.covers_from >= state.step_began_at
     if bet.by_evidence:
-        return _with_stream(state, bet, _with_evidence(stream, bet, tick, analysis=analysis, look=look))
+        evidence, objective = _evidence(stream, bet, tick, analysis=analysis, look=look)
+        stream = _summed(stream, tick, in_step=in_step, evidence=evidence, objective=objective)
+        return _with_stream(state, bet, stream)
+    stream = _summed(stream, tick, in_step=in_step, evidence=stream.evidence, objective=None)
     return _with_share(_with_stream(state, bet, stream), bet, tick)
 
 
@@ -91,10 +94,15 @@ def has_nothing_to_compare(look: Look) -> bool:
     return look.stable_share < LEAST_STABLE_SHARE
 
 
-def _summed(stream: Stream, tick: Tick, *, in_step: bool) -> Stream:
-    recent = (*stream.recent_stable, (tick.stable.total, tick.stable.bad))[-RECENT_TICKS:]
-    step = _plus(stream.step, tick) if in_step else stream.step
-    return replace(stream, attempt=_plus(stream.attempt, tick), step=step, recent_stable=recent)
+def _summed(stream: Stream, tick: Tick, *, in_step: bool, evidence: Evidence, objective: Evidence | None) -> Stream:
+    return replace(
+        stream,
+        attempt=_plus(stream.attempt, tick),
+        step=_plus(stream.step, tick) if in_step else stream.step,
+        recent_stable=(*stream.recent_stable, (tick.stable.total, tick.stable.bad))[-RECENT_TICKS:],
+        evidence=evidence,
+        objective=objective,
+    )
 
 
 def _plus(arms: Arms, tick: Tick) -> Arms:
@@ -106,20 +114,23 @@ def _plus(arms: Arms, tick: Tick) -> Arms:
     )
 
 
-def _with_evidence(stream: Stream, bet: Bet, tick: Tick, *, analysis: Analysis, look: Look) -> Stream:
+def _evidence(
+    stream: Stream, bet: Bet, tick: Tick, *, analysis: Analysis, look: Look
+) -> tuple[Evidence, Evidence | None]:
+    """Return the evidence after this tick: against stable, and against the objective where that is bet on."""
     alpha = alpha_of(analysis.confidence)
     if not has_nothing_to_compare(look):
-        evidence = update(stream.evidence, tick, ratio=bet.ratio, points_fraction=bet.points_fraction, alpha=alpha)
-        return replace(stream, evidence=evidence)
+        allowed = bet.points_fraction
+        return update(stream.evidence, tick, ratio=bet.ratio, points_fraction=allowed, alpha=alpha), stream.objective
     if not bet.of_errors:
-        return stream
+        return stream.evidence, None
     objective = update_against_objective(
         stream.objective or _fresh_against_objective(stream.evidence),
         tick,
         objective=analysis.objective,
         alpha=alpha * OBJECTIVE_ALPHA_SHARE,
     )
-    return replace(stream, objective=objective)
+    return stream.evidence, objective
 
 
 def _fresh_against_objective(known: Evidence) -> Evidence:
