@@ -76,7 +76,7 @@ def finish(state: State, context: Context, *, reason: str = Reason.PROMOTING, wh
     """Give the canary all weight, on the way to the stable role."""
     judge = begin_step(state.judge, context.now) if state.judge is not None else None
     ready = replace(state, share=ALL, hold=Hold(), hold_over=False, step_at=context.now, judge=judge)
-    message = f"{why} All steps are done; {state.canary} gets all weight.".strip()
+    message = f"{why or 'All steps are done;'} {state.canary} gets all weight."
     return move(ready, context, Trigger.FINISH, reason, message)
 
 
@@ -103,8 +103,8 @@ def swap(state: State, context: Context) -> State:
         hold=Hold(),
     )
     reason = Reason.UNDONE if undone else Reason.PROMOTED
-    what = f"revision {state.revision}" if state.revision and not undone else state.canary
-    message = f"{'Undone' if undone else 'Promoted'}: {what} has the stable role on {state.canary} and all weight."
+    what = f" with revision {state.revision}" if state.revision and not undone else ""
+    message = f"{'Undone' if undone else 'Promoted'}: {state.canary}{what} has the stable role and all weight."
     return move(swapped, context, Trigger.PROMOTED, reason, message)
 
 

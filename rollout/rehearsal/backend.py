@@ -68,7 +68,12 @@ Ready = Annotated[
 ]
 """(ready endpoints, all endpoints), written ``4/4``."""
 
-Share = Annotated[float, BeforeValidator(parse_share), WithJsonSchema({"type": "string", "allowed": FRACTION_ALLOWED})]
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    PlainSerializer(format_fraction, return_type=str),
+    WithJsonSchema({"type": "string", "allowed": FRACTION_ALLOWED}),
+]
 """A fraction from 0 to 1, written as a percentage."""
 
 Probe = Annotated[

@@ -17,6 +17,10 @@ INSTANCE = "gateway"
 """The one scraped target: all pods' requests are counted by the gateway."""
 
 
+TOTAL, TIMED = "total", "timed"
+"""The counters of all requests, and of those that have a latency."""
+
+
 class SampleLog:
     """One counter of one pod: its samples in order of time, an hour of them."""
 
@@ -55,14 +59,16 @@ class Samples:
     def _counters(self, counts: Counts) -> list[tuple[str, float]]:
         within = zip(self._bounds, counts.slow, strict=True)
         return [
-            ("total", float(counts.total)),
+            (TOTAL, float(counts.total)),
+            (TIMED, float(counts.timed)),
             *([(ERRORS, float(counts.bad))] if counts.bad else []),
-            *((slower_than(bound), float(counts.total - slow)) for bound, slow in within),
+            *((slower_than(bound), float(counts.timed - slow)) for bound, slow in within),
         ]
 
     def family(self, backend: str, count_id: str, since: float) -> Family:
         """Return the samples behind one count of one backend."""
-        total, part = self._series(backend, "total", since), self._series(backend, count_id, since)
+        total = self._series(backend, TOTAL if count_id == ERRORS else TIMED, since)
+        part = self._series(backend, count_id, since)
         return Family(total, part, part_is_good=count_id != ERRORS)
 
     def _series(self, backend: str, kind: str, since: float) -> tuple[Series, ...]:

@@ -27,15 +27,20 @@ Weights = Sequence[tuple[str, int]]
 
 @dataclass(slots=True)
 class Counts:
-    """What has been counted so far; ``slow`` by bound in seconds, in the order of the bounds."""
+    """What has been counted so far; ``slow`` by bound in seconds, in the order of the bounds.
+
+    ``timed`` are the requests that reached a pod: as with Envoy, the others have no latency.
+    """
 
     total: int = 0
     bad: int = 0
     slow: list[int] = field(default_factory=list)
+    timed: int = 0
 
-    def add(self, total: int, bad: int, slow: Iterable[int]) -> None:
+    def add(self, total: int, bad: int, slow: Iterable[int], *, timed: bool) -> None:
         """Count more requests."""
         self.total += total
+        self.timed += total if timed else 0
         self.bad += bad
         self.slow = [before + more for before, more in zip(self.slow, slow, strict=True)]
 
@@ -74,7 +79,7 @@ class Service:
         errors = shares if none_ready else self._failed(shares)
         for pod, count, failed in zip(self._answering, shares, errors, strict=True):
             slow = [0] * len(self._bounds) if none_ready else self._slow(count)
-            self.pods[pod].add(count, failed, slow)
+            self.pods[pod].add(count, failed, slow, timed=not none_ready)
 
     def _shares(self, requests: int) -> list[int]:
         pods = len(self._answering)
