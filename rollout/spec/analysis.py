@@ -29,7 +29,7 @@ class Tolerance(Model):
     """How much worse than stable the canary may be: ``ratio`` times stable's share plus ``points``.
 
     ``points`` are percentage points (0.02 is 0.0002 of all requests). Absent values take the
-    default of the check's kind (see ``tolerance_of``).
+    default of the check's kind.
     """
 
     ratio: Annotated[Number, Field(ge=1, le=100)] | None = None

@@ -117,6 +117,16 @@ class MetricsSignal(Model):
     """Requests needed for a judgement."""
 
 
+Combine = Annotated[
+    str,
+    Field(
+        pattern=r"^(AnyFails|AllFail|Quorum\([1-3]\))$",
+        json_schema_extra={"allowed": "AnyFails, AllFail, Quorum(1), Quorum(2) or Quorum(3)"},
+    ),
+]
+"""How the votes of the signals are combined."""
+
+
 class Signals(Model):
     """The signals that are listened to, and how they are combined.
 
@@ -129,7 +139,7 @@ class Signals(Model):
     """Health by own probes."""
     metrics: MetricsSignal | None = None
     """Health by bad requests."""
-    combine: Annotated[str, Field(pattern=r"^(AnyFails|AllFail|Quorum\([1-3]\))$")] = "AnyFails"
+    combine: Combine = "AnyFails"
     """How signals are combined: AnyFails, AllFail or Quorum(n)."""
     stale_after: PositiveDuration = 10.0
     """Age at which evidence becomes Unknown."""

@@ -92,7 +92,9 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": rf"^(0|{_DURATION.pattern})$", "allowed": DURATION_ALLOWED}),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"^(0|{_DURATION.pattern})$", "allowed": DURATION_ALLOWED, "unit": "seconds"}
+    ),
 ]
 """Seconds, written as a duration string."""
 
@@ -102,7 +104,12 @@ PositiveDuration = Annotated[
     AfterValidator(_above_zero),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": rf"^{_DURATION.pattern}$", "allowed": f"more than 0s: {DURATION_ALLOWED}"}
+        {
+            "type": "string",
+            "pattern": rf"^{_DURATION.pattern}$",
+            "allowed": f"more than 0s: {DURATION_ALLOWED}",
+            "unit": "seconds",
+        }
     ),
 ]
 """Seconds above 0, written as a duration string."""
@@ -111,7 +118,9 @@ Fraction = Annotated[
     float,
     BeforeValidator(parse_fraction),
     PlainSerializer(format_fraction, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": FRACTION_ALLOWED}),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": FRACTION_ALLOWED, "unit": "fraction"}
+    ),
 ]
 """A fraction from 0 to 1, written as a percentage string."""
 
@@ -120,7 +129,9 @@ SureFraction = Annotated[
     BeforeValidator(parse_fraction),
     AfterValidator(_sure),
     PlainSerializer(format_fraction, return_type=str),
-    WithJsonSchema({"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": SURE_ALLOWED}),
+    WithJsonSchema(
+        {"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": SURE_ALLOWED, "unit": "fraction"}
+    ),
 ]
 """A fraction from 0.5 to 0.999999: at 1 the judge's odds against it would be infinite."""
 

@@ -111,7 +111,7 @@ class Step(Model):
 
 
 class Ramp(Model):
-    """Steps from ``start`` to ``end`` by equal amounts; the last step is ``end``, never beyond."""
+    """Steps by equal amounts; the last step is the end, never beyond: 20 to 50 by 20 gives 20, 40, 50."""
 
     start: Annotated[RampWeight, Field(alias="from")]
     """Weight of the first step."""
