@@ -32,16 +32,20 @@ def built_in_policy() -> Mapping[str, object]:
                     {"name": "slow", "kind": "SlowerThan", "bounds": ["250ms", "500ms"]},
                 ],
             },
-            "metrics": {
-                "backendLabels": {"envoy_cluster_name": "{{ backend.name }}"},
-                "errors": {
-                    "total": "envoy_cluster_upstream_rq_completed",
-                    "bad": [
-                        'envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}',
-                        f'{{__name__=~"envoy_cluster_grpc_({GRPC_FAULTS})"}}',
-                    ],
-                },
-                "latency": {"buckets": "envoy_cluster_upstream_rq_time_bucket", "unitsPerSecond": 1000},
-            },
+            "metrics": _metrics(),
         },
+    }
+
+
+def _metrics() -> Mapping[str, object]:
+    return {
+        "backendLabels": {"envoy_cluster_name": "{{ backend.name }}"},
+        "errors": {
+            "total": "envoy_cluster_upstream_rq_completed",
+            "bad": [
+                'envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}',
+                f'{{__name__=~"envoy_cluster_grpc_({GRPC_FAULTS})"}}',
+            ],
+        },
+        "latency": {"buckets": "envoy_cluster_upstream_rq_time_bucket", "unitsPerSecond": 1000},
     }
