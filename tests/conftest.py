@@ -32,12 +32,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def no_process_left() -> Iterator[None]:
-    """Fail at the end when a process that this worker started is still there."""
+    """Fail at the end when a process that this worker started is still there, and end it."""
     me = psutil.Process()
     before = set(me.children(recursive=True))
     yield
     started = [child for child in me.children(recursive=True) if child not in before]
     _, left = psutil.wait_procs(started, timeout=LEAVE_SECONDS)
     alive = [f"{child.pid} {' '.join(child.cmdline())}" for child in left if child.status() != psutil.STATUS_ZOMBIE]
+    for child in left:
+        child.kill()
 
     assert not alive, "processes left behind by tests: " + "; ".join(alive)
