@@ -36,7 +36,9 @@ class Output(StrEnum):
 def lint(
     files: Annotated[
         list[str],
-        typer.Argument(help="Manifests, folders of manifests (*.yaml, *.yml, *.json), or - for standard input."),
+        typer.Argument(
+            metavar="FILE...", help="Manifests, folders of manifests (*.yaml, *.yml, *.json), or - for standard input."
+        ),
     ],
     *,
     rps: Annotated[

@@ -103,7 +103,7 @@ def _sorted_out(source: str, text: str) -> tuple[list[_Found], list[Problem]]:
 def _unknown_kind(source: str, manifest: Manifest, value: Document) -> Iterator[Problem]:
     """Yield a problem when a document looks as if it was meant to be ours."""
     version = value.get("apiVersion")
-    if isinstance(version, str) and not version.startswith(GROUP):
+    if (isinstance(version, str) and not version.startswith(GROUP)) or _is_rehearsal(value):
         return
     kind = value.get("kind")
     hint = guess(kind, KINDS) if isinstance(kind, str) else ""
@@ -111,6 +111,11 @@ def _unknown_kind(source: str, manifest: Manifest, value: Document) -> Iterator[
     message += f"; did you mean {hint}?" if hint else ""
     problem = Problem("kind", message, given=shown(kind), allowed=either(KINDS), source=source)
     yield replace(problem, line=manifest.line_of("kind"))
+
+
+def _is_rehearsal(value: Document) -> bool:
+    """Return whether a document is a rehearsal: it holds a Rollout, and lies in the same folders."""
+    return "rollout" in value and not {"kind", "spec"} & set(value)
 
 
 def _twice(found: Iterable[_Found]) -> Iterator[Problem]:

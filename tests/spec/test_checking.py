@@ -86,6 +86,11 @@ def test_problems_come_in_order_of_file_and_line() -> None:
     assert len(lines) == 4
 
 
+def test_a_rehearsal_is_left_alone() -> None:
+    """The file of a rehearsal may lie beside manifests."""
+    assert said("rollout: {file: checkout.yaml}\nuntil: 30m\n") == []
+
+
 def test_another_group_is_left_alone() -> None:
     """A document of somebody else's group is none of ours, and one without kind and version is asked for it."""
     assert said("kind: Deployment\napiVersion: apps/v1\n") == []
