@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -38,8 +39,19 @@ def no_process_left() -> Iterator[None]:
     yield
     started = [child for child in me.children(recursive=True) if child not in before]
     _, left = psutil.wait_procs(started, timeout=LEAVE_SECONDS)
-    alive = [f"{child.pid} {' '.join(child.cmdline())}" for child in left if child.status() != psutil.STATUS_ZOMBIE]
+    alive = [told for child in left if (told := _told(child))]
     for child in left:
-        child.kill()
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
 
     assert not alive, "processes left behind by tests: " + "; ".join(alive)
+
+
+def _told(child: psutil.Process) -> str | None:
+    """Return who it is, or None when it has ended meanwhile."""
+    try:
+        if child.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return f"{child.pid} {' '.join(child.cmdline())}"
+    except psutil.NoSuchProcess:
+        return None
