@@ -31,7 +31,7 @@ def reports_of(case: Case, bets: tuple[Bet, ...], verdict: Finding) -> tuple[Che
         if isinstance(check, QueryCheck):
             found.append(_of_query(case, check))
         else:
-            found.append(_of_counts(case, check, tuple(bet for bet in bets if bet.check is check), verdict))
+            found.append(_of_counts(case, check, tuple(bet for bet in bets if bet.check.name == check.name), verdict))
     return tuple(found)
 
 
