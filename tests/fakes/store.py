@@ -38,6 +38,7 @@ class FakeStore:
         self._rollouts: dict[Key, StoredRollout] = {}
         self._sources: dict[Key, str] = {}
         self._policies: dict[tuple[str, str, str], Document] = {}
+        self._policy_sources: dict[tuple[str, str, str], str] = {}
         self._history: dict[Key, dict[int, dict[str, object]]] = {}
         self._listeners: list[Callable[[Key], None]] = []
 
@@ -61,9 +62,9 @@ class FakeStore:
         """Return from which file each Rollout that is not being deleted came."""
         return {key: source for key, source in self._sources.items() if not self._rollouts[key].deleting}
 
-    def policies(self) -> Iterable[tuple[str, str, str]]:
-        """Return (kind, namespace, name) of all policies."""
-        return tuple(self._policies)
+    def policy_sources(self) -> Mapping[tuple[str, str, str], str]:
+        """Return from which file each policy (kind, namespace, name) came."""
+        return dict(self._policy_sources)
 
     def read(self, key: Key) -> StoredRollout | None:
         """Return the Rollout, or None."""
@@ -118,10 +119,12 @@ class FakeStore:
     async def apply(self, document: Document, source: str = "") -> Key:
         """Make or change a Rollout; the generation grows only if what is wanted changed."""
         self._begin()
+        _check_kind(document, "Rollout")
         key = _key_of(document)
         before = self._rollouts.get(key)
         self._sources[key] = source
         if before is None:
+            self._history[key] = {}
             self._put(StoredRollout(key, document, {}, "", 1))
         elif before.deleting or _wanted(before.document) != _wanted(document):
             self._put(replace(before, document=document, generation=before.generation + 1, deleting=False))
@@ -133,8 +136,10 @@ class FakeStore:
     async def apply_policy(self, document: Document, source: str = "") -> None:
         """Make or change a policy."""
         self._begin()
+        _check_kind(document, "RolloutPolicy", "ClusterRolloutPolicy")
         key = _key_of(document)
         name = _policy_key(str(document["kind"]), key.namespace, key.name)
+        self._policy_sources[name] = source
         if self._policies.get(name) != document:
             self._policies[name] = document
             self._end(*self._users(name))
@@ -143,6 +148,7 @@ class FakeStore:
         """Take a policy away."""
         self._begin()
         policy = _policy_key(kind, namespace, name)
+        self._policy_sources.pop(policy, None)
         if self._policies.pop(policy, None) is not None:
             self._end(*self._users(policy))
 
@@ -217,17 +223,25 @@ def _policy_key(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
     return (kind, "" if kind == "ClusterRolloutPolicy" else namespace, name)
 
 
+def _check_kind(document: Document, *kinds: str) -> None:
+    if document.get("kind") not in kinds:
+        raise ConfigurationError((Problem("kind", "is another kind", allowed=", ".join(kinds)),))
+
+
 def _key_of(document: Document) -> Key:
     metadata = document.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    if not isinstance(metadata, Mapping) or not isinstance(name, str):
-        raise ConfigurationError((Problem("metadata.name", "is required"),))
-    return Key(str(metadata.get("namespace", "default")), name)
+    given = metadata if isinstance(metadata, Mapping) else {}
+    names = [given.get("namespace", "default"), given.get("name")]
+    for field, name in zip(("metadata.namespace", "metadata.name"), names, strict=True):
+        if not isinstance(name, str) or not name:
+            raise ConfigurationError((Problem(field, "is not a name"),))
+    return Key(*names)
 
 
 def _wanted(document: Document) -> object:
     metadata = cast("dict[str, Any]", document.get("metadata", {}))
-    return document.get("spec"), metadata.get("labels"), metadata.get("annotations")
+    rest = {name: value for name, value in document.items() if name not in {"metadata", "status"}}
+    return rest, metadata.get("labels"), metadata.get("annotations")
 
 
 def _handled(status: Mapping[str, Any]) -> set[str]:

@@ -1,0 +1,129 @@
+"""What stands in the columns: documents, statuses and commands as JSON, and the rules about them.
+
+Pure functions, called by ``rollout.sqlite.rows`` and ``rollout.sqlite.store``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from rollout.engine.observation import Command
+from rollout.errors import ConfigurationError, PermanentError, Problem
+from rollout.ports import Key
+from rollout.spec.base import NAME_ALLOWED, Name
+from rollout.spec.fields import printable
+from rollout.spec.resource import PolicyRef
+
+Document = Mapping[str, object]
+PolicyKey = tuple[str, str, str]
+"""Kind, namespace (empty for all) and name of a policy."""
+
+_NAME = TypeAdapter(Name)
+
+
+def encoded(value: Document) -> str:
+    """Return ``value`` as JSON.
+
+    Raises:
+        PermanentError: it is not JSON.
+    """
+    try:
+        return json.dumps(value, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise PermanentError(f"what is to be kept is not JSON: {error}") from error
+
+
+def decoded(text: str) -> dict[str, object]:
+    """Return the JSON object in ``text``."""
+    return cast("dict[str, object]", json.loads(text))
+
+
+def encoded_command(command: Command) -> str:
+    """Return ``command`` as JSON."""
+    return encoded(asdict(command))
+
+
+def decoded_command(text: str) -> Command:
+    """Return the command in ``text``."""
+    return Command(**json.loads(text))
+
+
+def key_of(document: Document) -> Key:
+    """Return who the document is.
+
+    Raises:
+        ConfigurationError: it has no usable name or namespace.
+    """
+    metadata = document.get("metadata")
+    given = metadata if isinstance(metadata, Mapping) else {}
+    return Key(_name(given, "namespace", "default"), _name(given, "name", None))
+
+
+def _name(metadata: Document, field: str, default: str | None) -> str:
+    value = metadata.get(field, default)
+    try:
+        return _NAME.validate_python(value)
+    except ValidationError as error:
+        message = "is required" if value is None else "is not a name"
+        problem = Problem(f"metadata.{field}", message, given=printable(str(value)), allowed=NAME_ALLOWED)
+        raise ConfigurationError((problem,)) from error
+
+
+def policy_key(kind: str, namespace: str, name: str) -> PolicyKey:
+    """Return the key of a policy; one for all has no namespace."""
+    return (kind, "" if kind == "ClusterRolloutPolicy" else namespace, name)
+
+
+def policy_of(document: Document) -> PolicyRef | None:
+    """Return the policy that a Rollout's document names, or None where it names none that could exist."""
+    spec = document.get("spec")
+    try:
+        return PolicyRef.model_validate(spec.get("policy")) if isinstance(spec, Mapping) else None
+    except ValidationError:
+        return None  # the fault is found, and said, when the Rollout is read
+
+
+def wanted(document: Document) -> Document:
+    """Return what is wanted in the document: all of it but its status and its other metadata."""
+    metadata = document.get("metadata")
+    read = metadata if isinstance(metadata, Mapping) else {}
+    rest = {name: value for name, value in document.items() if name not in {"metadata", "status"}}
+    return rest | {f"metadata.{name}": read.get(name) for name in ("labels", "annotations")}
+
+
+def handled_ids(status: Document) -> set[object]:
+    """Return the ids of the commands that the status says were handled."""
+    return {entry.get("id") for entry in _entries(status, "handledCommands")}
+
+
+def numbered_transitions(status: Document) -> Iterator[tuple[int, Document]]:
+    """Yield the transitions in the status with their numbers."""
+    for entry in _entries(status, "transitions"):
+        number = entry.get("number")
+        if isinstance(number, int):
+            yield number, entry
+
+
+def _entries(status: Document, name: str) -> list[Document]:
+    found = status.get(name)
+    return [entry for entry in found if isinstance(entry, Mapping)] if isinstance(found, list) else []
+
+
+def with_judge(status: Document, judge: Document) -> Document:
+    """Return the status with the checkpointed judge's state, if that is of the same attempt and went further."""
+    recorded = status.get("judge")
+    if not isinstance(recorded, Mapping) or recorded.get("beganAt") != judge.get("beganAt"):
+        return status
+    if _number(judge, "lastTickAt") <= _number(recorded, "lastTickAt"):
+        return status
+    return {**status, "judge": judge}
+
+
+def _number(judge: Document, name: str) -> float:
+    value = judge.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0

@@ -1,0 +1,28 @@
+"""Documents and statuses, as small as a store needs them."""
+
+from collections.abc import Mapping
+
+
+def rollout_document(name: str = "checkout", *, namespace: str = "shop", **spec: object) -> dict[str, object]:
+    """Return a Rollout's document with these fields in its spec."""
+    metadata = {"name": name, "namespace": namespace}
+    return {"apiVersion": "rollout.dev/v1alpha1", "kind": "Rollout", "metadata": metadata, "spec": spec}
+
+
+def policy_document(name: str = "envoy", *, kind: str = "ClusterRolloutPolicy", **spec: object) -> dict[str, object]:
+    """Return a policy's document with these fields in its spec."""
+    metadata = {"name": name} if kind == "ClusterRolloutPolicy" else {"name": name, "namespace": "shop"}
+    return {"apiVersion": "rollout.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def transition(number: int) -> dict[str, object]:
+    """Return a transition as the status has it."""
+    return {"number": number, "phase": "Progressing", "step": number, "weights": {"v1": 95, "v2": 5}}
+
+
+def status(
+    *numbers: int, handled: tuple[str, ...] = (), judge: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Return a status with these transitions, handled commands and judge's state."""
+    ids = [{"id": one, "action": "pause", "done": True} for one in handled]
+    return {"transitions": [transition(number) for number in numbers], "handledCommands": ids, "judge": judge}
