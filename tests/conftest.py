@@ -1,6 +1,7 @@
 """What holds for every test: Hypothesis profiles, marks that follow from folders, and no process left behind."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 BENCH = Path(__file__).parent / "bench"
 LEAVE_SECONDS = 3.0
+MARK = "ROLLOUT_TEST_RUN"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,24 +36,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def no_process_left() -> Iterator[None]:
     """Fail at the end when a process that this worker started is still there, and end it."""
-    me = psutil.Process()
-    before = set(me.children(recursive=True))
+    mark = f"{os.getpid()}-{time.time_ns()}"
+    os.environ[MARK] = mark
+    before = set(psutil.Process().children(recursive=True))
     yield
-    started = [child for child in me.children(recursive=True) if child not in before]
-    _, left = psutil.wait_procs(started, timeout=LEAVE_SECONDS)
-    alive = [told for child in left if (told := _told(child))]
-    for child in left:
+    _, left = psutil.wait_procs(_started(mark) - before, timeout=LEAVE_SECONDS)
+    alive = [told for process in left if (told := _told(process))]
+    for process in left:
         with suppress(psutil.NoSuchProcess):
-            child.kill()
+            process.kill()
 
     assert not alive, "processes left behind by tests: " + "; ".join(alive)
 
 
-def _told(child: psutil.Process) -> str | None:
-    """Return who it is, or None when it has ended meanwhile."""
+def _started(mark: str) -> set[psutil.Process]:
+    """Return our children, and the orphans: processes of other parents that inherited our mark."""
+    me = psutil.Process()
+    found = set(me.children(recursive=True))
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process != me and process.environ().get(MARK) == mark:
+                found.add(process)
+    return found
+
+
+def _told(process: psutil.Process) -> str | None:
+    """Return which process it is, or None when it has ended meanwhile."""
     try:
-        if child.status() == psutil.STATUS_ZOMBIE:
+        if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        return f"{child.pid} {' '.join(child.cmdline())}"
+        return f"{process.pid} {' '.join(process.cmdline())}"
     except psutil.NoSuchProcess:
         return None
