@@ -30,7 +30,7 @@ class Chance:
             return 0
         if probability >= 1.0:
             return trials
-        return _binomial(trials, probability, self._random.random())
+        return binomial(trials, probability, self._random.random())
 
     def split(self, trials: int, weights: Sequence[float]) -> list[int]:
         """Return how many of ``trials`` fall to each of ``weights``, each try independently and in proportion."""
@@ -42,7 +42,7 @@ class Chance:
         return counts
 
 
-def _binomial(trials: int, probability: float, uniform: float) -> int:
+def binomial(trials: int, probability: float, uniform: float) -> int:
     """Turn one uniform number into a binomial count: from the mode outwards, each count takes its share of it.
 
     The number of turns grows with the standard deviation only, and no share is lost: it is exact.

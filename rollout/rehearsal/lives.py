@@ -50,6 +50,15 @@ class Keeper:
         if self._at_work is None or self._at_work.done():
             self._at_work = asyncio.get_running_loop().create_task(self._befall(fate))
 
+    def start_anew(self) -> None:
+        """End the controller at once, and start another one as after a kill."""
+        self.end()
+        self._at_work = asyncio.get_running_loop().create_task(self._come_back())
+
+    async def _come_back(self) -> None:
+        await asyncio.sleep(BACK_AFTER_SECONDS)
+        self.start()
+
     async def _befall(self, fate: Fate) -> None:
         match fate:
             case Fate.RESTART:
@@ -58,7 +67,7 @@ class Keeper:
                 await self._kill()
             case _ as never:
                 assert_never(never)
-        self.start()
+        await self._come_back()
 
     async def _stop(self) -> None:
         """Stop gracefully, and not so gracefully when it takes too long."""
@@ -69,7 +78,6 @@ class Keeper:
         await asyncio.wait([run], timeout=BACK_AFTER_SECONDS)
         self.check()
         life.bury()
-        await asyncio.sleep(BACK_AFTER_SECONDS)
 
     async def _kill(self) -> None:
         life = self._life
@@ -82,7 +90,6 @@ class Keeper:
         except TimeoutError:
             life.end()
         life.bury()
-        await asyncio.sleep(BACK_AFTER_SECONDS)
 
     def end(self) -> None:
         """End the last life, without giving it time for a last word."""

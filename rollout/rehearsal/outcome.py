@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from rollout.rehearsal.store import Said
 from rollout.rehearsal.world import EPOCH, World
 from rollout.spec.quantities import format_duration
 
@@ -20,13 +21,17 @@ _TIMES_FROM = EPOCH - _BEFORE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Everything that is told of a rehearsal, as JSON values."""
+    """Everything that is told of a rehearsal, as JSON values.
+
+    ``said`` is in no JSON: what the records said between the transitions, for the timeline.
+    """
 
     transitions: Sequence[Mapping[str, Any]]
     writes: Sequence[Mapping[str, Any]]
     requests: Mapping[str, Mapping[str, Any]]
     final: Mapping[str, Any]
     refused: Sequence[Mapping[str, Any]]
+    said: Sequence[Said] = ()
 
     def to_json(self) -> str:
         """Return the outcome as JSON text: the same for the same outcome, to the byte."""
@@ -44,7 +49,7 @@ def outcome_of(world: World, bounds: Sequence[float]) -> Outcome:
     """Return what ``world`` has seen."""
     store = world.store
     return Outcome(
-        transitions=[_transition(store.history[number]) for number in sorted(store.history)],
+        transitions=[_transition(entry) for entry in store.history],
         writes=[{"at": _rounded(w.at), "route": w.route, "weights": dict(w.weights)} for w in world.routes.writes],
         requests={name: _requests(world, name, bounds) for name in world.services},
         final=relative(store.last_status),
@@ -52,6 +57,7 @@ def outcome_of(world: World, bounds: Sequence[float]) -> Outcome:
             {"at": relative(r.at), "command": r.command, "reason": r.reason, "message": r.message}
             for r in store.refused
         ],
+        said=[replace(said, at=relative(said.at)) for said in store.said],
     )
 
 

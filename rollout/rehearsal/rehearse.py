@@ -14,6 +14,7 @@ from rollout.rehearsal.lives import Keeper
 from rollout.rehearsal.mortal import MortalHealth, MortalRoutes, MortalStore
 from rollout.rehearsal.outcome import Outcome, outcome_of
 from rollout.rehearsal.reading import Rehearsal
+from rollout.rehearsal.scenario import Event, Fate
 from rollout.rehearsal.virtual_loop import run
 from rollout.rehearsal.world import World
 
@@ -36,15 +37,24 @@ async def _play(rehearsal: Rehearsal) -> Outcome:
         if event.at > scenario.until:
             break
         await asyncio.sleep(event.at - world.now)
-        if event.controller is not None and event.command is None:
-            keeper.befall(event.controller)
-        else:
-            world.apply(event)
+        happen(event, world, keeper)
     await asyncio.sleep(scenario.until - world.now)
     keeper.check()
     world.account()
     keeper.end()
     return outcome_of(world, rehearsal.bounds)
+
+
+def happen(event: Event, world: World, keeper: Keeper) -> None:
+    """Let one event of the file happen."""
+    match event.kind:
+        case "controller":
+            keeper.befall(event.controller or Fate.RESTART)
+        case "status":
+            keeper.start_anew()
+            world.store.lose_status()
+        case _:
+            world.apply(event)
 
 
 def _controller(world: World, life: Life, rehearsal: Rehearsal) -> Controller:

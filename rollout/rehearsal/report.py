@@ -12,12 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rollout.engine.reasons import Reason
 from rollout.rehearsal.outcome import Outcome
 from rollout.rehearsal.reading import Rehearsal
 from rollout.rehearsal.scenario import Event
 from rollout.spec.quantities import format_duration
 
 BAR_CELLS = 20
+WORTH_SAYING_SECONDS = 2.0
+"""A reason that stood shorter than this is not told."""
+
 PIPED_WIDTH = 4000
 """Columns where there is no terminal: no line is broken, so that every line can be searched for."""
 
@@ -60,7 +64,8 @@ def _timeline(rehearsal: Rehearsal, outcome: Outcome) -> Table:
     for justify in ("right", "left", "left", "left", "left"):
         table.add_column(justify=justify, vertical="top", no_wrap=justify == "right")
     table.add_column(vertical="top", overflow="fold")
-    rows = [*_events(rehearsal), *_refusals(outcome), *_transitions(rehearsal, outcome)]
+    rows = [*_events(rehearsal), *_refusals(outcome), *_transitions(rehearsal, outcome), *_repairs(outcome)]
+    rows += _sayings(outcome, rehearsal.scenario.until)
     for at, cells in sorted(rows, key=lambda row: row[0]):
         table.add_row(_clock(at), *cells)
     return table
@@ -107,6 +112,27 @@ def _transitions(rehearsal: Rehearsal, outcome: Outcome) -> Iterator[Row]:
             made["at"],
             (bar(made["weights"], canary), shares(made["weights"]), phase, made["reason"], escape(made["message"])),
         )
+
+
+def _repairs(outcome: Outcome) -> Iterator[Row]:
+    """Yield the writes that put weights back: those that the route was given before."""
+    latest: dict[str, Mapping[str, int]] = {}
+    for write in outcome.writes:
+        if latest.get(write["route"]) == write["weights"]:
+            yield write["at"], ("", shares(write["weights"]), "", "put back", escape(f"weights of {write['route']}"))
+        latest[write["route"]] = write["weights"]
+
+
+def _sayings(outcome: Outcome, until: float) -> Iterator[Row]:
+    """Yield what was said between the transitions and stood for a while, but for the hold time of a new step."""
+    ends = [*(said.at for said in outcome.said[1:]), until]
+    as_ever = True
+    for said, end in zip(outcome.said, ends, strict=False):
+        if said.moved:
+            as_ever = True
+        elif end - said.at >= WORTH_SAYING_SECONDS and not (as_ever and said.reason == Reason.HOLDING):
+            as_ever = False
+            yield said.at, ("", "", "", f"[dim]{said.reason}[/]", f"[dim]{escape(said.message)}[/]")
 
 
 def bar(weights: Mapping[str, int], canary: str) -> str:

@@ -19,7 +19,7 @@ WRITE_SECONDS = 0.01
 """How long a write takes until it is in force."""
 
 OURS = "rollout-controller"
-SOMEBODY = "somebody else"
+SOMEBODY = "kubectl-edit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ class Event(BackendChange):
     """A policy manifest that is made or replaced."""
     delete: Flag | None = None
     """Whether the Rollout is deleted."""
+    status: Literal["lost"] | None = None
+    """The status is gone, as when a Rollout is restored without it; the controller then starts anew."""
 
     @property
     def kind(self) -> str:
@@ -135,6 +137,7 @@ KINDS = (
     "spec",
     "policy",
     "delete",
+    "status",
 )
 """The fields of an event that say what kind it is; each event has one of them."""
 

@@ -26,6 +26,16 @@ Status = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What a record said: Unix seconds, the reason, the sentence, and whether a transition came with it."""
+
+    at: float
+    reason: str
+    message: str
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """A command that was refused: Unix seconds, what was ordered, and why not."""
 
@@ -39,14 +49,16 @@ class SimulatedStore:
     """``RolloutStore`` in memory, for one Rollout."""
 
     def __init__(self, key: Key, document: Mapping[str, object], api: Api, now: Callable[[], float]) -> None:
-        self.history: dict[int, Status] = {}
+        self.history: list[Status] = []
         self.doubled: list[Status] = []
         self.refused: list[Refused] = []
+        self.said: list[Said] = []
         self.last_status: Status = {}
         self._key = key
         self._api = api
         self._now = now
         self._stored: StoredRollout | None = StoredRollout(key, document, {}, "1", 1)
+        self._by_number: dict[int, Status] = {}
         self._policies: dict[tuple[str, str, str], Mapping[str, object]] = {}
         self._waiting: list[Command] = []
         self._ordered = 0
@@ -86,7 +98,7 @@ class SimulatedStore:
         if stored.version != expected:
             raise ConflictError(f"{key} has changed since")
         self.last_status = json.loads(json.dumps(status))
-        self._remember_transitions()
+        self._remember()
         command = None if self._is_handled(stored.command) else stored.command
         version = self._put(replace(stored, status=self.last_status, command=command)).version
         self._deliver()
@@ -97,14 +109,16 @@ class SimulatedStore:
             raise NotOursError(f"Rollout {key} is gone")
         return self._stored
 
-    def _remember_transitions(self) -> None:
-        """Append new entries to the history, once by number; an entry that changed is kept apart for tests."""
-        newest = max(self.history, default=0)
-        for entry in self.last_status.get("transitions", []):
-            if entry["number"] > newest:
-                self.history[entry["number"]] = entry
-            elif self.history.get(entry["number"]) != entry:
+    def _remember(self) -> None:
+        """Append new transitions to the history, once by number; one that changed is kept apart for tests."""
+        status, before = self.last_status, len(self.history)
+        for entry in status.get("transitions", []):
+            if entry["number"] > max(self._by_number, default=0):
+                self.history.append(entry)
+                self._by_number[entry["number"]] = entry
+            elif self._by_number.get(entry["number"]) != entry:
                 self.doubled.append(entry)
+        self.said.append(Said(self._now(), status["reason"], status["message"], len(self.history) > before))
 
     def _is_handled(self, command: Command | None) -> bool:
         if command is None:
@@ -155,6 +169,12 @@ class SimulatedStore:
         if self._stored is not None:
             self._put(replace(self._stored, deleting=True, generation=self._stored.generation + 1))
             self._tell()
+
+    def lose_status(self) -> None:
+        """Forget the status, as when a Rollout is restored without it: its transitions are numbered from 1 again."""
+        if self._stored is not None:
+            self._by_number.clear()
+            self._put(replace(self._stored, status={}))
 
     def add_policy(self, document: Mapping[str, Any]) -> None:
         """Make or replace a policy."""

@@ -55,7 +55,6 @@ class Service:
         self._bounds = tuple(bounds)
         self._errors, self._latency = Chance(seed, f"errors of {name}"), Chance(seed, f"latency of {name}")
         self._turn = 0
-        self._owed_errors = [0] * 0
         self.change(backend)
 
     def change(self, backend: Backend) -> None:
@@ -69,8 +68,11 @@ class Service:
 
     def totals(self) -> Counts:
         """Return what all pods have counted together."""
-        slow = [sum(pod.slow[index] for pod in self.pods.values()) for index in range(len(self._bounds))]
-        return Counts(sum(p.total for p in self.pods.values()), sum(p.bad for p in self.pods.values()), slow)
+        pods = self.pods.values()
+        slow = [sum(pod.slow[index] for pod in pods) for index in range(len(self._bounds))]
+        return Counts(
+            sum(pod.total for pod in pods), sum(pod.bad for pod in pods), slow, sum(pod.timed for pod in pods)
+        )
 
     def answer(self, requests: int) -> None:
         """Answer ``requests``, evenly by the pods in turn; with no pod ready all of them fail at once."""
