@@ -15,6 +15,7 @@ from rollout.engine.moves import Context
 from rollout.engine.observation import Acceptance
 from rollout.engine.reasons import Reason
 from rollout.engine.state import State
+from rollout.spec import plan
 from rollout.spec.quantities import format_duration
 from rollout.spec.resource import Gate, Step
 
@@ -92,6 +93,18 @@ def ineffective(at: At) -> Waiting | None:
     judge = at.state.judge
     counts = f"{judge.changed_canary} of {judge.changed_canary + judge.changed_stable}" if judge else "none"
     return Reason.WEIGHTS_INEFFECTIVE, f"The canary got {counts} requests at a weight of {at.state.share:g} %."
+
+
+def plan_too_short(at: At) -> Waiting | None:
+    """Say as soon as the traffic is known that the hold time cannot bring enough requests, and which weight would."""
+    judge, spec = at.state.judge, at.context.spec
+    if too_few_requests(at) is None or judge is None or spec is None or judge.requests_per_second is None:
+        return None
+    wanted, rate = spec.analysis.min_requests, judge.requests_per_second
+    for shortage in plan.too_few_requests(at.context.steps, min_requests=wanted, requests_per_second=rate):
+        if shortage.of_attempt and shortage.step == at.state.step - 1:
+            return Verdicts.TOO_FEW_REQUESTS, _sentence(f"At {rate:.2g} requests a second {shortage.sentence()}")
+    return None
 
 
 def hold_time(at: At) -> Waiting | None:
@@ -176,7 +189,15 @@ Guard = Callable[[At], Waiting | None]
 COUNTING: tuple[Guard, ...] = (unwritten, unaccepted, stable_down, verdict_holds, ineffective)
 """While one of these speaks, hold time stands still."""
 
-BEFORE_GATES: tuple[Guard, ...] = (canary_not_ready, hold_time, too_few_requests, step_requests, fresh_tick, approval)
+BEFORE_GATES: tuple[Guard, ...] = (
+    canary_not_ready,
+    plan_too_short,
+    hold_time,
+    too_few_requests,
+    step_requests,
+    fresh_tick,
+    approval,
+)
 """The rest of what a step waits for, but for its gates (which are called only when nothing else is left)."""
 
 LEAVING: tuple[Guard, ...] = (*COUNTING, *BEFORE_GATES, gates)

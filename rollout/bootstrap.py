@@ -1,0 +1,105 @@
+"""The only place that joins ports and adapters: what the envoy runtime is made of, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from rollout.clock import SystemClock
+from rollout.controller.calendar import Calendar
+from rollout.controller.catalog import Abilities
+from rollout.controller.controller import Controller, Options, Ports
+from rollout.envoy.admin import AdminClient
+from rollout.envoy.health import EnvoyBackendHealth
+from rollout.envoy.measurements import EnvoyMeasurements
+from rollout.envoy.routes import EnvoyRouteTable, RouteTableOptions
+from rollout.gates.http import HttpGates
+from rollout.manifests.folder import ManifestFolder
+from rollout.ports import Measurements
+from rollout.prometheus.client import PrometheusClient
+from rollout.prometheus.measurements import PrometheusMeasurements
+from rollout.settings import ServeSettings
+from rollout.spec.resource import RouteKind
+from rollout.sqlite.store import SqliteStore
+
+log = structlog.get_logger(__name__)
+
+KEPT_TRANSITIONS = 1000
+"""How many transitions of a Rollout the history keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A running envoy runtime: its store, its routes and its controller."""
+
+    store: SqliteStore
+    routes: EnvoyRouteTable
+    controller: Controller
+    done: asyncio.Task[None]
+
+
+@asynccontextmanager
+async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
+    """Run the controller beside a plain Envoy as long as the context is open.
+
+    Everything is open and read once before the first pass: the store, the route files, the manifests.
+
+    Raises:
+        RolloutError: a file, a folder or the database cannot be used; the sentence says which and why.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await SqliteStore.open(settings.database)
+        stack.push_async_callback(store.close)
+        admin = AdminClient(settings.admin)
+        stack.push_async_callback(admin.aclose)
+        routes = EnvoyRouteTable(admin, clock, RouteTableOptions(files=settings.rds, staging=settings.staging))
+        await routes.start()
+        stack.push_async_callback(routes.aclose)
+        health = EnvoyBackendHealth(admin, poll_seconds=min(1.0, settings.tick_seconds))
+        await health.start()
+        stack.push_async_callback(health.aclose)
+        measurements = _measurements(settings, admin, clock, stack)
+        gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
+        folder = ManifestFolder(settings.manifests, store)
+        await folder.start()
+        stack.push_async_callback(folder.aclose)
+        ports = Ports(store, routes, health, measurements, gates, clock)
+        options = Options(settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})))
+        controller = Controller(ports, options)
+        done = asyncio.create_task(controller.run(), name="controller")
+        stack.push_async_callback(_end, done)
+        calendar = _calendar(controller, store)
+        calendar.start()
+        stack.callback(calendar.stop)
+        yield Runtime(store, routes, controller, done)
+
+
+def _measurements(
+    settings: ServeSettings, admin: AdminClient, clock: SystemClock, stack: AsyncExitStack
+) -> Measurements:
+    if settings.prometheus is None:
+        return EnvoyMeasurements(admin, clock)
+    client = PrometheusClient(settings.prometheus, token_file=settings.prometheus_token_file)
+    stack.callback(client.close)
+    return PrometheusMeasurements(client, clock)
+
+
+def _calendar(controller: Controller, store: SqliteStore) -> Calendar:
+    def resync() -> None:
+        for key in list(store.keys()):
+            controller.wake(key)
+
+    async def trim() -> None:
+        log.info("history trimmed", transitions=await store.trim_history(KEPT_TRANSITIONS))
+
+    return Calendar(resync=resync, trim=trim)
+
+
+async def _end(done: asyncio.Task[None]) -> None:
+    done.cancel()
+    await asyncio.gather(done, return_exceptions=True)
