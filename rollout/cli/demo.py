@@ -25,11 +25,12 @@ from rollout.demo.acts import ACTS, ActName, ActResult
 from rollout.errors import RolloutError
 
 if TYPE_CHECKING:
+    from rollout.controller.controller import Controller
     from rollout.demo.scene import Spectator
     from rollout.demo.world import World
-    from rollout.settings import ServeSettings
 
-TICK_SECONDS = 1.0
+PAUSE_SECONDS = 4.0
+"""Between two acts of a live picture, to read."""
 
 KILLED_BY = 128
 """A program that a signal ends exits with this and the signal's number, as shells do."""
@@ -128,41 +129,38 @@ async def _demo(options: Options, console: Console) -> int:
 
 
 async def _play(world: World, options: Options, console: Console) -> tuple[ActResult, ...]:
+    """Play before a controller that runs in this process; report; with ``keep`` go on until interrupted."""
     from rollout.bootstrap import envoy_runtime
-    from rollout.demo.report import as_json, as_table
-    from rollout.demo.show import Show
-    from rollout.ports import Key
+    from rollout.demo.waiting import alongside
 
-    source = f"Prometheus at {world.prometheus_url}" if world.prometheus_url else "Envoy's admin endpoint"
-    acts = [ACTS[name] for name in options.acts]
     with _logs(world):
-        async with envoy_runtime(_settings(world)) as runtime:
-            with _spectator(options, console) as spectator:
-                show = Show(
-                    world, lambda service: runtime.controller.state(Key("default", service)), spectator, acts, source
-                )
-                results = await show.play()
-            console.print(as_table(results))
-            if options.output is Output.JSON:
-                sys.stdout.write(json.dumps(as_json(results), indent=2) + "\n")
-                sys.stdout.flush()
+        async with envoy_runtime(world.settings()) as runtime:
+            controller = asyncio.shield(runtime.done)
+            results = await alongside(_show(world, runtime.controller, options, console), controller)
+            _report(results, options, console)
             if options.keep:
-                console.print(_kept(world))
-                await world.watch()
+                console.print(_kept(world), markup=False, highlight=False, soft_wrap=True)
+                await alongside(world.watch(), asyncio.shield(runtime.done))
     return results
 
 
-def _settings(world: World) -> ServeSettings:
-    from rollout.settings import ServeSettings
+async def _show(world: World, controller: Controller, options: Options, console: Console) -> tuple[ActResult, ...]:
+    from rollout.demo.attempts import states_of
+    from rollout.demo.show import Show
 
-    return ServeSettings(
-        manifests=world.manifests,
-        rds=(world.gateway.routes,),
-        admin=world.gateway.admin_url,
-        database=world.folder / "rollout.db",
-        prometheus=world.prometheus_url,
-        tick_seconds=TICK_SECONDS,
-    )
+    source = f"Prometheus at {world.prometheus_url}" if world.prometheus_url else "Envoy's admin endpoint"
+    acts = [ACTS[name] for name in options.acts]
+    pause = 0.0 if options.headless else PAUSE_SECONDS
+    with _spectator(options, console) as spectator:
+        return await Show(world, states_of(controller), spectator, acts, source, pause_seconds=pause).play()
+
+
+def _report(results: tuple[ActResult, ...], options: Options, console: Console) -> None:
+    from rollout.demo.report import as_json, as_table
+
+    console.print(as_table(results))
+    if options.output is Output.JSON:
+        typer.echo(json.dumps(as_json(results), indent=2))
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from rollout.controller.controller import Controller
 from rollout.demo.acts import Outcome, ServiceResult
 from rollout.demo.behaviour import Behaviour
 from rollout.demo.manifests import STEPS, DemoStep, write_manifest
@@ -23,9 +24,13 @@ from rollout.demo.world import COLOURS, SERVICES, World
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.errors import Unavailable
+from rollout.ports import Key
 
 States = Callable[[str], State | None]
 """Gives the newest state of a service's Rollout, by the service's name; None when there is none yet."""
+
+NAMESPACE = "default"
+"""Where the demo's Rollouts are."""
 
 BASELINE_SECONDS = 20.0
 """A controller has adopted the Rollouts of the demo by then."""
@@ -38,6 +43,11 @@ class Wanted:
     behaviour: Behaviour
     steps: Sequence[DemoStep] = STEPS
     limit_seconds: float = 40.0
+
+
+def states_of(controller: Controller) -> States:
+    """Return where the demo's Rollouts stand in this controller, with live numbers."""
+    return lambda service: controller.state(Key(NAMESPACE, service))
 
 
 def canary_of(service: str, stable: str) -> str:

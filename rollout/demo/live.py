@@ -54,7 +54,10 @@ class Screen:
 
 
 def picture(scene: Scene, results: Sequence[ActResult], *, size: ConsoleDimensions) -> RenderableType:
-    """Return the scene as rich draws it, with bars and as many decisions as fit into ``size``."""
+    """Return the scene as rich draws it, with bars and about as many decisions as fit into ``size``.
+
+    The newest decision comes first, so that a small terminal cuts off the oldest.
+    """
     width = _between(_BAR, size.width - _BESIDE_BAR)
     decisions = _between(_DECISIONS, size.height - _BESIDE_DECISIONS - len(results))
     ended = [_result(result) for result in results]
@@ -136,9 +139,8 @@ def _log(scene: Scene, most: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for least in (8, 4, 11):
         grid.add_column(no_wrap=True, min_width=least)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
-    for service, made in scene.decisions[-most:]:
+    for service, made in reversed(scene.decisions[-most:]):
         clock = time.strftime("%H:%M:%S", time.localtime(made.at))
         sentence = Text.assemble((f"{made.reason}: ", "bold"), made.message)
         grid.add_row(Text(clock, style="dim"), service, Text(made.phase, style=_COLOURS[made.phase]), sentence)
-    return Panel(grid, title="decisions", title_align="left", box=box.ROUNDED)
+    return Panel(grid, title="decisions, newest first", title_align="left", box=box.ROUNDED)

@@ -26,13 +26,18 @@ LOOK_SECONDS = 0.25
 
 @dataclass(slots=True)
 class Show:
-    """One performance: the world, where the controller's states are, and who looks on."""
+    """One performance: the world, where the controller's states are, and who looks on.
+
+    ``source`` names what the controller measures by. ``pause_seconds`` between the acts leave time
+    to read.
+    """
 
     world: World
     states: States
     spectator: Spectator
     acts: Sequence[Act]
     source: str
+    pause_seconds: float = 0.0
     _began: float = field(default_factory=time.monotonic)
     _playing: int = 0
     _revision: int = 1
@@ -62,6 +67,7 @@ class Show:
             self.spectator.look(self.scene())
             self.spectator.ended(result)
             results.append(result)
+            await asyncio.sleep(self.pause_seconds)
         return tuple(results)
 
     async def _act(self, act: Act) -> ActResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 Found = TypeVar("Found")
@@ -20,7 +20,7 @@ async def until(look: Callable[[], Awaitable[Found | None]]) -> Found:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def alongside(work: Coroutine[None, None, Done], *others: Coroutine[None, None, None]) -> Done:
+async def alongside(work: Awaitable[Done], *others: Awaitable[None]) -> Done:
     """Return what ``work`` returns while the ``others``, which never return, run beside it.
 
     The first error of any of them ends all and is raised.

