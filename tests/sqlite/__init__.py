@@ -1,0 +1,1 @@
+"""Tests of the SQLite store, beside the contract that all stores share."""
