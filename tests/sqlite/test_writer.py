@@ -139,7 +139,8 @@ async def test_a_job_lands_although_its_caller_was_cancelled(writer: Writer) -> 
 
 async def test_a_write_that_takes_too_long_is_told_and_still_lands(tmp_path: Path) -> None:
     """The caller goes on after the limit; a late write is not lost."""
-    writer, gate, landed = Writer(_connection(tmp_path), "numbers.db", limit_seconds=0.05), threading.Event(), []
+    landed: list[bool] = []
+    writer, gate = Writer(_connection(tmp_path), "numbers.db", limit_seconds=0.05), threading.Event()
     with pytest.raises(Unavailable, match=r"took longer than 0\.05 s"):
         await writer.do(lambda _: gate.wait(5), landed.append)
     gate.set()
