@@ -16,13 +16,16 @@ looking twice at the same samples counts nothing twice. It must not know checks 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import inf, isfinite
+from math import inf
 
 from rollout.analysis.rounds import Count, Event, Moment, Tick, Track, cut
 from rollout.analysis.samples import Family, Series
 from rollout.errors import MeasurementError
 
 __all__ = ["Count", "Tick", "check_tick", "ticks", "unchecked_ticks"]
+
+_TOO_LARGE = 2.0**63
+"""NaN, infinity, negative numbers and what no counter holds are not samples."""
 
 
 def ticks(*, canary: Family, stable: Family, after: float | None, since: float | None = None) -> tuple[Tick, ...]:
@@ -89,7 +92,7 @@ def _tracks(family: Family, *, of_canary: bool, after: float | None) -> Iterator
 
 def _clean(many: Sequence[Series], *, of_canary: bool, of_total: bool, after: float | None) -> Iterator[Track]:
     for series in many:
-        finite = [(at, round(value)) for at, value in series.samples if isfinite(value)]
+        finite = [(at, round(value)) for at, value in series.samples if 0 <= value < _TOO_LARGE]
         if finite:
             samples = tuple(finite[_last_known(finite, after) :])
             yield Track(of_canary, of_total, series.instance, series.pod, finite[0][0], samples)

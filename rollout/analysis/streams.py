@@ -156,10 +156,7 @@ def _with_share(state: JudgeState, bet: Bet, tick: Tick) -> JudgeState:
 def _with_requests(state: JudgeState, tick: Tick) -> JudgeState:
     canary, both = tick.canary.total, tick.canary.total + tick.stable.total
     in_step, since_change = tick.covers_from >= state.step_began_at, tick.covers_from >= state.changed_at
-    smoothed = state.requests_per_second
-    if tick.at > tick.since:
-        rate = both / (tick.at - tick.since)
-        smoothed = rate if smoothed is None else smoothed + _SMOOTHING * (rate - smoothed)
+    rate, known = both / (tick.at - tick.since), state.requests_per_second
     return replace(
         state,
         canary_requests=state.canary_requests + canary,
@@ -167,7 +164,7 @@ def _with_requests(state: JudgeState, tick: Tick) -> JudgeState:
         changed_canary=state.changed_canary + (canary if since_change else 0),
         changed_stable=state.changed_stable + (tick.stable.total if since_change else 0),
         first_traffic_at=tick.since if state.first_traffic_at is None and canary else state.first_traffic_at,
-        requests_per_second=smoothed,
+        requests_per_second=rate if known is None else known + _SMOOTHING * (rate - known),
     )
 
 

@@ -52,13 +52,15 @@ def look(now: float, batch: Batch | None = None, **fields: object) -> Look:
 
 
 def poisson(chance: random.Random, mean: float) -> int:
-    """Return a count with this mean: by multiplication when it is small, else by the normal law."""
-    if mean > 40:
+    """Return a count with this mean: by inversion when it is small, else by the normal law."""
+    if mean > 30:
         return max(0, round(chance.gauss(mean, math.sqrt(mean))))
-    floor, product, count = math.exp(-mean), chance.random(), 0
-    while product > floor:
-        product *= chance.random()
+    left, count = chance.random(), 0
+    part = math.exp(-mean)
+    while left > part and count < 200:
+        left -= part
         count += 1
+        part *= mean / count
     return count
 
 
