@@ -56,11 +56,15 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How the controller works: how often it looks at counters, and what the runtime brings along."""
+    """How the controller works: how often it looks at counters, and what the runtime brings along.
+
+    ``chance`` gives numbers from 0 to 1, for the jitter of waits after a failure.
+    """
 
     cadence_seconds: float = 10.0
     built_in_policy: Mapping[str, object] = field(default_factory=built_in_policy)
     abilities: Abilities = field(default_factory=Abilities)
+    chance: Callable[[], float] = random.random
 
 
 @dataclass(slots=True)
@@ -193,7 +197,7 @@ class Controller:
             self._due_in(entry, 0.0)
             return
         backoff = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(entry.failures, 10))
-        wait = backoff * (0.5 + random.random() / 2)  # noqa: S311 - jitter
+        wait = backoff * (0.5 + self._options.chance() / 2)
         log.warning(
             "pass failed", rollout=str(entry.key), why=why or "others keep writing", again_in_seconds=round(wait, 3)
         )

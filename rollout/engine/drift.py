@@ -35,6 +35,8 @@ class RouteWrite:
 
 def foreign(state: State, context: Context) -> tuple[OwnedRule, ...]:
     """Return the owned rules whose weights somebody else changed since our last write of what we still want."""
+    if not state.stable:
+        return ()
 
     def is_foreign(rule: OwnedRule) -> bool:
         now = weights.observed(rule, context.seen.routes)

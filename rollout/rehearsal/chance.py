@@ -20,6 +20,10 @@ class Chance:
     def __init__(self, seed: int, purpose: str) -> None:
         self._random = random.Random(f"{seed}/{purpose}")
 
+    def uniform(self) -> float:
+        """Return a number from 0 to 1, 1 itself left out."""
+        return self._random.random()
+
     def below(self, limit: int) -> int:
         """Return a whole number from 0 to ``limit - 1``, each as likely."""
         return min(int(self._random.random() * limit), limit - 1)

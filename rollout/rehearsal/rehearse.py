@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.rehearsal.chance import Chance
 from rollout.rehearsal.life import Life, own_tasks
 from rollout.rehearsal.lives import Keeper
 from rollout.rehearsal.mortal import MortalHealth, MortalRoutes, MortalStore
@@ -31,7 +32,8 @@ def rehearse(rehearsal: Rehearsal) -> Outcome:
 async def _play(rehearsal: Rehearsal) -> Outcome:
     own_tasks(asyncio.get_running_loop())
     scenario, world = rehearsal.scenario, World(rehearsal)
-    keeper = Keeper(lambda life: _controller(world, life, rehearsal), seed=scenario.seed)
+    options = Options(cadence_seconds=scenario.scrape, chance=Chance(scenario.seed, "jitter").uniform)
+    keeper = Keeper(lambda life: Controller(_ports(world, life), options), seed=scenario.seed)
     keeper.start()
     for event in scenario.events:
         if event.at > scenario.until:
@@ -57,9 +59,9 @@ def happen(event: Event, world: World, keeper: Keeper) -> None:
             world.apply(event)
 
 
-def _controller(world: World, life: Life, rehearsal: Rehearsal) -> Controller:
-    """Return a new controller for ``life``, which looks at counters as often as there are new ones."""
-    ports = Ports(
+def _ports(world: World, life: Life) -> Ports:
+    """Return the outside world as one life of the controller has it."""
+    return Ports(
         store=MortalStore(world.store, life),
         routes=MortalRoutes(world.routes, life),
         health=MortalHealth(world.health, life),
@@ -67,4 +69,3 @@ def _controller(world: World, life: Life, rehearsal: Rehearsal) -> Controller:
         gates=world.gates,
         clock=world.clock,
     )
-    return Controller(ports, Options(cadence_seconds=rehearsal.scenario.scrape))
