@@ -55,6 +55,14 @@ class Host:
 
 
 @dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """One cluster: what its statistics are called after (``alt_stat_name``, else its name), and its hosts."""
+
+    stat_name: str
+    hosts: tuple[Host, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AdminOptions:
     """How patient the client is: seconds for one question, and how often it is asked in all."""
 
@@ -91,8 +99,8 @@ class AdminClient:
         answer = await self._ask("/stats", query, attempts=attempts)
         return _parse_stats(_list(answer, "stats"))
 
-    async def clusters(self, names: Sequence[str], *, attempts: int | None = None) -> Mapping[str, tuple[Host, ...]]:
-        """Return the hosts of those of the named clusters that Envoy knows.
+    async def clusters(self, names: Sequence[str], *, attempts: int | None = None) -> Mapping[str, ClusterStatus]:
+        """Return those of the named clusters that Envoy knows.
 
         Raises:
             Unavailable: Envoy cannot be reached, or what answers is no admin endpoint.
@@ -101,8 +109,8 @@ class AdminClient:
         """
         answer = await self._ask("/clusters", {"format": "json", "filter": any_of(names)}, attempts=attempts)
         wanted = set(names)
-        found = {str(one.get("name", "")): _parse_hosts(one) for one in _list(answer, "cluster_statuses")}
-        return {name: hosts for name, hosts in found.items() if name in wanted}
+        found = {str(one.get("name", "")): _parse_cluster(one) for one in _list(answer, "cluster_statuses")}
+        return {name: status for name, status in found.items() if name in wanted}
 
     async def listeners(self) -> Mapping[str, int]:
         """Return the port of each listener by its name.
@@ -213,9 +221,19 @@ def _parse_buckets(histogram: Mapping[str, object]) -> Mapping[float, int]:
     return {_number(one.get("upper_bound")): int(_number(one.get("cumulative"))) for one in _list(histogram, "buckets")}
 
 
-def _parse_hosts(cluster: Mapping[str, object]) -> tuple[Host, ...]:
-    """Return the hosts of one cluster."""
-    return tuple(_parse_host(one) for one in _list(cluster, "host_statuses"))
+def stat_name(name: str) -> str:
+    """Return a name as Envoy spells it in statistics, where a colon would be a separator.
+
+    >>> stat_name("local:8080")
+    'local_8080'
+    """
+    return name.replace("://", "_").replace(":/", "_").replace(":", "_")
+
+
+def _parse_cluster(cluster: Mapping[str, object]) -> ClusterStatus:
+    """Return one cluster with its hosts."""
+    name = str(cluster.get("observability_name") or cluster.get("name", ""))
+    return ClusterStatus(stat_name(name), tuple(_parse_host(one) for one in _list(cluster, "host_statuses")))
 
 
 def _parse_host(one: Mapping[str, object]) -> Host:

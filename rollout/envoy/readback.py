@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rollout.engine.observation import Acceptance
-from rollout.envoy.admin import AdminClient, Stats
+from rollout.envoy.admin import AdminClient, Stats, stat_name
 
 _STAT = re.compile(
     r"^(?P<owner>http\..+\.rds\.(?P<configuration>.+))\.(?P<leaf>version_text|update_rejected|update_failure)$"
@@ -44,15 +44,6 @@ async def look(admin: AdminClient, configurations: Sequence[str], *, attempts: i
     names = "|".join(re.escape(name) for name in spelled)
     pattern = rf"^http\..*\.rds\.({names})\.(version_text|update_rejected|update_failure)$"
     return _subscriptions(await admin.stats(pattern, attempts=attempts), spelled)
-
-
-def stat_name(name: str) -> str:
-    """Return a name as Envoy spells it in statistics, where a colon would be a separator.
-
-    >>> stat_name("local:8080")
-    'local_8080'
-    """
-    return name.replace("://", "_").replace(":/", "_").replace(":", "_")
 
 
 def _subscriptions(stats: Stats, spelled: Mapping[str, str]) -> Look:
