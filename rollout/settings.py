@@ -7,8 +7,6 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from rollout.telemetry import LogFormat
-
 
 class ServeSettings(BaseModel):
     """Everything that the envoy runtime needs to know.
@@ -29,5 +27,3 @@ class ServeSettings(BaseModel):
     prometheus_token_file: Path | None = None
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600)] = 10.0
     gate_hosts: tuple[str, ...] = ()
-    log_format: LogFormat = LogFormat.CONSOLE
-    verbose: bool = False

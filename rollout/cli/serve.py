@@ -17,49 +17,45 @@ UNUSABLE = 1
 MISUSED = 2
 
 
-def serve(  # noqa: PLR0913 - one argument for each flag
+def _flag(help_text: str, variable: str) -> typer.models.OptionInfo:
+    """Return an option that can also be given by the environment."""
+    option: typer.models.OptionInfo = typer.Option(envvar=f"ROLLOUT_{variable}", help=help_text)
+    return option
+
+
+Manifests = Annotated[Path, _flag("Folder of Rollout and policy manifests.", "MANIFESTS")]
+Rds = Annotated[list[Path], _flag("An RDS file whose named routes may be changed; may be given again.", "RDS")]
+Admin = Annotated[str, _flag("Envoy's admin address.", "ADMIN")]
+Database = Annotated[Path, _flag("SQLite file for intent and state.", "DATABASE")]
+Staging = Annotated[
+    Path | None,
+    _flag("Folder for unfinished files: on the filesystem of the RDS files, not watched by Envoy.", "STAGING"),
+]
+Prometheus = Annotated[
+    str | None, _flag("Prometheus' address; without it, Envoy's own counters are read.", "PROMETHEUS")
+]
+TokenFile = Annotated[Path | None, _flag("File with a bearer token for Prometheus.", "PROMETHEUS_TOKEN_FILE")]
+Tick = Annotated[str, _flag("How often counters are asked for.", "TICK")]
+GateHosts = Annotated[
+    list[str] | None, _flag("A host (or host:port) that gates and hooks may call; may be given again.", "GATE_HOSTS")
+]
+Format = Annotated[LogFormat, _flag("How log lines are written.", "LOG_FORMAT")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log every write, too.")]
+
+
+def serve(
     *,
-    manifests: Annotated[
-        Path, typer.Option(envvar="ROLLOUT_MANIFESTS", help="Folder of Rollout and policy manifests.")
-    ],
-    rds: Annotated[
-        list[Path],
-        typer.Option(envvar="ROLLOUT_RDS", help="An RDS file whose named routes may be changed; may be given again."),
-    ],
-    admin: Annotated[
-        str, typer.Option(envvar="ROLLOUT_ADMIN", help="Envoy's admin address.")
-    ] = "http://127.0.0.1:9901",
-    database: Annotated[Path, typer.Option(envvar="ROLLOUT_DATABASE", help="SQLite file for intent and state.")] = Path(
-        "rollout.db"
-    ),
-    staging: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="ROLLOUT_STAGING",
-            help="Folder for unfinished files, on the filesystem of the RDS files and not watched by Envoy.",
-        ),
-    ] = None,
-    prometheus: Annotated[
-        str | None,
-        typer.Option(
-            envvar="ROLLOUT_PROMETHEUS", help="Prometheus' address; without it, Envoy's own counters are read."
-        ),
-    ] = None,
-    prometheus_token_file: Annotated[
-        Path | None,
-        typer.Option(envvar="ROLLOUT_PROMETHEUS_TOKEN_FILE", help="File with a bearer token for Prometheus."),
-    ] = None,
-    tick: Annotated[str, typer.Option(envvar="ROLLOUT_TICK", help="How often counters are asked for.")] = "10s",
-    gate_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            envvar="ROLLOUT_GATE_HOSTS", help="A host (or host:port) that gates and hooks may call; may be given again."
-        ),
-    ] = None,
-    log_format: Annotated[
-        LogFormat, typer.Option(envvar="ROLLOUT_LOG_FORMAT", help="How log lines are written.")
-    ] = LogFormat.CONSOLE,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log every write, too.")] = False,
+    manifests: Manifests,
+    rds: Rds,
+    admin: Admin = "http://127.0.0.1:9901",
+    database: Database = Path("rollout.db"),
+    staging: Staging = None,
+    prometheus: Prometheus = None,
+    prometheus_token_file: TokenFile = None,
+    tick: Tick = "10s",
+    gate_host: GateHosts = None,
+    log_format: Format = LogFormat.CONSOLE,
+    verbose: Verbose = False,
 ) -> None:
     """Run the controller beside a plain Envoy: Rollouts from a folder, weights in your own RDS files."""
     settings = _checked(
@@ -72,8 +68,6 @@ def serve(  # noqa: PLR0913 - one argument for each flag
         prometheus_token_file=prometheus_token_file,
         tick_seconds=_seconds(tick),
         gate_hosts=tuple(gate_host or ()),
-        log_format=log_format,
-        verbose=verbose,
     )
     configure_logs(log_format, verbose=verbose)
     try:
@@ -115,13 +109,8 @@ async def _serve(settings: ServeSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with envoy_runtime(settings) as runtime:
-        source = settings.prometheus or settings.admin
-        log.info(
-            "serving",
-            rollouts=len(list(runtime.store.keys())),
-            counters_from=source,
-            tick_seconds=settings.tick_seconds,
-        )
+        rollouts, source = len(list(runtime.store.keys())), settings.prometheus or settings.admin
+        log.info("serving", rollouts=rollouts, counters_from=source, tick_seconds=settings.tick_seconds)
         stopped = asyncio.create_task(stop.wait())
         await asyncio.wait({stopped, runtime.done}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()

@@ -17,7 +17,7 @@ from typing import Any
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
-from tenacity import AsyncRetrying, RetryError, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 from urllib3.util.retry import Retry
 
 from rollout.errors import PermanentError, RolloutError, SourceTimeout, Unavailable
@@ -87,14 +87,9 @@ class PrometheusClient:
         )
         try:
             async with asyncio.timeout(self._timeout):
-                async for attempt in retrying:
-                    with attempt:
-                        return await self._once(expression, at)
+                return await retrying(self._once, expression, at)
         except TimeoutError as error:
             raise SourceTimeout(f"Prometheus did not answer within {self._timeout:g} s") from error
-        except RetryError as error:  # pragma: no cover - reraise is set
-            raise Unavailable("Prometheus did not answer") from error
-        raise Unavailable("Prometheus was not asked")
 
     async def _once(self, expression: str, at: float) -> list[Mapping[str, Any]]:
         self._client.headers = self._headers()
