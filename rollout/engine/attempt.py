@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.analysis.judge import begin_attempt, begin_step
+from rollout.engine.drift import is_left
 from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Drift, Hold, State
@@ -135,6 +136,7 @@ def aborted(state: State, context: Context) -> State:
 
 
 def is_written(state: State, context: Context) -> bool:
-    """Return whether every owned rule that still exists says what is intended."""
-    found = [(observed(rule, context.seen.routes), desired(rule, state)) for rule in state.owned]
+    """Return whether every owned rule that still exists says what is intended, or is left to somebody else."""
+    rules = [rule for rule in state.owned if not is_left(rule, state, context)]
+    found = [(observed(rule, context.seen.routes), desired(rule, state)) for rule in rules]
     return all(now is None or now == want for now, want in found)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rollout.engine import attempt
+from rollout.engine import attempt, drift
 from rollout.engine.moves import Context, move
 from rollout.engine.observation import Command
 from rollout.engine.reasons import Reason, Refusal
@@ -111,13 +111,13 @@ def _pause(state: State, context: Context, command: Command) -> State:
 
 
 def _resume(state: State, context: Context, command: Command) -> State:
-    return move(replace(state, drift=Drift()), context, Trigger.RESUME, Reason.RESUMED, f"Resumed{_by(command)}.")
+    return move(drift.take_over(state, context), context, Trigger.RESUME, Reason.RESUMED, f"Resumed{_by(command)}.")
 
 
 def _promote(state: State, context: Context, command: Command) -> State:
     if not context.is_ready(state.canary):
         raise _Refused(Refusal.NOT_READY, f"{state.canary} has no ready endpoint known")
-    ready = replace(state, drift=Drift())
+    ready = drift.take_over(state, context)
     if command.args.get("full"):
         return attempt.finish(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Promoted fully{_by(command)}.")
     return attempt.next_step(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Moved on{_by(command)}.")

@@ -46,6 +46,21 @@ def foreign(state: State, context: Context) -> tuple[OwnedRule, ...]:
     return tuple(filter(is_foreign, state.owned))
 
 
+def take_over(state: State, context: Context) -> State:
+    """Return the state in which weights that were left to somebody else are ours again, to be written over."""
+    if not state.drift.hands_off:
+        return replace(state, drift=Drift())
+    found = ((rule, weights.observed(rule, context.seen.routes)) for rule in state.owned)
+    owned = tuple(replace(rule, acknowledged=now if now is not None else rule.acknowledged) for rule, now in found)
+    return replace(state, drift=Drift(), owned=owned)
+
+
+def is_left(rule: OwnedRule, state: State, context: Context) -> bool:
+    """Return whether somebody else's weights stand in ``rule`` and are to stay (``drift: Ignore``)."""
+    ignored = context.spec is not None and context.spec.drift is DriftMode.IGNORE
+    return ignored and rule in foreign(state, context)
+
+
 def watch(state: State, context: Context) -> State:
     """Return the state with foreign changes noticed: put back, left, or the attempt paused, as ``spec.drift`` says."""
     drifted = foreign(state, context)
@@ -126,23 +141,14 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
         )
         return (), again
     changes: dict[RouteKey, list[OwnedRule]] = {}
-    drifted = foreign(state, context)
     for rule in state.owned:
         now = weights.observed(rule, context.seen.routes)
-        if (
-            now is not None
-            and now != weights.desired(rule, state)
-            and not _is_left(rule, drifted, spec.drift if spec is not None else None)
-        ):
+        if now is not None and now != weights.desired(rule, state) and not is_left(rule, state, context):
             changes.setdefault(rule.route, []).append(rule)
-    wait = _wait_seconds(state, context, changes, repairing=bool(drifted))
+    wait = _wait_seconds(state, context, changes, repairing=bool(foreign(state, context)))
     if not changes or wait > 0:
         return (), context.now + wait if changes else None
     return tuple(_write(state, rules, context.seen.routes[route]) for route, rules in changes.items()), None
-
-
-def _is_left(rule: OwnedRule, drifted: tuple[OwnedRule, ...], mode: DriftMode | None) -> bool:
-    return rule in drifted and mode is DriftMode.IGNORE
 
 
 def _wait_seconds(

@@ -25,8 +25,6 @@ WORTH_SAYING_SECONDS = 2.0
 PIPED_WIDTH = 4000
 """Columns where there is no terminal: no line is broken, so that every line can be searched for."""
 
-_BEGINS = (Reason.STARTED, Reason.STEP_STARTED, Reason.RETRIED, Reason.PROMOTED_BY_COMMAND, Reason.RESUMED)
-
 _STYLES = {"Aborting": "bold red", "Aborted": "bold red", "Paused": "yellow", "Invalid": "yellow", "Promoting": "green"}
 
 
@@ -128,13 +126,12 @@ def _repairs(outcome: Outcome) -> Iterator[Row]:
 def _sayings(outcome: Outcome, until: float) -> Iterator[Row]:
     """Yield what was said between the transitions and stood for a while, but for the hold time of a new step."""
     ends = [*(said.at for said in outcome.said[1:]), until]
-    latest = Reason.HOLDING.value
+    known = {str(Reason.HOLDING)}
     for said, end in zip(outcome.said, ends, strict=False):
         if said.moved:
-            # What a new step says first is its hold time; after any other transition it is the transition's reason.
-            latest = Reason.HOLDING if said.reason in _BEGINS else said.reason
-        elif end - said.at >= WORTH_SAYING_SECONDS and said.reason != latest:
-            latest = said.reason
+            known = {str(Reason.HOLDING), said.reason}
+        elif end - said.at >= WORTH_SAYING_SECONDS and said.reason not in known:
+            known = {said.reason}
             yield said.at, ("", "", "", f"[dim]{said.reason}[/]", f"[dim]{escape(said.message)}[/]")
 
 
