@@ -36,10 +36,11 @@ class LateCommands(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
         """Return the command that is called, imported now."""
         name, command, rest = super().resolve_command(ctx, args)
-        return name, _load(name) if name in COMMANDS else command, rest
+        return name, load(name) if name in COMMANDS else command, rest
 
 
-def _load(name: str) -> Any:  # noqa: ANN401 - a click command
+def load(name: str) -> Any:  # noqa: ANN401 - a click command
+    """Return the command with this name, imported."""
     where, sentence = COMMANDS[name]
     module, function = where.split(":")
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)

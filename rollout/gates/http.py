@@ -56,7 +56,7 @@ def refuse_address(text: str) -> None:
     Raises:
         NotOursError: it is link-local, multicast or unspecified.
     """
-    address = ipaddress.ip_address(text.split("%")[0])
+    address = ipaddress.ip_address(text.partition("%")[0])
     inner = getattr(address, "ipv4_mapped", None) or address
     if inner.is_link_local or inner.is_unspecified or inner.is_multicast:
         raise NotOursError(f"address {address} may not be called")

@@ -9,6 +9,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import typer
+
+from rollout.cli.main import COMMANDS, load
 from rollout.engine.table import diagram
 
 ROOT = Path(__file__).parents[2]
@@ -24,7 +27,20 @@ def phases() -> str:
     )
 
 
-GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (("docs/reference/phases.md", phases),)
+def command_line() -> str:
+    """Return the page with the help of every command, as it is printed."""
+    parts = [f"{NOTE}\n\n# The command line\n\n`rollout COMMAND --help` prints the same.\n"]
+    for name, (_, sentence) in COMMANDS.items():
+        command = load(name)
+        usage = command.get_help(typer.Context(command, info_name=f"rollout {name}", terminal_width=100))
+        parts.append(f"## rollout {name}\n\n{sentence}\n\n```text\n{usage.strip()}\n```\n")
+    return "\n".join(parts)
+
+
+GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("docs/reference/phases.md", phases),
+    ("docs/reference/cli.md", command_line),
+)
 
 
 def main() -> None:
