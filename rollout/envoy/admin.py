@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from rollout.errors import PermanentError, SourceTimeout, TemporaryError, Unavailable
 
@@ -135,7 +135,7 @@ class AdminClient:
         """Return the JSON answer, asking again a bounded number of times."""
         retrying = AsyncRetrying(
             stop=stop_after_attempt(attempts or self._options.attempts),
-            wait=wait_exponential_jitter(initial=0.05, max=0.2, jitter=0.05),
+            wait=wait_random(0.02, 0.1),
             retry=retry_if_exception_type(TemporaryError),
             reraise=True,
         )

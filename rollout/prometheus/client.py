@@ -81,7 +81,7 @@ class PrometheusClient:
         """
         retrying = AsyncRetrying(
             stop=stop_after_attempt(MOST_TRIES),
-            wait=wait_exponential_jitter(initial=0.05, max=0.2),
+            wait=wait_exponential_jitter(multiplier=0.05, max=0.2),
             retry=retry_if_exception_type(Unavailable),
             reraise=True,
         )
