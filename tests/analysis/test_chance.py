@@ -33,6 +33,9 @@ HEALTHY = {
     "1 request per second": World(rps=1),
     "0.7 % fail everywhere": World(errors=lambda _at, _pod: 0.007),
     "an incident of 60 s in both arms": World(errors=lambda at, _pod: 0.2 if 100 <= at < 160 else USUAL),
+    "the same, with stable one scrape late": World(
+        errors=lambda at, pod: 0.2 if 100 <= (at if pod == "c1" else at - 10) < 160 else USUAL
+    ),
     "a lasting incident in both arms": World(errors=lambda at, _pod: 0.2 if at >= 100 else USUAL),
     "errors in bursts of ten": World(burst=10),
     "pauses of one pod": World(slow=lambda at, _pod: {0.25: 0.2, 0.5: 0.15} if at % 70 == 10 else SLOW_BOUNDS),
