@@ -61,7 +61,19 @@ def _note(path: Path, name: str, files: dict[str, Signature], unlisted: list[str
     except OSError:
         unlisted.append(str(path))
         return
-    files[name] = (about.st_mtime_ns, about.st_size, about.st_ino)
+    files[name] = _signature(about)
+
+
+def _signature(about: os.stat_result) -> Signature:
+    return (about.st_mtime_ns, about.st_size, about.st_ino)
+
+
+def is_still(path: Path, signature: Signature) -> bool:
+    """Return whether the file has not changed since it had ``signature``."""
+    try:
+        return _signature(path.stat()) == signature
+    except OSError:
+        return False
 
 
 def read_text(path: Path) -> str:

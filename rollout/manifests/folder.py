@@ -9,8 +9,9 @@ is missing, unreadable, or empty where it was not before, deletes nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import structlog
@@ -18,7 +19,7 @@ import structlog
 from rollout.errors import ConfigurationError, Problem, RolloutError, Unavailable
 from rollout.manifests.claims import Claim, claims_of, label
 from rollout.manifests.contents import Contents, Identity, contents_of
-from rollout.manifests.files import Listing, Signature, list_files, read_text
+from rollout.manifests.files import Listing, Signature, is_still, list_files, read_text
 from rollout.manifests.sink import Sink
 from rollout.ports import Key
 
@@ -61,6 +62,8 @@ class ManifestFolder:
         self._taken: dict[Identity, Claim] = {}
         self._trusted: tuple[int, int] | None = None
         self._problems: tuple[Problem, ...] = ()
+        self._brought: dict[Identity, str] | None = None
+        self._failed = False
         self._looks = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -107,23 +110,34 @@ class ManifestFolder:
         try:
             listing = await asyncio.to_thread(list_files, self._folder)
         except Unavailable as error:
+            self._brought = None
             self._tell((Problem("", f"{error}; nothing is deleted"),))
             return
-        settled = [n for n, s in listing.files.items() if self._seen.get(n) == s and self._read.get(n) != s]
-        for name, contents in (await asyncio.to_thread(self._read_files, settled)).items():
-            last = self._contents.get(name, Contents())
-            self._contents[name] = replace(contents, documents=last.documents) if contents.broken else contents
-            self._read[name] = listing.files[name]
+        await self._read_settled(listing)
         for name in [n for n in self._contents if n not in listing.files and n not in self._seen]:
             del self._contents[name], self._read[name]
         before, self._seen = self._seen, dict(listing.files)
         self._looks += 1
         if listing.files:
             self._trusted = listing.identity
-        self._tell((*await self._bring(listing, before), *self._unlisted(listing)))
+        if self._seen != before or self._seen != self._read or self._brought != self._current():
+            self._brought = None
+            problems = await self._bring(listing, before)
+            self._tell((*problems, *self._unlisted(listing)))
+            self._brought = self._current() if self._seen == before and not self._failed else None
 
-    def _read_files(self, names: Sequence[str]) -> dict[str, Contents]:
-        return {name: self._read_file(self._folder / name) for name in names}
+    async def _read_settled(self, listing: Listing) -> None:
+        """Read the files that changed and look the same as in the last look."""
+        settled = {n: s for n, s in listing.files.items() if self._seen.get(n) == s != self._read.get(n)}
+        for name, contents in (await asyncio.to_thread(self._read_files, settled)).items():
+            last = self._contents.get(name, Contents())
+            self._contents[name] = replace(contents, documents=last.documents) if contents.broken else contents
+            self._read[name] = settled[name]
+            self._brought = None
+
+    def _read_files(self, names: Mapping[str, Signature]) -> dict[str, Contents]:
+        found = {name: self._read_file(self._folder / name) for name in names}
+        return {name: contents for name, contents in found.items() if is_still(self._folder / name, names[name])}
 
     @staticmethod
     def _read_file(path: Path) -> Contents:
@@ -132,9 +146,13 @@ class ManifestFolder:
         except ConfigurationError as error:
             return Contents(problems=error.problems, broken=True)
 
+    def _current(self) -> dict[Identity, str]:
+        """Return the source of everything that the store has."""
+        return dict(chain[tuple[Identity, str]](self._sink.sources().items(), self._sink.policy_sources().items()))
+
     async def _bring(self, listing: Listing, before: dict[str, Signature]) -> list[Problem]:
         """Bring the store to what the files say; return everything that is wrong."""
-        current: dict[Identity, str] = {**self._sink.sources(), **self._sink.policy_sources()}
+        self._failed, current = False, self._current()
         claims, problems = claims_of(self._contents, current, str(self._folder))
         found = [problem for contents in self._contents.values() for problem in contents.problems]
         found += problems
@@ -184,6 +202,7 @@ class ManifestFolder:
         return ()
 
     def _untaken(self, identity: Identity, source: str, error: RolloutError) -> Problem:
+        self._failed = True
         place = f"{self._folder}/{source}" if source else str(self._folder)
         return Problem("", f"{label(identity)} could not be kept, and is tried again: {error}", source=place)
 
