@@ -23,7 +23,8 @@ _TIMES_FROM = EPOCH - _BEFORE_SECONDS
 class Outcome:
     """Everything that is told of a rehearsal, as JSON values.
 
-    ``said`` is in no JSON: what the records said between the transitions, for the timeline.
+    In no JSON: ``said``, what the records said between the transitions, for the timeline; and
+    ``doubled``, transitions whose number was taken (none, as long as the controller is sound).
     """
 
     transitions: Sequence[Mapping[str, Any]]
@@ -32,6 +33,7 @@ class Outcome:
     final: Mapping[str, Any]
     refused: Sequence[Mapping[str, Any]]
     said: Sequence[Said] = ()
+    doubled: Sequence[Mapping[str, Any]] = ()
 
     def to_json(self) -> str:
         """Return the outcome as JSON text: the same for the same outcome, to the byte."""
@@ -57,6 +59,7 @@ def outcome_of(world: World, bounds: Sequence[float]) -> Outcome:
             {"at": relative(r.at), "command": r.command, "reason": r.reason, "message": r.message}
             for r in store.refused
         ],
+        doubled=store.doubled,
         said=[replace(said, at=relative(said.at)) for said in store.said],
     )
 
