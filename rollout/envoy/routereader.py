@@ -268,10 +268,16 @@ class _Reader:
 
     def _problem(self, path: str, message: str, node: Node | None, allowed: str) -> Problem:
         """Return a problem at the node's line; a scalar is quoted as it is written."""
-        problem = Problem(
-            path, message, allowed=allowed, source=self._source, line=1 if node is None else node.start_mark.line + 1
-        )
+        line = 1 if node is None else self._line(node)
+        problem = Problem(path, message, allowed=allowed, source=self._source, line=line)
         return replace(problem, given=self._spelled(node)[:80]) if isinstance(node, ScalarNode) else problem
+
+    def _line(self, node: Node) -> int:
+        """Return the node's line; the parser places an empty value at the next thing that is there."""
+        if self._spelled(node):
+            line: int = node.start_mark.line + 1
+            return line
+        return self._text[: node.start_mark.index].rstrip().count("\n") + 1
 
     def _wrong(self, path: str, message: str, node: Node | None, allowed: str) -> ConfigurationError:
         """Return the error of a file that cannot be read at all."""

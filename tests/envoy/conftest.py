@@ -29,9 +29,11 @@ async def envoy(tmp_path: Path, backends: tuple[HttpBackend, HttpBackend]) -> As
     first, second = backends
     world = EnvoyWorld(tmp_path, [Cluster("v1", (first.port,)), Cluster("v2", (second.port,))])
     world.rds.write_text(rds_yaml("by-hand", {"checkout": {"v1": 100, "v2": 0}, "other": {"v2": 1}}, comment="mine"))
-    await world.start()
-    yield world
-    await world.kill()
+    try:
+        await world.start()
+        yield world
+    finally:
+        await world.kill()
 
 
 @pytest.fixture

@@ -1,0 +1,153 @@
+"""What every `BackendHealth` does: the fake in memory, and a real Envoy with active health checks."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from rollout.engine.observation import BackendKey, Endpoints
+from rollout.envoy.admin import AdminClient
+from rollout.envoy.health import EnvoyBackendHealth
+from rollout.ports import BackendHealth
+from tests.envoy.backends import HttpBackend
+from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
+from tests.fakes.health import FakeBackendHealth
+from tests.waiting import until
+
+BACKEND = BackendKey("shop", "v1")
+_CHECK = {
+    "timeout": "0.2s",
+    "interval": "0.02s",
+    "no_traffic_interval": "0.02s",
+    "unhealthy_threshold": 1,
+    "healthy_threshold": 1,
+    "http_health_check": {"path": "/"},
+}
+
+
+class World(Protocol):
+    """A health source and two endpoints of the backend BACKEND."""
+
+    health: BackendHealth
+
+    async def start(self, folder: Path) -> None:
+        """Begin with two ready endpoints."""
+
+    async def lose_one(self) -> None:
+        """Let one endpoint fail."""
+
+    async def find_it(self) -> None:
+        """Let it come back."""
+
+    async def close(self) -> None:
+        """End."""
+
+
+class FakeWorld:
+    """The fake in memory."""
+
+    def __init__(self) -> None:
+        self.fake = FakeBackendHealth()
+        self.health: BackendHealth = self.fake
+
+    async def start(self, folder: Path) -> None:
+        """Two of two."""
+        self.fake.put(BACKEND, Endpoints(2, 2))
+
+    async def lose_one(self) -> None:
+        """One of two."""
+        self.fake.put(BACKEND, Endpoints(1, 2))
+
+    async def find_it(self) -> None:
+        """Two of two."""
+        self.fake.put(BACKEND, Endpoints(2, 2))
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+class RealEnvoy:
+    """A real Envoy that checks two backends itself."""
+
+    health: BackendHealth
+
+    def __init__(self) -> None:
+        self._stack = AsyncExitStack()
+
+    async def start(self, folder: Path) -> None:
+        """Start the backends, Envoy and the adapter."""
+        self._backends = [HttpBackend("a"), HttpBackend("b")]
+        for backend in self._backends:
+            await backend.start()
+            self._stack.push_async_callback(backend.close)
+        ports = tuple(backend.port for backend in self._backends)
+        envoy = EnvoyWorld(folder, [Cluster("v1", ports, extra={"health_checks": [_CHECK]})])
+        envoy.rds.write_text(rds_yaml("1", {"checkout": {"v1": 1}}))
+        self._stack.push_async_callback(envoy.kill)
+        await envoy.start()
+        admin = AdminClient(envoy.admin_address)
+        self._stack.push_async_callback(admin.aclose)
+        adapter = EnvoyBackendHealth(admin, poll_seconds=0.02)
+        await adapter.start()
+        self._stack.push_async_callback(adapter.aclose)
+        self.health = adapter
+
+    async def lose_one(self) -> None:
+        """Let one fail its checks."""
+        self._backends[0].status = 503
+
+    async def find_it(self) -> None:
+        """Let it pass them."""
+        self._backends[0].status = 200
+
+    async def close(self) -> None:
+        """End all."""
+        await self._stack.aclose()
+
+
+@pytest.fixture(
+    params=[pytest.param(FakeWorld, id="fake"), pytest.param(RealEnvoy, id="envoy", marks=pytest.mark.real)]
+)
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    """One world of each kind, begun and ended."""
+    made: World = request.param()
+    try:
+        await made.start(tmp_path)
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_ready_endpoints_are_counted(world: World) -> None:
+    """Two of two, once a first look has come."""
+    await until(lambda: world.health.endpoints(BACKEND) == Endpoints(2, 2))
+
+
+async def test_a_backend_that_was_never_seen_has_nothing_ready(world: World) -> None:
+    """Whether it is unknown or known to have none: it counts as nothing to send to."""
+    assert world.health.endpoints(BackendKey("shop", "nobody")).ready == 0
+
+
+async def test_a_lost_endpoint_is_seen_and_told(world: World) -> None:
+    """Subscribers hear of the backend, and then read one of two."""
+    await until(lambda: world.health.endpoints(BACKEND).ready == 2)
+    told: list[BackendKey] = []
+    world.health.subscribe(told.append)
+
+    await world.lose_one()
+
+    await until(lambda: told)
+    assert set(told) == {BACKEND}
+    assert world.health.endpoints(BACKEND) == Endpoints(1, 2)
+
+
+async def test_an_endpoint_that_comes_back_is_seen(world: World) -> None:
+    """Two of two again."""
+    await world.lose_one()
+    await until(lambda: world.health.endpoints(BACKEND) == Endpoints(1, 2))
+
+    await world.find_it()
+
+    await until(lambda: world.health.endpoints(BACKEND) == Endpoints(2, 2))
