@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from rollout.demo.acts import Act, ActResult
 from rollout.demo.report import outcome_text, seconds_text
-from rollout.demo.scene import Scene, Stage
+from rollout.demo.scene import Scene, Stage, sentence
 from rollout.engine.state import Transition
 
 _TRAFFIC_SECONDS = 5.0
@@ -61,7 +61,7 @@ class Lines:
 def decision_text(service: str, made: Transition) -> str:
     """Return a decision as one line: the service, its phase, the canary's weight, and the sentence why."""
     weights = ", ".join(f"{name} {weight}" for name, weight in made.weights)
-    return f"{service}: {made.phase} ({weights}) {made.reason}: {made.message}"
+    return f"{service}: {made.phase} ({weights}) {sentence(made.reason, made.message)}"
 
 
 def traffic_text(stage: Stage) -> str:

@@ -18,7 +18,7 @@ from rich.text import Text
 from rollout.analysis.judge import CheckReport
 from rollout.demo.acts import ActResult
 from rollout.demo.report import outcome_text, seconds_text
-from rollout.demo.scene import Scene, Stage
+from rollout.demo.scene import Scene, Stage, sentence
 from rollout.engine.table import Phase
 
 _BAR = (10, 40)
@@ -91,7 +91,7 @@ def _panel(stage: Stage, width: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     for role, backend, style in (("stable", stage.stable, "green"), ("canary", stage.canary, "yellow")):
         grid.add_row(_name(stage, role, backend, style), *_weight(stage, backend, style, width))
-    for check in stage.state.evidence if stage.state is not None and stage.state.share > 0 else ():
+    for check in stage.state.evidence if stage.state is not None and stage.state.phase is not Phase.IDLE else ():
         grid.add_row(*_evidence(check, width))
     title = f"{stage.service} · {stage.protocol}"
     return Panel(Group(grid, _traffic(stage), _reason(stage)), title=title, title_align="left", box=box.ROUNDED)
@@ -130,9 +130,8 @@ def _reason(stage: Stage) -> Text:
         return Text("waiting for the controller", style="dim")
     state = stage.state
     step = f", step {state.step} of {len(state.steps_seen)}" if state.phase is Phase.PROGRESSING and state.step else ""
-    return Text.assemble(
-        (f"{state.phase}{step}  ", _COLOURS[state.phase]), (f"{state.reason}: ", "bold"), state.message
-    )
+    why = sentence(state.reason, state.message)
+    return Text.assemble((f"{state.phase}{step}  ", _COLOURS[state.phase]), why)
 
 
 def _log(scene: Scene, most: int) -> RenderableType:
@@ -141,6 +140,6 @@ def _log(scene: Scene, most: int) -> RenderableType:
         grid.add_column(no_wrap=True, min_width=least)
     for service, made in reversed(scene.decisions[-most:]):
         clock = time.strftime("%H:%M:%S", time.localtime(made.at))
-        sentence = Text.assemble((f"{made.reason}: ", "bold"), made.message)
-        grid.add_row(Text(clock, style="dim"), service, Text(made.phase, style=_COLOURS[made.phase]), sentence)
+        phase = Text(made.phase, style=_COLOURS[made.phase])
+        grid.add_row(Text(clock, style="dim"), service, phase, Text(sentence(made.reason, made.message)))
     return Panel(grid, title="decisions, newest first", title_align="left", box=box.ROUNDED)

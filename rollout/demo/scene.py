@@ -37,6 +37,16 @@ class Stage:
         return (self.state.stable if self.state is not None else "") or f"{self.service}-blue"
 
     @property
+    def news(self) -> tuple[Transition, ...]:
+        """Return the transitions that say something new.
+
+        One that says again what the one before it said (the weights of an abort are back) is left out.
+        """
+        made = self.state.transitions if self.state is not None else ()
+        before = ("", *(transition.message for transition in made))
+        return tuple(transition for transition, said in zip(made, before, strict=False) if transition.message != said)
+
+    @property
     def canary(self) -> str:
         """Return the other backend."""
         return canary_of(self.service, self.stable)
@@ -58,13 +68,13 @@ class Scene:
     @property
     def decisions(self) -> tuple[tuple[str, Transition], ...]:
         """Return (service, transition) of all that is still told, in order of time."""
-        told = [
-            (stage.service, made)
-            for stage in self.stages
-            if stage.state is not None
-            for made in stage.state.transitions
-        ]
+        told = [(stage.service, made) for stage in self.stages for made in stage.news]
         return tuple(sorted(told, key=lambda one: one[1].at))
+
+
+def sentence(reason: str, message: str) -> str:
+    """Return the reason and the sentence, without saying the same word twice."""
+    return message if message.startswith(f"{reason}:") else f"{reason}: {message}"
 
 
 class Spectator(Protocol):
