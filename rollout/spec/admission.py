@@ -144,11 +144,14 @@ def bounds_are_unique(rollout: Rollout) -> Iterator[Problem]:
     """Ask that no bound of a check is given twice: it would count double."""
     for number, check in enumerate(rollout.spec.analysis.checks):
         if isinstance(check, SlowerThanCheck):
-            texts = [format_duration(bound) for bound in check.bounds]
-            for index, text in enumerate(texts):
-                if text in texts[:index]:
-                    field = f"spec.analysis.checks[{number}].bounds[{index}]"
-                    yield Problem(field, "is given before", given=text, allowed="each bound once")
+            yield from _repeated_bounds(f"spec.analysis.checks[{number}].bounds", check)
+
+
+def _repeated_bounds(path: str, check: SlowerThanCheck) -> Iterator[Problem]:
+    texts = [format_duration(bound) for bound in check.bounds]
+    for index, text in enumerate(texts):
+        if text in texts[:index]:
+            yield Problem(f"{path}[{index}]", "is given before", given=text, allowed="each bound once")
 
 
 def thresholds_have_limits(rollout: Rollout) -> Iterator[Problem]:
