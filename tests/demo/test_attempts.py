@@ -10,37 +10,14 @@ import pytest
 from rollout.demo.acts import Outcome, ServiceResult
 from rollout.demo.attempts import Wanted, adopt, attempt, canary_of
 from rollout.demo.behaviour import Behaviour
-from rollout.demo.children import Children
-from rollout.demo.gateway import Gateway, write_files
 from rollout.demo.tally import Report, Seen, Tally
-from rollout.demo.traffic import Traffic
 from rollout.demo.weights import Change, WeightWatch
-from rollout.demo.world import SERVICES, World
+from rollout.demo.world import SERVICES
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.errors import Unavailable
 from tests.demo.builders import a_transition
-
-
-@dataclass(frozen=True, slots=True)
-class StillWorld(World):
-    """A world in which nothing runs; it notes what is deployed."""
-
-    deployed: dict[str, Behaviour] = field(default_factory=dict)
-
-    async def deploy(self, backend: str, behaviour: Behaviour) -> None:
-        """Note it."""
-        self.deployed[backend] = behaviour
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> StillWorld:
-    """Return a world that stands still, with Envoy's files."""
-    write_files(tmp_path, {"shop-blue": 1, "shop-green": 2, "cart-blue": 3, "cart-green": 4})
-    (tmp_path / "manifests").mkdir()
-    gateway = Gateway("127.0.0.1:1", "127.0.0.1:2", tmp_path / "routes" / "routes.yaml")
-    reading = asyncio.ensure_future(asyncio.sleep(0))
-    return StillWorld(tmp_path, gateway, {}, Traffic(), None, Children(tmp_path, 0), reading)
+from tests.demo.worlds import StillWorld, still_world
 
 
 @dataclass(slots=True)
@@ -86,8 +63,9 @@ class Stage:
 
 
 @pytest.fixture
-def stage(world: StillWorld) -> Stage:
+async def stage(tmp_path: Path) -> Stage:
     """Return the stage with both Rollouts at rest."""
+    world = still_world(tmp_path)
     stage = Stage(world, WeightWatch(world.gateway.routes))
     stage.set()
     return stage
