@@ -21,6 +21,7 @@ from tests.tools import require
 pytestmark = [pytest.mark.real, pytest.mark.timeout(150)]
 
 COMMAND = [sys.executable, "-m", "rollout", "demo", "--headless"]
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(60)"]
 FIRST_TRAFFIC = "traffic: shop"
 
 
@@ -94,12 +95,11 @@ def test_ended_demo_leaves_nothing(number: signal.Signals, code: int) -> None:
 
 def test_demo_ends_with_the_program_that_asked_for_it() -> None:
     """`make demo` that is killed takes the demo with it."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as maker:
-        with running("--ends-with", str(maker.pid)) as demo:
-            programs = psutil.Process(demo.pid).children(recursive=True)
-            maker.kill()
-            maker.wait()
-            ended = demo.wait(timeout=20)
+    with subprocess.Popen(SLEEPER) as maker, running("--ends-with", str(maker.pid)) as demo:
+        programs = psutil.Process(demo.pid).children(recursive=True)
+        maker.kill()
+        maker.wait()
+        ended = demo.wait(timeout=20)
 
     assert ended == 129
     assert left_of(programs) == []
