@@ -22,12 +22,13 @@ def with_conditions(state: State, context: Context, judgement: Judgement | None)
         _ready(state, context),
         _routes(state, context),
         _effective(state),
-        _analysis(judgement),
+        _analysis(judgement if state.judge is not None else None),
         _drift(state),
         _conflict(state),
         _suspended(context),
     )
-    return replace(state, conditions=tuple(_timed(one, before.get(one[0]), context.now) for one in found))
+    conditions = tuple(_timed(one, before.get(one[0]), context.now) for one in found)
+    return state if conditions == state.conditions else replace(state, conditions=conditions)
 
 
 _Found = tuple[str, str, str, str]

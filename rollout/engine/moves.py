@@ -59,7 +59,8 @@ def intended(state: State) -> tuple[tuple[str, int], ...]:
 
 def say(state: State, reason: str, message: str) -> State:
     """Return the state with another reason and sentence, and no transition."""
-    return replace(state, reason=reason, message=message[:MOST_MESSAGE])
+    said = message[:MOST_MESSAGE]
+    return state if (state.reason, state.message) == (reason, said) else replace(state, reason=reason, message=said)
 
 
 def move(state: State, context: Context, trigger: Trigger, reason: str, message: str) -> State:  # noqa: PLR0917 - as said aloud

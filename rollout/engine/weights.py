@@ -7,7 +7,8 @@ gateway drops a cluster at weight 0, and a cluster that comes back waits for its
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import starmap
 
 from rollout.engine.observation import BackendKey, RouteKey, RouteView, Rule
@@ -18,7 +19,8 @@ FLOOR_TOTAL = 1_000_000
 """The largest weight of the Gateway API; 1 of it is the floor."""
 
 
-def allocate(shares: Sequence[float], total: int) -> tuple[int, ...]:
+@lru_cache(maxsize=4096)
+def allocate(shares: tuple[float, ...], total: int) -> tuple[int, ...]:
     """Split ``total`` by ``shares`` (any non-negative numbers with a positive sum), by largest remainder.
 
     A share above zero gets at least 1, one of zero gets 0: ``allocate((95, 5), 100)`` is
@@ -128,7 +130,8 @@ def desired(rule: OwnedRule, state: State) -> Weights:
     floor = state.parked and rule.alone
     total = FLOOR_TOTAL if state.gateway.separate_clusters and rule.alone and state.attempt else rule.total
     names = [backend.name for backend in rule.backends]
-    shares = [{state.canary: state.share, state.stable: 100.0 - state.share}.get(name, 0.0) for name in names]
+    by_role = {state.canary: state.share, state.stable: 100.0 - state.share}
+    shares = tuple(by_role.get(name, 0.0) for name in names)
     given = list(allocate(shares, total))
     if floor:
         given = _with_floor(names, given, state)

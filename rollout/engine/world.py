@@ -10,22 +10,21 @@ from rollout.engine.moves import Context, move
 from rollout.engine.reasons import Reason
 from rollout.engine.state import OwnedRule, State
 from rollout.engine.table import TRANSITIONS, Phase, Trigger
+from rollout.spec.resource import Gateway
 
 
 def take_in(state: State, context: Context) -> tuple[State, tuple[str, ...]]:
     """Return the state with what was seen, and one sentence for each thing that makes the Rollout invalid."""
-    names = dict.fromkeys([*context.seen.endpoints])
-    ready = tuple((name, _health(context, name)) for name in names)
-    state = replace(state, ready=ready, observed_generation=context.seen.generation or state.observed_generation)
     spec, rollout = context.spec, context.rollout
     problems = context.seen.problems
     if spec is None or rollout is None:
-        return _with_observed(state, context), problems or ("the Rollout cannot be read",)
+        return _with_seen(state, context, state.owned, state.gateway), problems or ("the Rollout cannot be read",)
     found, missing = weights.find_rules(spec, rollout.metadata.namespace, context.seen.routes)
     state, pair_problems = _with_pair(state, (spec.backends.stable.name, spec.backends.canary.name))
-    if found and not missing and not pair_problems:
-        state = replace(state, owned=weights.keep_totals(found, state.owned), gateway=spec.gateway)
-    return _with_observed(state, context), problems + missing + pair_problems
+    complete = found and not missing and not pair_problems
+    owned = weights.keep_totals(found, state.owned) if complete else state.owned
+    gateway = spec.gateway if complete else state.gateway
+    return _with_seen(state, context, owned, gateway), problems + missing + pair_problems
 
 
 def _health(context: Context, name: str) -> str:
@@ -46,14 +45,19 @@ def _with_pair(state: State, pair: tuple[str, str]) -> tuple[State, tuple[str, .
     return replace(state, stable="", canary="", owned=(), previous_revision=None), ()
 
 
-def _with_observed(state: State, context: Context) -> State:
-    if not state.owned:
+def _with_seen(state: State, context: Context, owned: tuple[OwnedRule, ...], gateway: Gateway) -> State:
+    """Return the state with what was seen: the very same one when nothing is new, which is the usual case."""
+    if state.gateway != gateway:
+        state = replace(state, gateway=gateway)
+    owned = tuple(_settled(rule, state, context) for rule in owned)
+    now = weights.observed(owned[0], context.seen.routes) if owned else None
+    observed = now if now is not None else state.observed
+    ready = tuple((name, _health(context, name)) for name in context.seen.endpoints)
+    generation = context.seen.generation or state.observed_generation
+    before = (state.owned, state.observed, state.ready, state.observed_generation)
+    if before == (owned, observed, ready, generation):
         return state
-    owned = tuple(_settled(rule, state, context) for rule in state.owned)
-    now = weights.observed(owned[0], context.seen.routes)
-    return replace(
-        state, owned=owned if owned != state.owned else state.owned, observed=now if now is not None else state.observed
-    )
+    return replace(state, owned=owned, observed=observed, ready=ready, observed_generation=generation)
 
 
 def _settled(rule: OwnedRule, state: State, context: Context) -> OwnedRule:
