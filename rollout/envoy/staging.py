@@ -8,6 +8,7 @@ table calls it in a thread. Nothing here knows what is in the file.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -67,9 +68,20 @@ class RdsPath:
             raise self._wrong(
                 f"the staging folder cannot be used ({reason})", str(self.staging), "a writable folder"
             ) from error
-        if apart or self.staging.resolve() == watched.resolve():
+        if apart or self._is_other_mount() or self.staging.resolve() == watched.resolve():
             allowed = f"a folder outside {watched} on the same filesystem, so that a rename is one step"
             raise self._wrong("the staging folder is in the wrong place", str(self.staging), allowed)
+
+    def _is_other_mount(self) -> bool:
+        """Return whether the staging folder is another mount of the same filesystem, which only a link can tell."""
+        probe = self.staging / f"{self._prefix}{secrets.token_hex(8)}{_SUFFIX}"
+        try:
+            os.link(self.path, probe)
+        except OSError as error:
+            # Not being allowed to link (another owner, no file yet) says nothing about the mount.
+            return error.errno == errno.EXDEV
+        probe.unlink()
+        return False
 
     def signature(self) -> Signature | None:
         """Return the file's signature, or None when there is no file."""

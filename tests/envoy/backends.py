@@ -7,6 +7,7 @@ import asyncio
 
 import grpc
 from aiohttp import web
+from grpc_health.v1 import health, health_pb2_grpc
 
 METHOD = "/shop.Checkout/Pay"
 
@@ -43,7 +44,7 @@ class HttpBackend:
 
 
 class GrpcBackend:
-    """A gRPC server on a free port with one method that echoes its name."""
+    """A gRPC server on a free port with one method that answers its name, and the health service."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -56,6 +57,7 @@ class GrpcBackend:
         handlers = {"Pay": grpc.unary_unary_rpc_method_handler(self._answer)}
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Checkout", handlers),))
+        health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), self._server)
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
 

@@ -115,29 +115,33 @@ def _bootstrap(clusters: Sequence[Cluster], rds: Path) -> Json:
 class EnvoyWorld:
     """One Envoy process and its files."""
 
-    def __init__(self, folder: Path, clusters: Sequence[Cluster], *, flush_seconds: float = 5.0) -> None:
+    def __init__(
+        self, folder: Path, clusters: Sequence[Cluster], *, flush_seconds: float = 5.0, bootstrap: Path | None = None
+    ) -> None:
         self.folder = folder
         self.rds = folder / "rds" / "routes.yaml"
         self.rds.parent.mkdir()
+        self._bootstrap = bootstrap or folder / "bootstrap.json"
         self.admin_address = ""
         self.port = 0
         self._arguments = ("--concurrency", "2", "--log-level", "warning", "--disable-hot-restart")
         self._address_file = folder / "admin.address"
         self._process: asyncio.subprocess.Process | None = None
-        body = _bootstrap(clusters, self.rds) | {"stats_flush_interval": f"{flush_seconds}s"}
-        (folder / "bootstrap.json").write_text(json.dumps(body))
+        if bootstrap is None:
+            body = _bootstrap(clusters, self.rds) | {"stats_flush_interval": f"{flush_seconds}s"}
+            self._bootstrap.write_text(json.dumps(body))
 
     async def start(self, *, admin_port: int = 0) -> None:
         """Start Envoy and wait until it is live; `admin_port` brings it back where it was before."""
         if admin_port:
-            body = json.loads((self.folder / "bootstrap.json").read_text())
+            body = json.loads(self._bootstrap.read_text())
             body["admin"]["address"]["socket_address"]["port_value"] = admin_port
-            (self.folder / "bootstrap.json").write_text(json.dumps(body))
+            self._bootstrap.write_text(json.dumps(body))
         self._address_file.unlink(missing_ok=True)
         with (self.folder / "envoy.log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 envoy_path(),
-                *("--config-path", str(self.folder / "bootstrap.json")),
+                *("--config-path", str(self._bootstrap)),
                 *("--admin-address-path", str(self._address_file)),
                 *self._arguments,
                 stdout=log,
