@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from urllib.parse import quote
 
 from rollout.spec.metrics import MetricTemplates
 from rollout.spec.placeholders import fill
 
-MOST_CHARACTERS = 6000
-"""Of one query: the client puts it into the URL."""
+MOST_CHARACTERS = 5000
+"""What the backends of one query may take of the URL, where the client puts it: with all else below 8 KiB."""
 
 _SELECTOR = re.compile(r"^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)?\s*(?:\{(.*)\})?\s*$", re.DOTALL)
 _SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
@@ -27,21 +28,21 @@ def identity(templates: MetricTemplates, values: Mapping[str, str]) -> Identity:
     return tuple(fill(value, values) for value in templates.backend_labels.values())
 
 
-def owner(templates: MetricTemplates, labels: Mapping[str, str]) -> Identity:
-    """Return the identity that a series' labels say."""
-    return tuple(labels.get(name, "") for name in templates.backend_labels)
+def owner(labels: Sequence[str], found: Mapping[str, str]) -> Identity:
+    """Return the identity that the labels of a series say."""
+    return tuple(found.get(name, "") for name in labels)
 
 
-def narrowed(selector: str, labels: Sequence[str], identities: Iterable[Identity]) -> str:
-    """Return ``selector`` with a matcher for each identifying label, over all ``identities``."""
+def narrowed(selector: str, labels: Sequence[str], identities: Iterable[Identity], *more: str) -> str:
+    """Return ``selector`` with a matcher for each identifying label over all ``identities``, and ``more`` matchers."""
     match = _SELECTOR.match(selector)
     name, inner = (match[1] or "", match[2] or "") if match is not None else (selector, "")
     wanted = list(identities)
     matchers = [inner.strip().rstrip(",")] if inner.strip() else []
     for place, label in enumerate(labels):
-        values = sorted({_literal(one[place]) for one in wanted})
+        values = dict.fromkeys(_literal(one[place]) for one in wanted)
         matchers.append(f'{label}=~"{"|".join(values)}"')
-    return f"{name}{{{','.join(matchers)}}}"
+    return f"{name}{{{','.join((*matchers, *more))}}}"
 
 
 def _literal(value: str) -> str:
@@ -49,12 +50,18 @@ def _literal(value: str) -> str:
     return _SPECIAL.sub(r"\\\1", value).replace("\\", "\\\\").replace('"', '\\"')
 
 
-def groups(identities: Sequence[Identity]) -> list[list[Identity]]:
-    """Return ``identities`` in groups whose query stays short enough."""
+def le_matcher(bounds: Iterable[float]) -> str:
+    """Return a matcher for the buckets at ``bounds`` (in the histogram's unit) in all usual spellings, and +Inf."""
+    spellings = (spelling for bound in bounds for spelling in (f"{bound:g}", repr(float(bound)), f"{bound:f}"))
+    return f'le=~"{"|".join(dict.fromkeys(map(_literal, (*spellings, "+Inf"))))}"'
+
+
+def groups(identities: Iterable[Identity]) -> list[list[Identity]]:
+    """Return ``identities`` in groups whose query stays short enough for a URL."""
     found: list[list[Identity]] = [[]]
     size = 0
     for one in identities:
-        length = sum(2 * len(value) + 3 for value in one)
+        length = sum(len(quote(_literal(value))) + len("%7C") for value in one)
         if found[-1] and size + length > MOST_CHARACTERS:
             found.append([])
             size = 0
