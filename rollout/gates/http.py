@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -21,6 +21,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from rollout.engine.observation import GateAnswer
 from rollout.errors import NotOursError
 from rollout.spec.resource import Gate
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_PORTS = {"http": 80, "https": 443}
 
 MOST_SHOWN = 200
 """Bytes of an answer's body that are read."""
@@ -57,9 +60,20 @@ def refuse_address(text: str) -> None:
         NotOursError: it is link-local, multicast or unspecified.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
-    inner = getattr(address, "ipv4_mapped", None) or address
-    if inner.is_link_local or inner.is_unspecified or inner.is_multicast:
-        raise NotOursError(f"address {address} may not be called")
+    for one in (address, *_inside(address)):
+        if one.is_link_local or one.is_unspecified or one.is_multicast:
+            raise NotOursError(f"address {address} may not be called")
+
+
+def _inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """Yield the IPv4 addresses that an IPv6 address stands for: mapped, 6to4, Teredo, NAT64."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return
+    teredo = address.teredo
+    found = (address.ipv4_mapped, address.sixtofour, teredo[1] if teredo is not None else None)
+    yield from (one for one in found if one is not None)
+    if address in _NAT64:
+        yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 class HttpGates:
@@ -105,7 +119,11 @@ class HttpGates:
         host = (parts.hostname or "").lower()
         if parts.username or parts.password:
             return "the URL carries a user or a password"
-        if not {host, f"{host}:{parts.port}"} & self._allowed:
+        try:
+            port = parts.port or _PORTS.get(parts.scheme)
+        except ValueError:
+            return "the URL has a port that cannot be"
+        if not {host, f"{host}:{port}"} & self._allowed:
             return f"host {host or '(none)'} is not on the operator's list of allowed hosts"
         try:
             refuse_address(host)

@@ -31,12 +31,13 @@ async def hangs(_: web.Request) -> web.StreamResponse:
 
 
 async def drips(request: web.Request) -> web.StreamResponse:
-    """Send a byte now and then, for ever."""
+    """Send a byte now and then, until the other side has had enough."""
     response = web.StreamResponse()
     await response.prepare(request)
-    while True:
+    while request.transport is not None and not request.transport.is_closing():
         await response.write(b" ")
         await asyncio.sleep(0.02)
+    return response
 
 
 async def breaks_off(request: web.Request) -> web.StreamResponse:
