@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import structlog
 
@@ -40,6 +41,11 @@ QUICK_TRIES = 3
 
 START_SPREAD_SECONDS = 2.0
 STOP_SECONDS = 3.0
+SPREAD_SECONDS = 0.001
+"""How much time each Rollout gets for its look, on average, before others look."""
+
+MOST_SPREAD_PART = 0.4
+"""The looks are spread over at most this part of the cadence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,8 +303,13 @@ class Controller:
         cadence = self._options.cadence_seconds
         aligned = self._ports.measurements.replays and entry.source_problem is None
         again = measure.next_look_after(entry.batch, self._ports.clock.now(), cadence) if aligned else cadence
-        entry.measure_at = self._ports.clock.monotonic() + again
+        entry.measure_at = self._ports.clock.monotonic() + again + self._spread(entry.key)
         self.wake(entry.key)
+
+    def _spread(self, key: Key) -> float:
+        """Return how much later than others this Rollout looks, so that many do not look at one moment."""
+        longest = min(MOST_SPREAD_PART * self._options.cadence_seconds, SPREAD_SECONDS * (len(self._entries) - 1))
+        return longest * (crc32(str(key).encode()) % 1000) / 1000
 
     async def _ask_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
         try:
