@@ -202,7 +202,7 @@ def _kept(world: World) -> str:
     """Return what is told when everything keeps running."""
     gateway = world.gateway
     lines = [
-        "Everything keeps running until Ctrl-C:",
+        "\nEverything keeps running until Ctrl-C:",
         f"  HTTP        http://{gateway.clients}/shop",
         f"  gRPC        {gateway.clients}, method demo.Cart/Add",
         f"  Envoy       {gateway.admin_url}",
