@@ -400,3 +400,21 @@ async def test_a_start_without_folder_and_without_rollouts_is_refused(desk: Desk
     await desk.folder.aclose()
 
     assert len(desk.told) == 1
+
+
+async def test_what_cannot_be_listed_stops_deletions(desk: Desk) -> None:
+    """A link that leads to itself is told; nobody knows what lies behind it. A link to nowhere is nothing."""
+    desk.write("a.yaml", manifest())
+    desk.write("b.yaml", manifest("search"))
+    await desk.settle()
+    (desk.path / "loop.yaml").symlink_to("loop.yaml")
+    (desk.path / "nowhere.yaml").symlink_to("missing.yaml")
+    (desk.path / "a.yaml").unlink()
+    await desk.settle()
+    kept, told = desk.keys(), [str(problem) for problem in desk.folder.problems]
+    (desk.path / "loop.yaml").unlink()
+    await desk.settle()
+
+    assert kept == [CHECKOUT, SEARCH]
+    assert told == [f"{desk.path}/loop.yaml: cannot be read; nothing is deleted meanwhile"]
+    assert desk.keys() == [SEARCH]
