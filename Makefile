@@ -18,7 +18,7 @@ help: ## Say what there is (this text)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUN) ## See it: a real Envoy, a good canary, two bad ones; ARGS="--headless -o json" are passed on
-	@$(BIN)/rollout demo $(ARGS)
+	@$(BIN)/rollout demo --ends-with $$PPID $(ARGS)
 
 test: $(DEV) ## Run every test, with the real parts that are on this machine (`make tools` fetches them)
 	@$(BIN)/pytest -n $(WORKERS) -m "not bench" --cov --cov-report=term $(ARGS)
