@@ -124,7 +124,8 @@ class ManifestFolder:
             self._brought = None
             problems = await self._bring(listing, before)
             self._tell((*problems, *self._unlisted(listing)))
-            self._brought = self._current() if self._seen == before and not self._failed else None
+            is_final = self._seen == before and not self._failed and not listing.unlisted
+            self._brought = self._current() if is_final else None
 
     async def _read_settled(self, listing: Listing) -> None:
         """Read the files that changed and look the same as in the last look."""
