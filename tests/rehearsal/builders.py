@@ -14,7 +14,7 @@ START = {"at": "0s", "command": "start", "revision": "v2"}
 STEPS = ({"weight": 10, "hold": "30s"}, {"weight": 50, "hold": "30s"})
 
 
-def manifest(*, steps: Sequence[Mapping[str, Any]] = STEPS, **spec: Any) -> dict[str, Any]:
+def manifest(*, steps: Sequence[Mapping[str, Any]] = STEPS, **spec: object) -> dict[str, Any]:
     """Return the manifest of a Rollout with one HTTPRoute, two backends and ``steps``."""
     return {
         "apiVersion": "rollout.dev/v1alpha1",
@@ -29,7 +29,7 @@ def manifest(*, steps: Sequence[Mapping[str, Any]] = STEPS, **spec: Any) -> dict
     }
 
 
-def scenario(*events: Mapping[str, Any], rollout: Mapping[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
+def scenario(*events: Mapping[str, Any], rollout: Mapping[str, Any] | None = None, **fields: object) -> dict[str, Any]:
     """Return the content of a rehearsal file: healthy backends, 100 requests per second, five minutes."""
     healthy = {"ready": "2/2", "errors": "0.1%", "latency": {"p50": "40ms", "p99": "200ms"}}
     return {
@@ -49,7 +49,7 @@ def read(folder: Path, content: Mapping[str, Any]) -> Rehearsal:
     return read_file(path)
 
 
-def play(folder: Path, *events: Mapping[str, Any], **fields: Any) -> Outcome:
+def play(folder: Path, *events: Mapping[str, Any], **fields: Any) -> Outcome:  # noqa: ANN401 - as a file has them
     """Return what came of a rehearsal with ``events``."""
     return rehearse(read(folder, scenario(*events, **fields)))
 

@@ -50,6 +50,4 @@ def test_a_change_leaves_the_rest() -> None:
     change = BackendChange.model_validate({"errors": "5%", "latency": {"p99": "900ms"}})
     after = change.applied_to(before)
 
-    assert after == Backend.model_validate(
-        {"ready": "4/4", "errors": "5%", "latency": {"p50": "40ms", "p99": "900ms"}}
-    )
+    assert after == Backend.model_validate({"ready": "4/4", "errors": "5%", "latency": {"p50": "40ms", "p99": "900ms"}})

@@ -36,20 +36,17 @@ COMMANDS: st.SearchStrategy[Event] = st.one_of(
     st.integers(1, 3).map(lambda step: {"command": "approve", "step": step}),
     st.sampled_from([STABLE, CANARY]).map(lambda name: {"command": "adopt", "stable": name}),
 )
-BACKENDS: st.SearchStrategy[Event] = st.builds(
-    lambda name, change: {"backend": name, **change},
-    st.sampled_from([STABLE, CANARY]),
-    st.sampled_from(
-        [
-            {"ready": "0/2"},
-            {"ready": "2/2"},
-            {"errors": "30%"},
-            {"errors": "0.1%"},
-            {"latency": {"p50": "200ms", "p99": "2s"}},
-            {"latency": {"p50": "40ms", "p99": "200ms"}},
-            {"podErrors": "bursts"},
-        ]
-    ),
+CHANGES: list[Event] = [
+    {"ready": "0/2"},
+    {"ready": "2/2"},
+    {"errors": "30%"},
+    {"errors": "0.1%"},
+    {"latency": {"p50": "200ms", "p99": "2s"}},
+    {"latency": {"p50": "40ms", "p99": "200ms"}},
+    {"podErrors": "bursts"},
+]
+BACKENDS: st.SearchStrategy[Event] = st.tuples(st.sampled_from([STABLE, CANARY]), st.sampled_from(CHANGES)).map(
+    lambda drawn: {"backend": drawn[0], **drawn[1]}
 )
 SOURCES: st.SearchStrategy[Event] = st.sampled_from(["up", "down", "slow", "empty", "nan"]).map(
     lambda mode: {"prometheus": mode}

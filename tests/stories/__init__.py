@@ -1,0 +1,1 @@
+"""Stories: rehearsals and the timelines that they must give."""

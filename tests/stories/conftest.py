@@ -5,7 +5,7 @@ import pytest
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --rewrite-stories."""
-    parser.addoption("--rewrite-stories", action="store_true", help="write the expected timelines of tests/stories anew")
+    parser.addoption("--rewrite-stories", action="store_true", help="write expected timelines anew")
 
 
 @pytest.fixture
