@@ -84,7 +84,9 @@ def _measurements(
 ) -> Measurements:
     if settings.prometheus is None:
         return EnvoyMeasurements(admin, clock)
-    client = PrometheusClient(settings.prometheus, token_file=settings.prometheus_token_file)
+    client = PrometheusClient(
+        settings.prometheus, token_file=settings.prometheus_token_file, ca_file=settings.prometheus_ca_file
+    )
     stack.callback(client.close)
     return PrometheusMeasurements(client, clock)
 

@@ -25,5 +25,6 @@ class ServeSettings(BaseModel):
     staging: Path | None = None
     prometheus: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     prometheus_token_file: Path | None = None
+    prometheus_ca_file: Path | None = None
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600)] = 10.0
     gate_hosts: tuple[str, ...] = ()

@@ -35,6 +35,9 @@ Prometheus = Annotated[
     str | None, _flag("Prometheus' address; without it, Envoy's own counters are read.", "PROMETHEUS")
 ]
 TokenFile = Annotated[Path | None, _flag("File with a bearer token for Prometheus.", "PROMETHEUS_TOKEN_FILE")]
+CaFile = Annotated[
+    Path | None, _flag("File with the certificates that Prometheus' own is checked against.", "PROMETHEUS_CA_FILE")
+]
 Tick = Annotated[str, _flag("How often counters are asked for.", "TICK")]
 GateHosts = Annotated[
     list[str] | None, _flag("A host (or host:port) that gates and hooks may call; may be given again.", "GATE_HOSTS")
@@ -52,6 +55,7 @@ def serve(
     staging: Staging = None,
     prometheus: Prometheus = None,
     prometheus_token_file: TokenFile = None,
+    prometheus_ca_file: CaFile = None,
     tick: Tick = "10s",
     gate_host: GateHosts = None,
     log_format: Format = LogFormat.CONSOLE,
@@ -66,6 +70,7 @@ def serve(
         staging=staging,
         prometheus=prometheus,
         prometheus_token_file=prometheus_token_file,
+        prometheus_ca_file=prometheus_ca_file,
         tick_seconds=_seconds(tick),
         gate_hosts=tuple(gate_host or ()),
     )
