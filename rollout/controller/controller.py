@@ -39,7 +39,9 @@ FIRST_BACKOFF_SECONDS = 0.1
 QUICK_TRIES = 3
 """How many conflicts in a row are tried again at once."""
 
-START_SPREAD_SECONDS = 2.0
+LONGEST_START_SPREAD_SECONDS = 2.0
+"""The first passes after a start are spread over at most this time; a few Rollouts are all looked at at once."""
+
 STOP_SECONDS = 3.0
 SPREAD_SECONDS = 0.001
 """How much time each Rollout gets for its look, on average, before others look."""
@@ -124,8 +126,9 @@ class Controller:
         self._ports.health.subscribe(lambda backend: self._wake_all(self._by_backend.get(backend, set())))
         keys = list(self._ports.store.keys())
         began = self._ports.clock.monotonic()
+        spread = min(LONGEST_START_SPREAD_SECONDS / max(1, len(keys)), SPREAD_SECONDS)
         for place, key in enumerate(keys):
-            self._agenda.put(key, began + START_SPREAD_SECONDS * place / len(keys))
+            self._agenda.put(key, began + spread * place)
         try:
             while True:
                 await self._agenda.wait(self._ports.clock.monotonic())
