@@ -12,6 +12,12 @@ from rollout.ports import RolloutStore, StoredRollout
 from rollout.spec.merge import effective
 from rollout.spec.resource import PolicyRef, PromotionMode, Rollout, RouteKind, StartMode
 
+SHARED = ("analysis", "gateway", "hooks", "metrics", "promotion", "steps", "workloads")
+"""The parts of a spec that many Rollouts have alike."""
+
+MOST_SHARED = 10_000
+"""How many parts are remembered before all are forgotten; those in use stay with their Rollouts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
@@ -39,6 +45,7 @@ class Catalog:
         self._store = store
         self._built_in = built_in
         self._abilities = abilities
+        self._shared: dict[tuple[str, str], object] = {}
 
     def resolve(self, stored: StoredRollout, before: Resolved | None) -> Resolved:
         """Return what ``stored`` effectively wants; ``before`` again when nothing changed."""
@@ -52,7 +59,7 @@ class Catalog:
         except ConfigurationError as error:
             return Resolved(None, tuple(map(str, error.problems)), stored.generation, policy)
         lacking = tuple(self._lacking(rollout))
-        return Resolved(None if lacking else rollout, lacking, stored.generation, policy)
+        return Resolved(None if lacking else self._sharing(rollout), lacking, stored.generation, policy)
 
     def _policy(self, stored: StoredRollout) -> Mapping[str, object] | None:
         spec = stored.document.get("spec")
@@ -62,6 +69,17 @@ class Catalog:
         except ValidationError:
             return None  # the same fault is found, and said, when the Rollout is read
         return self._store.policy(ref, stored.key.namespace) if ref is not None else None
+
+    def _sharing(self, rollout: Rollout) -> Rollout:
+        """Return the Rollout with what it has in common with others kept once: most have the parts of their policy."""
+        spec = rollout.spec
+        parts: dict[str, object] = {}
+        if len(self._shared) > MOST_SHARED:
+            self._shared.clear()
+        for name in SHARED:
+            part = getattr(spec, name)
+            parts[name] = self._shared.setdefault((name, repr(part)), part)
+        return rollout.model_copy(update={"spec": spec.model_copy(update=parts)})
 
     def _lacking(self, rollout: Rollout) -> list[str]:
         spec, kinds = rollout.spec, self._abilities.kinds

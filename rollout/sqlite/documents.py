@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from sys import intern
 from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,8 +40,12 @@ def encoded(value: Document) -> str:
 
 
 def decoded(text: str) -> dict[str, object]:
-    """Return the JSON object in ``text``."""
-    return cast("dict[str, object]", json.loads(text))
+    """Return the JSON object in ``text``; the names of its fields are kept once for all Rollouts."""
+    return cast("dict[str, object]", json.loads(text, object_pairs_hook=_with_shared_names))
+
+
+def _with_shared_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    return {intern(name): value for name, value in pairs}
 
 
 def encoded_command(command: Command) -> str:

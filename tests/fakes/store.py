@@ -13,6 +13,7 @@ from rollout.engine.observation import Command
 from rollout.errors import ConfigurationError, ConflictError, NotOursError, PermanentError, Problem, Unavailable
 from rollout.ports import Key, StoredRollout
 from rollout.spec.resource import PolicyRef
+from rollout.sqlite.documents import decoded
 
 Document = Mapping[str, object]
 
@@ -261,5 +262,4 @@ def _as_json(value: Mapping[str, object]) -> dict[str, Any]:
         raise PermanentError(f"what is to be kept is not JSON: {error}") from error
     if len(text.encode()) > MOST_STATUS_BYTES:
         raise PermanentError(f"the status has {len(text.encode())} bytes; allowed: {MOST_STATUS_BYTES}")
-    kept: dict[str, Any] = json.loads(text)
-    return kept
+    return decoded(text)
