@@ -32,6 +32,7 @@ from rollout.ports import Clock
 _TRIES = 5
 _FIRST_PAUSE_SECONDS = 0.001
 _LONGEST_PAUSE_SECONDS = 0.05
+_REFUSED_SECONDS = 0.25
 
 Verdict = tuple[Acceptance, str]
 
@@ -55,19 +56,20 @@ class RouteWriter:
             UpdateRefused: Envoy refused it; what was there before is back, or the message says why not.
             Unavailable: the disk failed.
         """
-        before, _ = await asyncio.gather(self._look(watched), watched.load())
+        # Counters of the last look will do, if all was well then: asking again would cost the write a millisecond.
+        before = watched.confirmed or await self._look(watched)
+        await watched.refresh()
         former = await self._replace(watched, key, rules, expected=expected)
-        verdict, now = await self._read_back(watched, before)
+        verdict, now = await self._settle(watched, before)
         if verdict[0] is Acceptance.REFUSED:
-            raise await self._take_back(
-                watched, former, said=f"{key}: tried {tried(rules)}; {verdict[1]}{await self._hint(rules)}"
-            )
+            said = f"{key}: tried {tried(rules)}; {verdict[1]}{await self._hint(rules)}"
+            raise await self._take_back(watched, former, said=said)
         watched.publish(verdict, now)
 
     async def _replace(
         self, watched: Watched, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str
     ) -> RouteFile:
-        """Put the edited file into place; return what was there before.
+        """Put the edited file into place; return what was there.
 
         Begins again when somebody else changed other parts of the file meanwhile.
         """
@@ -80,25 +82,36 @@ class RouteWriter:
                 await watched.put(edited(former, route, rules, version=self._new_version()))
             except ConflictError:
                 await watched.load()
-                continue
-            return former
+            else:
+                return former
         raise ConflictError(f"{watched.path.path} is changed all the time by somebody else")
 
+    async def _settle(self, watched: Watched, before: Look | None) -> tuple[Verdict, Look | None]:
+        """Read back what Envoy makes of the new file, while the rename goes to the disk."""
+        settled, _ = await asyncio.gather(self._read_back(watched, before), asyncio.to_thread(watched.path.sync))
+        return settled
+
     async def _read_back(self, watched: Watched, before: Look | None) -> tuple[Verdict, Look | None]:
-        """Look until Envoy serves the version, refuses it, is away, or the deadline is over."""
+        """Look until Envoy serves the version, is away, has refused it for a while, or the deadline is over.
+
+        A refusal that is seen may be one of somebody else's file from just before, with Envoy about to take
+        ours; so it counts when it still stands after ``_REFUSED_SECONDS``.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._deadline_seconds
         pause = _FIRST_PAUSE_SECONDS
         while True:
             try:
                 now = await readback.look(self._admin, watched.configurations())
-                before = now if before is None else before
+                before = before or now
                 verdict = watched.judge(now, before)
+            except SourceTimeout as error:
+                now, verdict = {}, (Acceptance.PENDING, away(str(error)))
             except (TemporaryError, PermanentError) as error:
-                now, verdict = None, (Acceptance.PENDING, away(str(error)))
-                if not isinstance(error, SourceTimeout):
-                    return verdict, now
-            if verdict[0] is not Acceptance.PENDING or loop.time() >= deadline:
+                return (Acceptance.PENDING, away(str(error))), None
+            if verdict[0] is Acceptance.REFUSED:
+                deadline = min(deadline, loop.time() + _REFUSED_SECONDS)
+            if verdict[0] is Acceptance.ACCEPTED or loop.time() >= deadline:
                 return verdict, now
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
@@ -111,7 +124,7 @@ class RouteWriter:
         except (ConflictError, TemporaryError, NotOursError, PermanentError) as error:
             watched.publish((Acceptance.REFUSED, said), None)
             return UpdateRefused(f"{said}; the former content could not be put back: {error}")
-        verdict, now = await self._read_back(watched, before)
+        verdict, now = await self._settle(watched, before)
         watched.publish(verdict, now)
         doubt = "" if verdict[0] is Acceptance.ACCEPTED else f" ({verdict[1]})"
         return UpdateRefused(f"{said}; the former content is back{doubt}")

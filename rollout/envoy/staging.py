@@ -2,8 +2,8 @@
 
 Envoy takes a file when it is *renamed* into the watched folder and at no other time. So a new one
 is written in full in a staging folder outside, forced to the disk, and renamed into place; a crash
-at any point leaves the old file or the new one, never half of one. All of this blocks: the route
-table calls it in a thread. Nothing here knows what is in the file.
+at any point leaves the old file or the new one, never half of one. All of this blocks: it is
+called in a thread. Nothing here knows what is in the file.
 """
 
 from __future__ import annotations
@@ -106,14 +106,8 @@ class RdsPath:
             raise self._wrong("is too large", f"more than {MAX_FILE_BYTES} bytes", f"at most {MAX_FILE_BYTES} bytes")
         return content, signature
 
-    def stage(self, content: bytes) -> Path:
-        """Write ``content`` into the staging folder with the owner and mode of the file in place; return where.
-
-        Raises:
-            NotOursError: the file in place is gone.
-            PermanentError: the owner cannot be kept and Envoy might not be able to read the new file.
-            Unavailable: the disk is full or fails.
-        """
+    def _stage(self, content: bytes) -> Path:
+        """Write ``content`` into the staging folder with the owner and mode of the file in place; return where."""
         staged = self.staging / f"{self._prefix}{secrets.token_hex(8)}{_SUFFIX}"
         try:
             like = self.path.stat()
@@ -132,21 +126,27 @@ class RdsPath:
             raise Unavailable(f"{staged} cannot be written: {error.strerror or error}") from error
         return staged
 
-    def swap(self, staged: Path, *, expected: bytes) -> Signature:
-        """Rename ``staged`` into place, if the file there still has the content ``expected``; return its signature.
+    def replace(self, content: bytes, *, expected: bytes) -> Signature:
+        """Put ``content`` in the place of ``expected``, in one step; return its signature. ``sync`` comes afterwards.
+
+        Raises:
+            ConflictError: the file in place has another content than ``expected``.
+            NotOursError: it is gone.
+            PermanentError: its owner and mode cannot be kept.
+            Unavailable: the disk is full or fails.
+        """
+        return self._swap(self._stage(content), expected=expected)
+
+    def _swap(self, staged: Path, *, expected: bytes) -> Signature:
+        """Rename ``staged`` into place, if the file there still has the content ``expected``; else take it away.
 
         Between the comparison and the rename lie some microseconds in which another's rename would be lost; no
         filesystem call compares and renames in one step.
-
-        Raises:
-            ConflictError: the content is another one; ``staged`` is gone then.
-            Unavailable: the rename failed.
         """
         try:
             self._compare(expected)
             signature = _signature(staged.stat())
             staged.replace(self.path)
-            _sync_folder(self.path.parent)
         except ConflictError:
             staged.unlink(missing_ok=True)
             raise
@@ -157,6 +157,21 @@ class RdsPath:
             staged.unlink(missing_ok=True)
             raise Unavailable(f"{self.path} cannot be replaced: {error.strerror or error}") from error
         return signature
+
+    def sync(self) -> None:
+        """Force the rename itself to the disk.
+
+        Raises:
+            Unavailable: the disk fails.
+        """
+        try:
+            descriptor = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise Unavailable(f"{self.path.parent} cannot be synced: {error.strerror or error}") from error
 
     def _compare(self, expected: bytes) -> None:
         """Raise ConflictError when the file in place has another content."""
@@ -189,12 +204,3 @@ def _keep_owner(descriptor: int, like: os.stat_result) -> None:
     except PermissionError:
         if not like.st_mode & _READABLE_BY_ALL:
             raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Force the rename itself to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -56,8 +56,13 @@ class Watched:
         """Return whether the file on disk is another one than was read (one stat call)."""
         return self.path.signature() != self._signature
 
+    async def refresh(self) -> None:
+        """Read the file again if it is not the one that was read last."""
+        if self.problem is not None or self.changed():
+            await self.load()
+
     async def load(self, *, patient: bool = False) -> None:
-        """Read the file again; what is wrong with it is in ``problem`` afterwards.
+        """Read the file; what is wrong with it is in ``problem`` afterwards.
 
         ``patient``: a broken file is believed only when it is found unchanged a second time, since
         an editor may be in the middle of writing it. Envoy itself does not look at such writes.
@@ -82,9 +87,8 @@ class Watched:
             PermanentError: its owner and mode cannot be kept.
             Unavailable: the disk is full or fails.
         """
-        expected, content = self._content or b"", edited.text.encode()
-        staged = await asyncio.to_thread(self.path.stage, content)
-        signature = await asyncio.to_thread(self.path.swap, staged, expected=expected)
+        content = edited.text.encode()
+        signature = await asyncio.to_thread(self.path.replace, content, expected=self._content or b"")
         if self.file is not None and self.file.version.before:
             # A line was put in, so the lines of the problems have moved.
             edited = await asyncio.to_thread(parse, content, str(self.path.path))
@@ -115,6 +119,11 @@ class Watched:
         return self._in_place or before != {name: route_version(route) for name, route in file.routes.items()}
 
     # ------------------------------------------------------------ what Envoy says
+
+    @property
+    def confirmed(self) -> Look | None:
+        """Return the last look, if Envoy served this file then and is known to do so still."""
+        return self._baseline if self.acceptance is Acceptance.ACCEPTED else None
 
     def judge(self, now: Look, before: Look | None) -> tuple[Acceptance, str]:
         """Return Envoy's verdict on the file as it stands, out of looks from before its last change and from now."""

@@ -1,9 +1,11 @@
 """Small backends for tests: HTTP/1.1 and gRPC servers that answer with their name, and fail on demand.
 
-They run in the loop of the test. `failing` answers every request with an error; `paused_seconds` delays it.
+They run in the loop of the test. `status`, `code` and `paused_seconds` say how they answer; `on_request` is called
+whenever a request has come.
 """
 
 import asyncio
+from collections.abc import Callable
 
 import grpc
 from aiohttp import web
@@ -15,9 +17,10 @@ METHOD = "/shop.Checkout/Pay"
 class HttpBackend:
     """An HTTP server on a free port."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, on_request: Callable[[str], None] = lambda name: None) -> None:
         self.name = name
         self.port = 0
+        self.on_request = on_request
         self.status = 200
         self.paused_seconds = 0.0
         self._runner: web.AppRunner | None = None
@@ -38,6 +41,7 @@ class HttpBackend:
             await self._runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        self.on_request(self.name)
         if self.paused_seconds:
             await asyncio.sleep(self.paused_seconds)
         return web.Response(status=self.status, text=self.name)
@@ -46,9 +50,10 @@ class HttpBackend:
 class GrpcBackend:
     """A gRPC server on a free port with one method that answers its name, and the health service."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, on_request: Callable[[str], None] = lambda name: None) -> None:
         self.name = name
         self.port = 0
+        self.on_request = on_request
         self.code = grpc.StatusCode.OK
         self._server: grpc.aio.Server | None = None
 
@@ -67,6 +72,7 @@ class GrpcBackend:
             await self._server.stop(None)
 
     async def _answer(self, request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
+        self.on_request(self.name)
         if self.code is not grpc.StatusCode.OK:
             await context.abort(self.code, "on demand")
         return self.name.encode()
