@@ -1,0 +1,201 @@
+"""Short ways to say what is wanted, what is seen, and what passes make of both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from rollout.analysis.samples import ERRORS, Batch, Family, Series
+from rollout.engine.decide import Decision, acknowledge, decide
+from rollout.engine.moves import Context
+from rollout.engine.observation import (
+    Acceptance,
+    BackendKey,
+    Command,
+    Endpoints,
+    Observation,
+    Ref,
+    RouteKey,
+    RouteView,
+    Rule,
+)
+from rollout.engine.state import State
+from rollout.engine.table import Phase
+from rollout.spec.built_in import built_in_policy
+from rollout.spec.merge import effective
+from rollout.spec.resource import Rollout
+
+V1, V2, DR = "checkout-v1", "checkout-v2", "checkout-dr"
+ROUTE = RouteKey("HTTPRoute", "shop", "checkout")
+NOW = 1_000_000.0
+UP, DOWN = Endpoints(ready=2, total=2), Endpoints(ready=0, total=2)
+BOTH_UP: Mapping[str, Endpoints] = {V1: UP, V2: UP}
+NO_ANALYSIS: Mapping[str, object] = {"checks": []}
+STEPS: tuple[Mapping[str, object], ...] = ({"weight": 5, "hold": "2m"}, {"weight": 50, "hold": "5m"})
+"""Two steps."""
+
+
+def rollout(**spec: object) -> Rollout:
+    """Return a sound Rollout of one HTTPRoute without checks, `spec` laid over its spec; None takes a field away."""
+    whole: dict[str, object] = {
+        "routes": [{"kind": ROUTE.kind, "name": ROUTE.name}],
+        "backends": {"stable": {"name": V1}, "canary": {"name": V2}},
+        "steps": list(STEPS),
+        "revision": "1",
+        "analysis": NO_ANALYSIS,
+        **spec,
+    }
+    kept = {name: value for name, value in whole.items() if value is not None}
+    document = {"kind": "Rollout", "metadata": {"name": "checkout", "namespace": "shop"}, "spec": kept}
+    return effective(document, None, built_in_policy())
+
+
+def backend(name: str, *, port: int = 0, namespace: str = "shop") -> BackendKey:
+    """Return the key of a backend of the namespace `shop`."""
+    return BackendKey(namespace, name, port)
+
+
+def rule(weights: Mapping[str, int], *, index: int = 0, name: str = "") -> Rule:
+    """Return a rule with these weights by backend name."""
+    return Rule(index, name, tuple(Ref(backend(one), weight) for one, weight in weights.items()))
+
+
+def route(*rules: Rule, version: str = "1", **fields: object) -> RouteView:
+    """Return the route `checkout` with these rules."""
+    return replace(RouteView(ROUTE, rules, version), **fields)  # type: ignore[arg-type]
+
+
+def weighing(stable: int, canary: int, **others: int) -> RouteView:
+    """Return the route with one rule that gives these weights; others by name, `_` for `-`."""
+    more = {name.replace("_", "-"): weight for name, weight in others.items()}
+    return route(rule({V1: stable, V2: canary, **more}))
+
+
+def seen(view: RouteView | None = None, *, now: float = NOW, **fields: object) -> Observation:
+    """Return an observation of one route (by default 100 to 0), both backends up, a session that began long ago."""
+    base = Observation(
+        now=now,
+        session_started_at=NOW - 3600,
+        cadence_seconds=10.0,
+        routes={ROUTE: view if view is not None else weighing(100, 0)},
+        endpoints=BOTH_UP,
+    )
+    return replace(base, **fields)  # type: ignore[arg-type]
+
+
+def context(wanted: Rollout | None = None, observation: Observation | None = None, **fields: object) -> Context:
+    """Return the context of a decision, by default for `rollout()`; fields are those of `seen`."""
+    return Context.of(
+        wanted if wanted is not None else rollout(),
+        observation if observation is not None else seen(**fields),  # type: ignore[arg-type]
+    )
+
+
+def command(action: str, *, at: float = NOW, id: str = "", **args: object) -> Command:  # noqa: A002 - as a command has it
+    """Return a command of this moment."""
+    return Command(id=id or f"{action}-{at:g}", action=action, args=args, at=at)
+
+
+def batch(*samples: tuple[float, int, int], bad: int = 0) -> Batch:
+    """Return a batch of errors from (time, requests of stable, requests of canary), `bad` of the canary's at the end."""
+
+    def family(place: int, failed: int) -> Family:
+        total = tuple((float(sample[0]), float(sample[place])) for sample in samples)
+        part = tuple((at, 0.0 if (at, _) != total[-1] else float(failed)) for at, _ in total)
+        return Family((Series("total", "i", "", total),), (Series("bad", "i", "", part),))
+
+    return Batch(counters={(V1, ERRORS): family(1, 0), (V2, ERRORS): family(2, bad)})
+
+
+@dataclass(slots=True)
+class World:
+    """A Rollout that passes are run for: writes land in the route at once unless `lost`."""
+
+    wanted: Rollout | None = field(default_factory=rollout)
+    state: State = field(default_factory=State)
+    now: float = NOW
+    views: dict[RouteKey, RouteView | None] = field(default_factory=lambda: {ROUTE: weighing(100, 0)})
+    endpoints: dict[str, Endpoints] = field(default_factory=lambda: dict(BOTH_UP))
+    lost: bool = False
+
+    def look(self, *, after: float = 0.0, ask: str = "", **fields: object) -> Decision:
+        """Run one pass `after` seconds from the last, with a command `ask` and other fields of the observation."""
+        self.now += after
+        if ask:
+            fields["command"] = command(ask, at=self.now, id=f"{ask}-{len(self.state.handled)}-{self.state.number}")
+        decision = decide(self.wanted, self.state, self.observation(**fields))
+        self.state = decision.state
+        if not self.lost and decision.writes:
+            self._land(decision)
+        return decision
+
+    def tell(self, action: str, **args: object) -> Decision:
+        """Run one pass with this command."""
+        given = command(action, at=self.now, id=f"{action}-{len(self.state.handled)}-{self.state.number}", **args)
+        return self.look(command=given)
+
+    def observation(self, **fields: object) -> Observation:
+        """Return what there is to see now."""
+        return replace(
+            seen(now=self.now, endpoints=dict(self.endpoints), routes=dict(self.views)),
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _land(self, decision: Decision) -> None:
+        for write in decision.writes:
+            view = self.views[write.route]
+            assert view is not None
+            assert view.version == write.expected
+            wanted = {ours.index: ours.weights for ours in write.rules}
+            rules = tuple(_rewritten(one, wanted.get(one.index, {})) for one in view.rules)
+            self.views[write.route] = replace(view, rules=rules, version=f"{int(view.version) + 1}", changed_by="")
+        self.state = acknowledge(self.state, decision.writes, self.now)
+
+    def meddle(self, stable: int, canary: int, *, by: str = "") -> None:
+        """Let somebody else write these weights into every rule of every route."""
+        for key, view in self.views.items():
+            if view is not None:
+                given = {backend(V1): stable, backend(V2): canary}
+                rules = tuple(_rewritten(one, given) for one in view.rules)
+                self.views[key] = replace(view, rules=rules, version=f"{int(view.version) + 1}", changed_by=by)
+
+    def weights(self, key: RouteKey = ROUTE) -> tuple[int, ...]:
+        """Return the weights of the route's first rule, in its order."""
+        view = self.views[key]
+        assert view is not None
+        return tuple(ref.weight for ref in view.rules[0].refs)
+
+    def accept(self, acceptance: Acceptance, message: str = "") -> None:
+        """Let the gateway say this of the route."""
+        view = self.views[ROUTE]
+        assert view is not None
+        self.views[ROUTE] = replace(view, acceptance=acceptance, message=message)
+
+
+def _rewritten(one: Rule, given: Mapping[BackendKey, int]) -> Rule:
+    return replace(one, refs=tuple(replace(ref, weight=given.get(ref.backend, ref.weight)) for ref in one.refs))
+
+
+def at_rest(**spec: object) -> World:
+    """Return a world whose baseline is adopted: v1 stable, phase Idle."""
+    world = World(rollout(**spec))
+    world.look()
+    return world
+
+
+def under_way(**spec: object) -> World:
+    """Return a world in step 1 of attempt 1 for revision 2, its weights written and seen."""
+    world = at_rest(**spec)
+    world.tell("start", revision="2")
+    world.look()
+    assert world.state.phase is Phase.PROGRESSING
+    return world
+
+
+def aborted(**spec: object) -> World:
+    """Return a world after an attempt that was aborted, its weights back."""
+    world = under_way(**spec)
+    world.tell("abort")
+    world.look()
+    assert world.state.phase is Phase.ABORTED
+    return world
