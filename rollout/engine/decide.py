@@ -154,4 +154,6 @@ def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:
 def acknowledge(state: State, written: tuple[RouteWrite, ...], now: float) -> State:
     """Return the state after these writes were taken."""
     done = drift.acknowledge(state, tuple(write.route for write in written), now)
-    return replace(done, judge=weights_changed(done.judge, now) if done.judge is not None else None)
+    if done.judge is None:
+        return done
+    return replace(done, judge=weights_changed(done.judge, now), effective="Unknown")

@@ -39,9 +39,11 @@ def foreign(state: State, context: Context) -> tuple[OwnedRule, ...]:
         return ()
 
     def is_foreign(rule: OwnedRule) -> bool:
-        now = weights.observed(rule, context.seen.routes)
         want = weights.desired(rule, state)
-        return now is not None and bool(rule.acknowledged) and now != want and rule.acknowledged == want
+        if rule.acknowledged != want:
+            return False
+        now = weights.observed(rule, context.seen.routes)
+        return now is not None and now != want
 
     return tuple(filter(is_foreign, state.owned))
 

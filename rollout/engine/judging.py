@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.analysis.effective import share_agrees
-from rollout.analysis.judge import Judgement, Look, judge
+from rollout.analysis.judge import Judgement, JudgeState, Look, judge
 from rollout.analysis.samples import Batch
 from rollout.engine import guards
 from rollout.engine.drift import running
 from rollout.engine.guards import At
 from rollout.engine.moves import Context
-from rollout.engine.state import Hold, State
+from rollout.engine.state import Hold, State, Word
+from rollout.spec.analysis import Analysis
 
 SHORTEST_GAP_SECONDS = 15.0
 GAP_CADENCES = 3
+FRESH_CADENCES = 2
+"""For so many cadences after the last sample nothing can be missing, so the judge need not be asked again."""
 
 
 def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
@@ -22,6 +25,23 @@ def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
     spec = context.spec
     if spec is None or state.judge is None or not running(state) or state.share == 0 or not spec.analysis.checks:
         return state, None
+    if (standing := _standing(state, state.judge, context)) is not None:
+        return state, standing
+    return _asked(state, state.judge, spec.analysis, context)
+
+
+def _standing(state: State, known: JudgeState, context: Context) -> Judgement | None:
+    """Return the last word again, if it is of this step, nothing new was measured and the last sample is fresh."""
+    word, last = state.word, known.last_tick_at
+    measured = context.seen.batch is not None or context.seen.source_problem is not None
+    if word is None or measured or last is None or last < state.step_at:
+        return None
+    if not last <= context.now <= last + FRESH_CADENCES * context.seen.cadence_seconds:
+        return None
+    return Judgement(known, word.verdict, word.reason, word.message, state.evidence)
+
+
+def _asked(state: State, known: JudgeState, analysis: Analysis, context: Context) -> tuple[State, Judgement]:
     step = At(state, context, None).step
     early = step is not None and state.hold.at(context.now) >= step.hold * guards.EARLY_PASS_PART
     later = [s.weight for s in context.steps[state.step : state.step + 1]]
@@ -38,10 +58,11 @@ def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
         next_share=(later[0] if later else 100.0) / 100,
     )
     covered = _without_gaps(state, context)
-    judgement = judge(spec.analysis, state.judge, look)
-    after = judgement.state
+    judgement = judge(analysis, known, look)
+    after, word = judgement.state, Word(judgement.verdict, judgement.reason, judgement.message)
     agreement = share_agrees(after.changed_canary, after.changed_stable, state.share / 100)
-    return replace(covered, judge=after, evidence=judgement.reports, effective=agreement.value), judgement
+    said = replace(covered, judge=after, word=word, evidence=judgement.reports, effective=agreement.value)
+    return said, judgement
 
 
 def _without_gaps(state: State, context: Context) -> State:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rollout.analysis.judge import CheckReport, JudgeState
+from rollout.analysis.judge import CheckReport, JudgeState, Verdict
 from rollout.engine.observation import BackendKey, RouteKey
 from rollout.engine.table import Phase
 from rollout.spec.resource import Gateway
@@ -84,6 +84,15 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class Word:
+    """What the judge said last: it stands until a new sample comes, or none has come for too long."""
+
+    verdict: Verdict
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Condition:
     """A condition as Kubernetes has it; ``status`` is True, False or Unknown."""
 
@@ -131,6 +140,7 @@ class State:
     before_invalid: Phase | None = None
     steps_seen: tuple[float, ...] = ()
     judge: JudgeState | None = None
+    word: Word | None = None
     evidence: tuple[CheckReport, ...] = ()
     effective: str = "Unknown"
     drift: Drift = Drift()

@@ -50,20 +50,21 @@ def backend_key(ref: BackendRef, namespace: str) -> BackendKey:
 
 
 def _same(one: BackendKey, other: BackendKey) -> bool:
-    return (
-        one.name == other.name
-        and one.namespace == other.namespace
-        and (0 in (one.port, other.port) or one.port == other.port)
-    )
+    if one.name != other.name or one.namespace != other.namespace:
+        return False
+    return one.port == other.port or not one.port or not other.port
 
 
 def weights_in(rule: Rule, backends: Iterable[BackendKey]) -> Weights:
     """Return the weights that ``rule`` gives to those of ``backends`` that it names."""
-    found = []
+    found: list[tuple[str, int]] = []
     for backend in backends:
-        refs = [ref.weight for ref in rule.refs if _same(ref.backend, backend)]
-        if refs:
-            found.append((backend.name, sum(refs)))
+        weight = None
+        for ref in rule.refs:
+            if _same(ref.backend, backend):
+                weight = (weight or 0) + ref.weight
+        if weight is not None:
+            found.append((backend.name, weight))
     return tuple(found)
 
 
