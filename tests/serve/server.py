@@ -24,11 +24,12 @@ class Server:
         self.log = folder / "serve.log"
         self._process: asyncio.subprocess.Process | None = None
         self._session_at = 0
+        self.started_at = 0.0
 
     async def start(self) -> None:
         """Start it and do not wait for anything."""
         with self.log.open("ab") as log:
-            self._session_at = log.tell()
+            self._session_at, self.started_at = log.tell(), time.time()
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "rollout", "serve", "--log-format", "json", *self.arguments),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -59,6 +60,12 @@ class Server:
         """Wait until it ends by itself; return its exit code."""
         assert self._process is not None
         return await asyncio.wait_for(self._process.wait(), seconds)
+
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:

@@ -1,4 +1,4 @@
-"""A real Envoy with small backends, load on it, and `rollout serve` beside it: the world of the tests of this folder."""
+"""A real Envoy with small backends, load on it, and `rollout serve` beside it: the world of these tests."""
 
 import asyncio
 import json
@@ -20,8 +20,11 @@ CHECKED: Mapping[str, object] = {
     "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
     "health_checks": [
         {
-            **{"timeout": "0.5s", "interval": "0.2s", "no_traffic_interval": "0.2s", "initial_jitter": "0s"},
-            **{"unhealthy_threshold": 1, "healthy_threshold": 1},
+            "timeout": "0.5s",
+            "interval": "0.2s",
+            "no_traffic_interval": "0.2s",
+            "unhealthy_threshold": 1,
+            "healthy_threshold": 1,
             "http_health_check": {"path": "/healthz"},
         }
     ],
@@ -69,7 +72,7 @@ def manifest(name: str, *, revision: str, steps: Sequence[tuple[float, str]], **
     return json.dumps(document, indent=1)
 
 
-def weights_of(rds: str) -> dict[str, Weights]:
+def weights_of(rds: str) -> Mapping[str, Weights]:
     """Return the weights in an RDS file as `rds_yaml` writes it, by route."""
     found: dict[str, dict[str, int]] = {}
     route = ""
@@ -163,6 +166,10 @@ class ServeWorld:
                 return "-", True
 
         await drive(send, counter, rate=rate, offset_seconds=0)
+
+    def failed_requests(self) -> int:
+        """Return how many requests of the load failed so far."""
+        return sum(counter.take().failed for counter in self.counters.values())
 
     async def weights_are(self, wanted: Weights, *, route: str = "checkout", seconds: float = 20.0) -> None:
         """Wait until the RDS file gives these weights."""

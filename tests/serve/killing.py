@@ -1,0 +1,201 @@
+"""Attempts whose controller is killed again and again, and what became of them.
+
+Used by the test of this folder (a few kills) and by the bench (200). A kill comes at a random moment
+of a session, just after the route file was replaced, or just after something was written to the
+database. Everything is judged by what others see: the history in the database, the route file as it
+changed, Envoy, and the clocks of the sessions.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
+from statistics import median
+
+from tests.serve.world import ServeWorld, Weights, manifest, weights_of
+
+READY_SECONDS = 5.0
+"""How long a kill waits for the write that it wants to hit."""
+
+WATCH_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run: how many kills, the steps' weights, each step's hold time, and the seed of the moments."""
+
+    kills: int
+    weights: tuple[int, ...]
+    hold_seconds: float
+    seed: int
+
+    def manifest(self, name: str, revision: int) -> str:
+        """Return the manifest of one Rollout at a revision."""
+        steps = [(weight, f"{self.hold_seconds:g}s") for weight in self.weights]
+        return manifest(name, revision=str(revision), steps=steps)
+
+
+@dataclass
+class Account:
+    """What happened: when each session began to serve, how many kills, and the weights that the route file had."""
+
+    plan: Plan
+    served_at: list[float] = field(default_factory=list)
+    starts_seconds: list[float] = field(default_factory=list)
+    kills: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, list[Weights]] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+
+
+async def run_with_kills(world: ServeWorld, names: Sequence[str], plan: Plan) -> Account:
+    """Let attempts run one after the other for all `names`, kill until it is enough, then let the last ones end."""
+    account = Account(plan, attempts=dict.fromkeys(names, 0))
+    for name in names:
+        world.put(plan.manifest(name, 1), name=f"{name}.yaml")
+    await world.server.serving()
+    for name in names:
+        await world.adopted(name)
+    watching = asyncio.create_task(_watch(world, account))
+    try:
+        await _kill_again_and_again(world, account)
+        await _finish(world, account)
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    return account
+
+
+async def _kill_again_and_again(world: ServeWorld, account: Account) -> None:
+    chance = random.Random(account.plan.seed)
+    for _ in range(account.plan.kills):
+        _start_attempts(world, account)
+        kind = chance.choices(("any moment", "route file", "database"), (2, 1, 1))[0]
+        await _moment(world, kind, chance)
+        await world.server.kill()
+        _note_session(world, account)
+        account.kills[kind] = account.kills.get(kind, 0) + 1
+        await world.server.start()
+
+
+def _start_attempts(world: ServeWorld, account: Account) -> None:
+    """Ask for a next revision wherever the last attempt has ended."""
+    for name, begun in account.attempts.items():
+        status = world.status(name)
+        if status.get("phase") == "Idle" and status.get("attempt") == begun:
+            account.attempts[name] = begun + 1
+            world.put(account.plan.manifest(name, begun + 2), name=f"{name}.yaml")
+
+
+async def _moment(world: ServeWorld, kind: str, chance: random.Random) -> None:
+    """Wait for the moment of a kill."""
+    if kind == "any moment":
+        await asyncio.sleep(chance.uniform(0.05, 3.5))
+        return
+    path = world.envoy.rds if kind == "route file" else world.folder / "rollout.db-wal"
+    served, deadline = world.server.served_at, time.monotonic() + READY_SECONDS
+    while served() is None and time.monotonic() < deadline:
+        await asyncio.sleep(WATCH_SECONDS)
+    before = path.stat().st_mtime_ns
+    while path.stat().st_mtime_ns == before and time.monotonic() < deadline:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(chance.uniform(0, 0.03))
+
+
+def _note_session(world: ServeWorld, account: Account) -> None:
+    """Note when the session that has just ended began to serve, if it came so far."""
+    stamp = world.server.served_at()
+    if stamp is not None:
+        served = datetime.fromisoformat(stamp).timestamp()
+        account.served_at.append(served)
+        account.starts_seconds.append(served - world.server.started_at)
+
+
+async def _finish(world: ServeWorld, account: Account) -> None:
+    """Let the attempts that are under way end without further kills, and the controller with them."""
+    seconds = (account.plan.hold_seconds + 3) * len(account.plan.weights) + 20
+    for name, begun in account.attempts.items():
+        wanted = ("Idle", begun)
+        await world.server.until(
+            lambda name=name, wanted=wanted: (world.phase(name), world.status(name).get("attempt")) == wanted,  # type: ignore[misc]
+            seconds=seconds,
+        )
+    _note_session(world, account)
+    await world.server.end()
+
+
+async def _watch(world: ServeWorld, account: Account) -> None:
+    """Note every content that the route file has, as weights by route."""
+    before: tuple[int, int] | None = None
+    while True:
+        about = world.envoy.rds.stat()
+        signature = (about.st_ino, about.st_mtime_ns)
+        if signature != before:
+            before = signature
+            for name, weights in weights_of(world.envoy.rds.read_text()).items():
+                seen = account.seen.setdefault(name, [])
+                if not seen or seen[-1] != weights:
+                    seen.append(weights)
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+# ---------------------------------------------------------------- what became of it
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """One step: how long it lasted over its hold time, and how much of that the controller was there to leave it.
+
+    ``over_seconds`` is the time from the step's begin to the next, less the hold time: negative would be hold time
+    gained. ``late_seconds`` counts from when the hold time was over, or, where the controller was away then, from
+    when the session began to serve that left the step.
+    """
+
+    over_seconds: float
+    late_seconds: float
+
+
+def expected_transitions(plan: Plan, attempts: int) -> list[tuple[object, object]]:
+    """Return (phase, step) of every transition of so many promoted attempts."""
+    steps = [("Progressing", number) for number in range(1, len(plan.weights) + 1)]
+    return [*steps, ("Promoting", len(plan.weights)), ("Idle", 0)] * attempts
+
+
+def expected_weights(plan: Plan, name: str, attempts: int) -> list[Weights]:
+    """Return every pair of weights that the route file should have had, in order: roles change with each attempt."""
+    first, second = f"{name}-v1", f"{name}-v2"
+    found: list[Weights] = [{first: 100, second: 0}]
+    for attempt in range(attempts):
+        stable, canary = (first, second) if attempt % 2 == 0 else (second, first)
+        found += [{stable: 100 - share, canary: share} for share in (*plan.weights, 100)]
+    return found
+
+
+def step_times(plan: Plan, history: Sequence[Mapping[str, object]], served_at: Sequence[float]) -> list[StepTime]:
+    """Return the times of all steps in one Rollout's history."""
+    found = []
+    for entry, following in pairwise(history):
+        if entry["phase"] != "Progressing":
+            continue
+        left = float(str(following["at"]))
+        due = float(str(entry["at"])) + plan.hold_seconds
+        session = max((at for at in served_at if at <= left), default=0.0)
+        found.append(StepTime(left - due, left - max(due, session)))
+    return found
+
+
+def figures(account: Account, times: Sequence[StepTime]) -> str:
+    """Return the figures of a run as one paragraph."""
+    over = sorted(time.over_seconds for time in times)
+    late = sorted(time.late_seconds for time in times)
+    starts = sorted(account.starts_seconds)
+    kills = ", ".join(f"{count} {kind}" for kind, count in sorted(account.kills.items()))
+    return (
+        f"{sum(account.kills.values())} kills ({kills}); {sum(account.attempts.values())} attempts, {len(times)} steps "
+        f"of {account.plan.hold_seconds:g} s; start to serving p50 {median(starts):.2f} s, max {starts[-1]:.2f} s; "
+        f"hold time gained: {max(0.0, -over[0]):.3f} s; late when the controller was there: p50 {median(late):.2f} s, "
+        f"p99 {late[int(0.99 * (len(late) - 1))]:.2f} s, max {late[-1]:.2f} s; over the hold time with its absences: "
+        f"p50 {median(over):.2f} s, max {over[-1]:.2f} s"
+    )
