@@ -53,18 +53,17 @@ SOURCES: st.SearchStrategy[Event] = st.sampled_from(["up", "down", "slow", "empt
 )
 APIS: st.SearchStrategy[Event] = st.sampled_from(["up", "down", "conflict"]).map(lambda mode: {"api": mode})
 FATES: st.SearchStrategy[Event] = st.sampled_from(["restart", "kill"]).map(lambda fate: {"controller": fate})
-HANDS: st.SearchStrategy[Event] = st.sampled_from(
-    [
-        {"weights": {STABLE: 50, CANARY: 50}},
-        {"weights": {STABLE: 0, CANARY: 0}},
-        {"weights": {STABLE: 0, CANARY: 100}},
-        {"accepted": False},
-        {"accepted": True},
-        {"accepted": "pending"},
-        {"exists": False},
-        {"exists": True},
-    ]
-).map(lambda edit: {"route": {"name": "checkout", **edit}})
+EDITS: list[Event] = [
+    {"weights": {STABLE: 50, CANARY: 50}},
+    {"weights": {STABLE: 0, CANARY: 0}},
+    {"weights": {STABLE: 0, CANARY: 100}},
+    {"accepted": False},
+    {"accepted": True},
+    {"accepted": "pending"},
+    {"exists": False},
+    {"exists": True},
+]
+HANDS: st.SearchStrategy[Event] = st.sampled_from(EDITS).map(lambda edit: {"route": {"name": "checkout", **edit}})
 OTHERS: st.SearchStrategy[Event] = st.sampled_from(
     [
         {"gates": {"load": "refuse"}},
