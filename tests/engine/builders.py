@@ -97,7 +97,7 @@ def command(action: str, *, at: float = NOW, id: str = "", **args: object) -> Co
 
 
 def batch(*samples: tuple[float, int, int], bad: int = 0) -> Batch:
-    """Return a batch of errors from (time, requests of stable, requests of canary), `bad` of the canary's at the end."""
+    """Return a batch of errors from (time, requests of stable, of canary), `bad` of the canary's at the end."""
 
     def family(place: int, failed: int) -> Family:
         total = tuple((float(sample[0]), float(sample[place])) for sample in samples)
