@@ -24,7 +24,7 @@ from rollout.envoy.routeview import KIND, view_of
 from rollout.envoy.routewriter import RouteWriter
 from rollout.envoy.staging import RdsPath
 from rollout.envoy.watched import Watched
-from rollout.errors import NotOursError, PermanentError, TemporaryError
+from rollout.errors import ConfigurationError, NotOursError, PermanentError, TemporaryError
 from rollout.ports import Clock
 
 _log = structlog.get_logger(__name__)
@@ -109,8 +109,7 @@ class EnvoyRouteTable:
 
         Raises:
             ConflictError: the route changed since.
-            NotOursError: the route, a rule or a cluster is gone.
-            ConfigurationError: the route or the file cannot be edited.
+            NotOursError: the route, a rule or a cluster is gone, or cannot be edited any more.
             UpdateRefused: Envoy refused it and the former content is back; or it can never take such weights.
             Unavailable: the disk failed.
         """
@@ -121,6 +120,8 @@ class EnvoyRouteTable:
         async with watched.lock:
             try:
                 await self._writer.write(watched, key, rules, expected=expected)
+            except ConfigurationError as error:
+                raise NotOursError(str(error)) from error
             finally:
                 self._tell(but=key)
         view = self._view(key)

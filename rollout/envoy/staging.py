@@ -12,6 +12,7 @@ import errno
 import os
 import secrets
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,21 +109,22 @@ class RdsPath:
 
     def _stage(self, content: bytes) -> Path:
         """Write ``content`` into the staging folder with the owner and mode of the file in place; return where."""
-        staged = self.staging / f"{self._prefix}{secrets.token_hex(8)}{_SUFFIX}"
         try:
             like = self.path.stat()
+        except OSError as error:
+            raise NotOursError(f"{self.path} is gone") from error
+        staged = self.staging / f"{self._prefix}{secrets.token_hex(8)}{_SUFFIX}"
+        try:
             with staged.open("xb") as file:
                 _keep_owner(file.fileno(), like)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        except PermissionError as error:
-            staged.unlink(missing_ok=True)
-            raise PermanentError(f"{self.path} cannot be replaced with the same owner and mode: {error}") from error
+        except _OwnerLostError as error:
+            _discard(staged)
+            raise PermanentError(f"{self.path} cannot be replaced with the same owner and mode") from error
         except OSError as error:
-            staged.unlink(missing_ok=True)
-            if not self.path.exists():
-                raise NotOursError(f"{self.path} is gone") from error
+            _discard(staged)
             raise Unavailable(f"{staged} cannot be written: {error.strerror or error}") from error
         return staged
 
@@ -148,13 +150,13 @@ class RdsPath:
             signature = _signature(staged.stat())
             staged.replace(self.path)
         except ConflictError:
-            staged.unlink(missing_ok=True)
+            _discard(staged)
             raise
         except FileNotFoundError as error:
-            staged.unlink(missing_ok=True)
+            _discard(staged)
             raise ConflictError(f"{self.path} is gone") from error
         except OSError as error:
-            staged.unlink(missing_ok=True)
+            _discard(staged)
             raise Unavailable(f"{self.path} cannot be replaced: {error.strerror or error}") from error
         return signature
 
@@ -193,6 +195,10 @@ def _signature(status: os.stat_result) -> Signature:
     return Signature(status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+class _OwnerLostError(Exception):
+    """The new file cannot have the owner of the old one, and not everybody may read it."""
+
+
 def _keep_owner(descriptor: int, like: os.stat_result) -> None:
     """Give the new file the mode and owner of the old one; a lost owner is fine where everybody may read."""
     os.fchmod(descriptor, stat.S_IMODE(like.st_mode))
@@ -201,6 +207,12 @@ def _keep_owner(descriptor: int, like: os.stat_result) -> None:
         return
     try:
         os.fchown(descriptor, like.st_uid, like.st_gid)
-    except PermissionError:
+    except PermissionError as error:
         if not like.st_mode & _READABLE_BY_ALL:
-            raise
+            raise _OwnerLostError from error
+
+
+def _discard(staged: Path) -> None:
+    """Take away a staged file; one that cannot be taken away now is taken away at the next start."""
+    with suppress(OSError):
+        staged.unlink()
