@@ -6,7 +6,7 @@ The cluster's own counters would count a failed connection of a gRPC client twic
 once as gRPC status 14). Requests that reach no host (none healthy, circuit breaker) are counted
 beside them. The host's address is the pod. Latency is the cluster's histogram ``upstream_rq_time``,
 which Envoy brings up to date at each of its flushes (5 s by default). What was measured, and why so:
-``docs/decisions/envoy-admin-counters.md``.
+``docs/decisions/0021-envoy-admin-counters.md``.
 
 Envoy cannot be asked for the past, so samples are kept here, per Rollout, from one before
 ``Ask.since`` on; ``checkpoint`` is the last of them, to go on from after a restart.

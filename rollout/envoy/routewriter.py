@@ -1,6 +1,6 @@
 """One write of weights, from reading the file to knowing what Envoy made of it.
 
-The protocol of ``docs/decisions/envoy-route-files.md``, step by step; called by the route table
+The protocol of ``docs/decisions/0020-envoy-route-files.md``, step by step; called by the route table
 with the file's lock held.
 """
 
