@@ -18,9 +18,6 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from rollout.errors import PermanentError, SourceTimeout, TemporaryError, Unavailable
 
-MAX_ANSWER_BYTES = 32 * 1024 * 1024
-"""The largest answer that is read; some 30 times what 1,000 clusters need."""
-
 _CHUNK_BYTES = 256 * 1024
 _UNREADY = (
     "failed_active_health_check",
@@ -64,10 +61,14 @@ class ClusterStatus:
 
 @dataclass(frozen=True, slots=True)
 class AdminOptions:
-    """How patient the client is: seconds for one question, and how often it is asked in all."""
+    """How patient the client is: seconds for one question, how often it is asked in all, and how much it reads.
+
+    ``most_bytes`` is some 30 times what 1,000 clusters need.
+    """
 
     timeout_seconds: float = 1.0
     attempts: int = 2
+    most_bytes: int = 32 * 1024 * 1024
 
 
 class AdminClient:
@@ -168,8 +169,10 @@ class AdminClient:
         pieces = bytearray()
         async for piece in response.content.iter_chunked(_CHUNK_BYTES):
             pieces += piece
-            if len(pieces) > MAX_ANSWER_BYTES:
-                raise PermanentError(f"Envoy's admin endpoint {self.address} sent more than {MAX_ANSWER_BYTES} bytes")
+            if len(pieces) > self._options.most_bytes:
+                raise PermanentError(
+                    f"Envoy's admin endpoint {self.address} sent more than {self._options.most_bytes} bytes"
+                )
         return bytes(pieces)
 
     def _json(self, path: str, body: bytes) -> Mapping[str, object]:
