@@ -72,9 +72,10 @@ def watch(state: State, context: Context) -> State:
         (view.changed_by for rule in drifted if (view := context.seen.routes.get(rule.route)) and view.changed_by), ""
     )
     mode = context.spec.drift if context.spec else DriftMode.CORRECT
-    if (state.drift.by or state.drift.hands_off) and not _may_try_again(state, context, mode):
+    known = (state.drift.by or state.drift.hands_off) and not state.drift.put_back
+    if known and not _may_try_again(state, context, mode):
         return state
-    noticed = replace(state, drift=replace(state.drift, by=by or "somebody else", hands_off=False))
+    noticed = replace(state, drift=replace(state.drift, by=by or "somebody else", hands_off=False, put_back=False))
     if mode is DriftMode.IGNORE:
         return noticed
     if state.phase in {Phase.ABORTING, Phase.ABORTED}:
@@ -185,7 +186,8 @@ def acknowledge(state: State, written: tuple[RouteKey, ...], now: float) -> Stat
         replace(rule, acknowledged=weights.desired(rule, state)) if rule.route in written else rule
         for rule in state.owned
     )
-    return replace(state, owned=owned, last_write_at=now)
+    after = replace(state.drift, put_back=True) if state.drift.by else state.drift
+    return replace(state, owned=owned, last_write_at=now, drift=after)
 
 
 def running(state: State) -> bool:

@@ -74,13 +74,17 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Foreign changes of our weights: when they were put back, and when the next repair may be."""
+    """Foreign changes of our weights: when they were put back, and when the next repair may be.
+
+    ``by`` is who made the one that is known; once it is ``put_back``, the next that is seen is another one.
+    """
 
     repairs: tuple[float, ...] = ()
     next_repair_at: float = 0.0
     gap_seconds: float = 0.0
     hands_off: bool = False
     by: str = ""
+    put_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)

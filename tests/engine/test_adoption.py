@@ -1,0 +1,125 @@
+"""Facts about roles that no status tells: read from the weights, or from a person, never guessed."""
+
+from rollout.engine.observation import RouteView
+from rollout.engine.reasons import Reason
+from rollout.engine.table import Phase
+from tests.engine.builders import DR, ROUTE, V1, V2, World, rollout, route, rule, weighing
+
+BACKENDS = {"stable": {"name": V1}, "canary": {"name": V2}, "backups": [{"name": DR}]}
+
+
+def _found(view: RouteView, **spec: object) -> World:
+    world = World(rollout(**spec), views={ROUTE: view})
+    world.look()
+    return world
+
+
+def test_all_weight_on_the_first_is_a_baseline() -> None:
+    """All on the stable of the spec: it is stable, and the revision is where attempts start from."""
+    world = _found(weighing(100, 0))
+
+    assert (world.state.stable, world.state.canary, world.state.reason) == (V1, V2, Reason.BASELINE)
+    assert (world.state.phase, world.state.stable_revision) == (Phase.IDLE, "1")
+    assert world.state.message.endswith("Revision 1 is the baseline.")
+
+
+def test_all_weight_on_the_other_gives_it_the_stable_role() -> None:
+    """All on the canary of the spec: that one is stable, nothing is moved."""
+    world = _found(weighing(0, 100))
+
+    assert (world.state.stable, world.state.canary, world.state.reason) == (V2, V1, Reason.ADOPTED)
+    assert world.weights() == (0, 100)
+
+
+def test_a_rollout_without_a_revision_has_no_baseline_of_one() -> None:
+    """Without `spec.revision` the message does not speak of any."""
+    world = _found(weighing(100, 0), revision=None)
+
+    assert world.state.message == f"{V1} carries all weight and is stable; nothing has been started."
+
+
+def test_all_weight_on_a_backup_writes_nothing() -> None:
+    """All on a backup: the roles are unknown, and it is said where the weight is."""
+    world = _found(weighing(0, 0, checkout_dr=100), backends=BACKENDS)
+
+    assert (world.state.phase, world.state.reason) == (Phase.PAUSED, Reason.ON_BACKUP)
+    assert world.state.stable == ""
+    assert world.state.message.startswith(f"All weight is on backup {DR}")
+
+
+def test_mixed_weights_are_not_guessed() -> None:
+    """Weight on both: Paused, RolesUnknown, and nothing is written."""
+    world = _found(weighing(70, 30))
+
+    assert (world.state.phase, world.state.reason) == (Phase.PAUSED, Reason.ROLES_UNKNOWN)
+    assert world.weights() == (70, 30)
+
+
+def test_two_refs_without_weights_are_mixed() -> None:
+    """The Gateway API reads absent weights as 1 and 1, which tells no roles."""
+    world = _found(weighing(1, 1))
+
+    assert world.state.reason == Reason.ROLES_UNKNOWN
+    assert world.state.message.startswith(f"Weight is on {V1}, {V2}")
+
+
+def test_no_weight_at_all_is_said() -> None:
+    """All zero: the roles are unknown."""
+    world = _found(weighing(0, 0))
+
+    assert world.state.message.startswith("Weight is on no backend")
+
+
+def test_rules_that_disagree_are_mixed() -> None:
+    """One rule on v1 and another on v2 tell no roles."""
+    world = _found(route(rule({V1: 100, V2: 0}), rule({V1: 0, V2: 100}, index=1)))
+
+    assert world.state.reason == Reason.ROLES_UNKNOWN
+
+
+def test_unknown_roles_are_told_once() -> None:
+    """Looking again at the same mixed weights makes no further transition."""
+    world = _found(weighing(70, 30))
+
+    assert world.look(after=60).transitions == ()
+
+
+def test_weights_that_become_clear_end_the_pause() -> None:
+    """Once the weights tell the roles, the Rollout is at rest without a command."""
+    world = _found(weighing(70, 30))
+    world.meddle(100, 0)
+    world.look(after=1)
+
+    assert (world.state.phase, world.state.reason, world.state.stable) == (Phase.IDLE, Reason.ADOPTED, V1)
+
+
+def test_a_person_tells_the_roles() -> None:
+    """`adopt` gives the stable role, and then it has all weight."""
+    world = _found(weighing(70, 30))
+    world.tell("adopt", stable=V2)
+    world.look(after=1)
+
+    assert (world.state.phase, world.state.stable, world.state.canary) == (Phase.IDLE, V2, V1)
+    assert world.weights() == (0, 100)
+
+
+def test_a_revision_that_comes_while_roles_are_unknown_is_the_baseline() -> None:
+    """What is wanted when the roles become known is what attempts start from."""
+    world = _found(weighing(70, 30))
+    world.wanted = rollout(revision="2")
+    world.meddle(100, 0)
+    world.look(after=1)
+    world.look(after=1)
+
+    assert (world.state.phase, world.state.stable_revision) == (Phase.IDLE, "2")
+
+
+def test_a_baseline_survives_a_second_adoption() -> None:
+    """Roles that become unknown later and known again leave the revision that was seen."""
+    world = _found(weighing(100, 0))
+    world.state = World(state=world.state).state
+    world.wanted = rollout(backends={"stable": {"name": "blue"}, "canary": {"name": "green"}}, revision="2")
+    world.views[ROUTE] = route(rule({"blue": 100, "green": 0}))
+    world.look(after=1)
+
+    assert (world.state.stable, world.state.stable_revision) == ("blue", "1")
