@@ -57,6 +57,7 @@ class EnvoyRouteTable:
         self._files = [Watched(RdsPath(path, options.staging)) for path in options.files]
         self._listeners: list[Callable[[RouteKey], None]] = []
         self._told: dict[RouteKey, tuple[RouteView | None, str]] = {}
+        self._told_changes = 0
         self._task: asyncio.Task[None] | None = None
         self.failed_rounds = 0
 
@@ -157,6 +158,10 @@ class EnvoyRouteTable:
 
     def _tell(self, *, but: RouteKey | None = None) -> None:
         """Tell the listeners which of the routes that were read look different now (``but`` knows already)."""
+        changes = sum(watched.changes for watched in self._files)
+        if changes == self._told_changes:
+            return
+        self._told_changes = changes
         for key, told in list(self._told.items()):
             now = (self._view(key), self.explain(key))
             self._told[key] = now

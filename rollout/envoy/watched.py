@@ -22,13 +22,14 @@ class Watched:
     """A file, its parsed content (None when it does not parse: ``problem`` says why) and its acceptance."""
 
     def __init__(self, path: RdsPath) -> None:
-        """Know the place; nothing is read yet."""
+        """Know the place; nothing is read yet. ``changes`` counts everything that a view could show."""
         self.path = path
         self.lock = asyncio.Lock()
         self.file: RouteFile | None = None
         self.problem: ConfigurationError | None = None
         self.acceptance = Acceptance.PENDING
         self.message = "Envoy has not been asked yet"
+        self.changes = 0
         self._content: bytes | None = None
         self._signature: Signature | None = None
         self._doubted: Signature | None = None
@@ -101,12 +102,14 @@ class Watched:
             self._doubted = signature
             return
         self.file, self.problem = None, error
+        self.changes += 1
         self._content, self._signature = None, signature
 
     def _adopt(self, file: RouteFile, content: bytes, signature: Signature) -> None:
         """Take over new content."""
         self._in_place = self._is_in_place(file, signature)
         self.file, self.problem = file, None
+        self.changes += 1
         self._content, self._signature = content, signature
 
     def _is_in_place(self, file: RouteFile, signature: Signature) -> bool:
@@ -140,7 +143,7 @@ class Watched:
 
     def publish(self, verdict: tuple[Acceptance, str], now: Look | None) -> None:
         """Show this verdict in the views; an accepted look is what later ones are compared with."""
-        self.acceptance, self.message = verdict
+        self._show(verdict)
         self._misses = 0
         if self.acceptance is Acceptance.ACCEPTED:
             self._baseline = now
@@ -149,7 +152,13 @@ class Watched:
         """Count a look that failed; after the second in a row nothing is known any more."""
         self._misses += 1
         if self._misses >= _TRUSTED_MISSES or self.acceptance is not Acceptance.ACCEPTED:
-            self.acceptance, self.message = Acceptance.PENDING, away(why)
+            self._show((Acceptance.PENDING, away(why)))
+
+    def _show(self, verdict: tuple[Acceptance, str]) -> None:
+        """Take over a verdict."""
+        if verdict != (self.acceptance, self.message):
+            self.acceptance, self.message = verdict
+            self.changes += 1
 
 
 def away(why: str) -> str:

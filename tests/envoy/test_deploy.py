@@ -2,6 +2,8 @@
 
 import asyncio
 import shutil
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -178,3 +180,13 @@ async def test_counters_per_host_reach_prometheus(world: World) -> None:
     assert (
         'envoy_cluster_endpoint_rq_success{envoy_cluster_name="checkout-v1",envoy_endpoint_address="127.0.0.1' in text
     )
+
+
+def test_the_sample_manifests_are_valid() -> None:
+    """`rollout lint` has nothing to say about them."""
+    command = [sys.executable, "-m", "rollout", "lint", str(SAMPLE / "rollouts" / "checkout.yaml")]
+
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert checked.returncode == 0, checked.stdout
+    assert "0 errors, 0 warnings" in checked.stdout + checked.stderr
