@@ -54,8 +54,13 @@ def _hold(reason: str, sentence: str) -> Finding:
 
 
 def _seconds_without(last: float | None, state: JudgeState, look: Look) -> float | None:
-    """Return for how long nothing has come, when that is too long."""
-    waited = look.now - max(last or state.began_at, state.began_at)
+    """Return for how long nothing has come, when that is too long.
+
+    A restart is not a gap, but it does not end one either: a controller that ends and starts again
+    and again must not keep a source that is down from being noticed.
+    """
+    watched_since = look.watched_since if state.no_data_since is None else state.began_at
+    waited = look.now - max(last or state.began_at, state.began_at, watched_since)
     patience = max(PATIENCE_CADENCES * look.cadence_seconds, LEAST_PATIENCE_SECONDS)
     return waited if waited > patience else None
 

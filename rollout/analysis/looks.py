@@ -29,7 +29,8 @@ class Look:
     ``source_problem`` is the (reason, message) of a source that failed. ``canary`` and ``stable`` are
     the backend names in the batch. ``canary_share`` and ``stable_share`` (0 to 1) are of the weights in
     force. ``may_pass_early`` says that the least hold time is over; ``next_share`` (0 to 1) is the
-    canary's share in the next step, for the early pass.
+    canary's share in the next step, for the early pass. ``watched_since`` (Unix seconds) is when this
+    controller began to look: before that, samples were not missing but not asked for.
     """
 
     now: float
@@ -42,6 +43,7 @@ class Look:
     source_problem: tuple[str, str] | None = None
     may_pass_early: bool = False
     next_share: float = 1.0
+    watched_since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def _asked(state: State, known: JudgeState, analysis: Analysis, context: Context
         source_problem=context.seen.source_problem,
         may_pass_early=early,
         next_share=(later[0] if later else 100.0) / 100,
+        watched_since=context.seen.session_started_at,
     )
     covered = _without_gaps(state, context)
     judgement = judge(analysis, known, look)

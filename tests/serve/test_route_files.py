@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.envoy.world import rds_yaml
-from tests.serve.world import ServeWorld, manifest, serve_world
+from tests.serve.world import ServeWorld, manifest, serve_world, weights_of
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(90)]
 
@@ -121,23 +121,41 @@ async def test_envoy_that_is_away_at_the_start_is_waited_for(world: ServeWorld) 
     assert status["reason"] == "Promoted"
 
 
-async def test_what_envoy_refuses_is_taken_back_and_said(tmp_path: Path) -> None:
-    """Weights that Envoy refuses (it has no such cluster) are taken back: the file is as before but for the version."""
-    async with serve_world(tmp_path, "checkout", "ghost") as world:
-        ghost = rds_yaml("by-hand", {"checkout": WEIGHTS}).replace("checkout-v2", "nobody")
-        world.envoy.put(ghost)
-        text = manifest("checkout", revision="1", steps=LONG).replace("checkout-v2", "nobody")
-        world.put(text)
-        await world.server.serving()
-        await world.adopted()
-        message = str(world.status()["message"])
+async def test_what_envoy_refuses_is_taken_back_and_said(world: ServeWorld) -> None:
+    """Weights in a file that Envoy refuses are taken back and said; with the file mended the attempt goes its way."""
+    world.put(manifest("checkout", revision="1", steps=QUICK))
+    await world.server.serving()
+    await world.adopted()
+    bad = rds_yaml("by-hand-2", {"checkout": WEIGHTS, "new": {"nobody": 1}})
+    world.envoy.put(bad)
+    world.put(manifest("checkout", revision="2", steps=QUICK))
+    await world.in_phase("Progressing")
+    line = await world.server.said("pass failed", "former content is back", seconds=20)
+    standing = world.envoy.rds.read_text()
+    await world.server.until(lambda: world.status().get("reason") == "WaitingForWrite")
 
-        assert "stable" in message
-        assert world.envoy.rds.read_text() == ghost
+    assert "checkout-v1=80, checkout-v2=20" in str(line["why"])
+    assert "refused" in str(line["why"])
+    assert weights_of(standing)["checkout"] == WEIGHTS
+    assert (await world.envoy_weights())["checkout"] == WEIGHTS
 
-        world.put(text.replace('"revision": "1"', '"revision": "2"'))
-        await world.in_phase("Progressing")
-        await world.server.until(lambda: world.status().get("reason") == "CanaryNotReady")
+    world.envoy.put(rds_yaml("by-hand-3", {"checkout": WEIGHTS}))
+    async with world.load():
+        status = await world.in_phase("Idle", seconds=30)
 
-        assert world.envoy.rds.read_text() == ghost
-        assert "nobody" in str(world.status()["message"])
+    assert status["reason"] == "Promoted"
+
+
+async def test_cluster_that_envoy_does_not_have_gets_nothing(world: ServeWorld) -> None:
+    """A canary that is no cluster of Envoy's is not ready: the attempt waits, and the file is left alone."""
+    ghost = rds_yaml("by-hand", {"checkout": {"checkout-v1": 100, "nobody": 0}})
+    world.envoy.put(ghost)
+    text = manifest("checkout", revision="1", steps=LONG).replace("checkout-v2", "nobody")
+    world.put(text)
+    await world.server.serving()
+    await world.adopted()
+    world.put(text.replace('"revision": "1"', '"revision": "2"'))
+    await world.server.until(lambda: world.status().get("reason") == "CanaryNotReady")
+
+    assert world.envoy.rds.read_text() == ghost
+    assert "nobody" in str(world.status()["message"])

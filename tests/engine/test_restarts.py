@@ -1,0 +1,61 @@
+"""What a restart of the controller does to the hold time of a step: nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from rollout.engine.attempt import start
+from rollout.engine.decide import Decision, decide
+from rollout.engine.moves import Context, say
+from rollout.engine.observation import Observation
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Hold, State
+from tests.engine.builders import NOW, rollout, seen, weighing
+
+ROLLOUT = rollout()
+AT_STEP_1 = weighing(95, 5)
+
+
+@pytest.fixture
+def entered() -> State:
+    """The state as it is recorded on entering step 1, before its weights are written."""
+    adopted = decide(ROLLOUT, State(), seen()).state
+    context = Context.of(ROLLOUT, seen())
+    return start(adopted, context, revision="2", reason=Reason.STARTED, message="Attempt 1 began.")
+
+
+def passed(state: State, observation: Observation, *, seconds: float, started: float) -> Decision:
+    """Return what a pass decides so long after the step was entered, of a controller that started so long after it."""
+    return decide(ROLLOUT, state, replace(observation, now=NOW + seconds, session_started_at=NOW + started))
+
+
+def test_hold_time_counts_from_the_move_when_the_controller_ended_right_after_it(entered: State) -> None:
+    """Weights that were written by a controller that had no time to note it have been in force since then."""
+    state = passed(entered, seen(AT_STEP_1), seconds=3, started=2.9).state
+
+    assert state.hold == Hold(0.0, NOW)
+
+
+def test_hold_time_counts_from_now_when_the_weights_were_not_written(entered: State) -> None:
+    """Weights that a killed controller did not write are written first; until then nothing counts."""
+    before = passed(entered, seen(), seconds=3, started=2.9)
+    state = passed(before.state, seen(AT_STEP_1), seconds=4, started=2.9).state
+
+    assert before.writes
+    assert before.state.hold == Hold()
+    assert state.hold == Hold(0.0, NOW + 4)
+
+
+def test_hold_time_that_stood_still_before_a_restart_counts_from_now(entered: State) -> None:
+    """Time in which the step was known to wait for something else is not given back by a restart."""
+    waiting = say(entered, Reason.WAITING_FOR_ROUTES, "The gateway has not accepted the route.")
+    state = passed(waiting, seen(AT_STEP_1), seconds=60, started=59).state
+
+    assert state.hold == Hold(0.0, NOW + 60)
+
+
+def test_hold_time_counts_from_the_first_pass_in_one_session(entered: State) -> None:
+    """Without a restart hold time begins when the weights are seen in the route."""
+    state = passed(entered, seen(AT_STEP_1), seconds=0.1, started=-3600).state
+
+    assert state.hold == Hold(0.0, NOW + 0.1)
