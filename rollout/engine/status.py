@@ -34,6 +34,14 @@ def _camel_keys(value: object) -> object:
     return [_camel_keys(inner) for inner in value] if isinstance(value, list) else value
 
 
+def _snake_keys(value: object) -> dict[str, object]:
+    """Return a mapping of the status as the state has it: the inverse of ``_camel_keys``, one level deep."""
+    return {
+        "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name): inner
+        for name, inner in _as_mapping(value).items()
+    }
+
+
 def to_status(state: State) -> dict[str, object]:
     """Return the status of ``state``: JSON values only, camelCase names."""
     raw = cast("dict[str, object]", _STATE.dump_python(replace(state, judge=None), mode="json"))
@@ -87,13 +95,8 @@ def _read(status: Mapping[str, object]) -> State:
         for made in _items(status, "transitions")
     ]
     raw["handled"] = status["handledCommands"]
-    raw["conditions"] = [
-        {
-            **{k: v for k, v in _as_mapping(c).items() if k != "lastTransitionTime"},
-            "last_transition_time": _as_mapping(c)["lastTransitionTime"],
-        }
-        for c in _items(status, "conditions")
-    ]
+    raw["conditions"] = [_snake_keys(condition) for condition in _items(status, "conditions")]
+    raw["evidence"] = [_snake_keys(report) for report in _items(status, "evidence")]
     state = _STATE.validate_python(raw)
     judge = status.get("judge")
     return replace(state, judge=_JUDGE.validate_python(judge)) if judge is not None else state

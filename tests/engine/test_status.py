@@ -1,0 +1,122 @@
+"""Facts about the status: what people read of it, and that nothing which matters is lost on the way."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rollout.engine.decide import decide
+from rollout.engine.state import State
+from rollout.engine.status import from_status, to_status
+from tests.engine.builders import V1, V2, World, aborted, at_rest, batch, under_way
+
+ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"}
+
+
+def _again(state: State) -> State | None:
+    return from_status(json.loads(json.dumps(to_status(state))))
+
+
+def _judged() -> World:
+    world = under_way(analysis=ERRORS)
+    start = world.now
+    world.look(after=10, batch=batch((start + 1, 1000, 50), (start + 9, 2000, 100)))
+    return world
+
+
+def test_a_state_comes_back_from_its_status_as_it_was() -> None:
+    """Through JSON and back, the state of an attempt is equal to what it was."""
+    state = under_way().state
+
+    assert _again(state) == state
+
+
+def test_the_judge_comes_back_as_it_was() -> None:
+    """What the judge remembers, its last word and the evidence are equal to what they were."""
+    state = _judged().state
+
+    assert state.evidence
+    assert _again(state) == state
+
+
+def test_drift_and_conditions_come_back_as_they_were() -> None:
+    """A foreign change that was noticed is known after a restart, too."""
+    world = aborted()
+    world.meddle(30, 70, by="helm")
+    world.look(after=1)
+
+    assert _again(world.state) == world.state
+
+
+def test_a_new_state_comes_back_as_it_was() -> None:
+    """A Rollout of which nothing is known yet has a status, too."""
+    assert _again(State()) == State()
+
+
+def test_the_next_decision_is_the_same_after_a_restart() -> None:
+    """A state read from its status leads to the very same decision."""
+    world = _judged()
+    read = _again(world.state)
+    assert read is not None
+    later = replace(world.observation(), now=world.now + 60)
+
+    assert decide(world.wanted, read, later) == decide(world.wanted, world.state, later)
+
+
+def test_people_find_the_weights_by_backend() -> None:
+    """The status says what is intended, observed and acknowledged by the names of the backends."""
+    status = to_status(under_way().state)
+
+    assert status["weights"] == {
+        "intended": {V1: 95, V2: 5},
+        "observed": {V1: 95, V2: 5},
+        "acknowledged": {V1: 95, V2: 5},
+        "effective": "Unknown",
+    }
+
+
+def test_a_rollout_without_rules_has_no_acknowledged_weights() -> None:
+    """Before any rule is owned, the weights are empty and not absent."""
+    status = to_status(State())
+
+    assert status["weights"] == {"intended": {}, "observed": {}, "acknowledged": {}, "effective": "Unknown"}
+
+
+def test_names_in_the_status_are_camel_case() -> None:
+    """Evidence and conditions have the names that Kubernetes' tools know."""
+    status = to_status(_judged().state)
+    evidence, conditions = status["evidence"], status["conditions"]
+    assert isinstance(evidence, list)
+    assert isinstance(conditions, list)
+
+    assert {"canaryTotal", "logEvidence", "dryRun"} <= set(evidence[0])
+    assert "lastTransitionTime" in conditions[0]
+
+
+def test_a_status_at_rest_has_no_judge() -> None:
+    """Between attempts nothing is judged."""
+    assert to_status(at_rest().state)["judge"] is None
+
+
+def _without(name: str) -> dict[str, object]:
+    return {key: value for key, value in to_status(at_rest().state).items() if key != name}
+
+
+GARBAGE: list[dict[str, object]] = [
+    {},
+    {"phase": "Idle"},
+    {"engine": 3},
+    {**to_status(State()), "phase": "Flying"},
+    {**to_status(State()), "weights": None},
+    {**to_status(State()), "judge": {"beganAt": "soon"}},
+    {**to_status(State()), "transitions": ["one"]},
+    {**to_status(State()), "conditions": [None]},
+    {**to_status(State()), "evidence": [{"name": "errors"}]},
+    *(_without(name) for name in ("engine", "weights", "transitions", "conditions", "stable")),
+]
+
+
+@pytest.mark.parametrize("status", GARBAGE, ids=range(len(GARBAGE)))
+def test_a_status_that_cannot_be_read_is_none(status: dict[str, object]) -> None:
+    """Nothing, a part, or a wrong kind of value: there is no state, and the Rollout is adopted anew."""
+    assert from_status(status) is None
