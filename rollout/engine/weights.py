@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import starmap
+from math import inf
 
 from rollout.engine.observation import BackendKey, RouteKey, RouteView, Rule
 from rollout.engine.state import OwnedRule, State, Weights
+from rollout.spec.plan import steps_of
 from rollout.spec.resource import BackendRef, RolloutSpec, RouteRef
 
 FLOOR_TOTAL = 1_000_000
 """The largest weight of the Gateway API; 1 of it is the floor."""
+
+COARSEST = 0.25
+"""A weight may be off by this part of what a step asks for, before another total is chosen."""
 
 
 @lru_cache(maxsize=4096)
@@ -35,7 +40,7 @@ def allocate(shares: tuple[float, ...], total: int) -> tuple[int, ...]:
     for i in [i for i in by_remainder if shares[i] > 0][: max(rest, 0)]:
         given[i] += 1
     for _ in range(-rest):
-        given[max(range(len(given)), key=lambda i: (given[i] - exact[i] if given[i] > 1 else -1.0, given[i]))] -= 1
+        given[max(range(len(given)), key=lambda i: (given[i] - exact[i] if given[i] > 1 else -inf, given[i]))] -= 1
     return tuple(given)
 
 
@@ -98,7 +103,7 @@ def find_rules(
                 f"spec.routes[{number}]: rule {rule.name or rule.index} of {key} does not name backend {n}"
                 for n in absent
             ]
-            owned.append(_own(key, rule, pair + backups, spec.precision))
+            owned.append(_own(key, rule, pair + backups, spec))
     return tuple(owned), tuple(missing)
 
 
@@ -106,11 +111,22 @@ def _rule_text(ref: RouteRef, pair: tuple[BackendKey, BackendKey]) -> str:
     return f"{ref.rule!r}" if ref.rule is not None else f"that names both {pair[0].name} and {pair[1].name}"
 
 
-def _own(key: RouteKey, rule: Rule, backends: tuple[BackendKey, ...], precision: int) -> OwnedRule:
+def _own(key: RouteKey, rule: Rule, backends: tuple[BackendKey, ...], spec: RolloutSpec) -> OwnedRule:
     present = tuple(backend for backend in backends if weights_in(rule, (backend,)))
     total = sum(weight for _, weight in weights_in(rule, present))
     alone = sum(ref.weight for ref in rule.refs) == total
-    return OwnedRule(key, rule.index, rule.name, total if total >= len(backends) else precision, present, alone)
+    coarse = total < len(backends) or (alone and is_coarse(total, tuple(step.weight for step in steps_of(spec))))
+    return OwnedRule(key, rule.index, rule.name, spec.precision if coarse else total, present, alone)
+
+
+@lru_cache(maxsize=1024)
+def is_coarse(total: int, percents: tuple[float, ...]) -> bool:
+    """Return whether a total cannot say one of these percentages to within a quarter of it.
+
+    A total of 10 says 20 % (2 of 10) and not 5 % (1 of 10 would be twice as much).
+    """
+    exact = [total * percent / 100 for percent in percents if percent > 0]
+    return any(abs(max(1, round(value)) - value) > COARSEST * value for value in exact)
 
 
 def keep_totals(found: tuple[OwnedRule, ...], known: tuple[OwnedRule, ...]) -> tuple[OwnedRule, ...]:
@@ -155,6 +171,14 @@ def observed(rule: OwnedRule, routes: Mapping[RouteKey, RouteView | None]) -> We
     found = [r for r in view.rules if (r.name == rule.name if rule.name else r.index == rule.index)]
     weights = weights_in(found[0], rule.backends) if found else ()
     return weights if len(weights) == len(rule.backends) else None
+
+
+def agrees(rule: OwnedRule, now: Weights | None, want: Weights) -> bool:
+    """Return whether the requests go as wanted: by the same weights, or, with no foreign ones, all to the same one."""
+    if now == want:
+        return True
+    carriers = [name for name, weight in now or () if weight]
+    return rule.alone and len(carriers) == 1 and carriers == [name for name, weight in want if weight]
 
 
 def as_sentence(weights: Weights) -> str:
