@@ -98,7 +98,7 @@ class Controller:
         self._by_backend: defaultdict[BackendKey, set[Key]] = defaultdict(set)
         self._agenda = Agenda()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._passes = Passes(ports.store, ports.routes, ports.clock)
+        self._passes = Passes(ports.store, ports.routes, ports.measurements, ports.clock)
         self._session = 0.0
         self._running = False
         self.counts = Counts()
@@ -225,11 +225,8 @@ class Controller:
         if entry.state is None or _number(stored.status) > entry.recorded:
             entry.state, entry.recorded = from_status(stored.status) or State(), _number(stored.status)
         resolved = self._resolved(entry, self._catalog.resolve(stored, entry.resolved))
-        judged = entry.batch is not None
         seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=self._session)
         decision = await self._passes.run(entry, stored, resolved.rollout, seen)
-        if judged:
-            await self._passes.checkpoint(entry, self._ports.measurements)
         self._plan(entry, resolved, seen, decision)
         if decision.finished:
             await self._ports.store.remove(entry.key)

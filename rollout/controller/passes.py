@@ -43,10 +43,11 @@ class Told:
 class Passes:
     """Carries out passes against a store and a route table."""
 
-    def __init__(self, store: RolloutStore, routes: RouteTable, clock: Clock) -> None:
-        """Record in ``store``, act on ``routes``."""
+    def __init__(self, store: RolloutStore, routes: RouteTable, source: Measurements, clock: Clock) -> None:
+        """Record in ``store``, act on ``routes``; ``source`` may need checkpoints of what it measured."""
         self._store = store
         self._routes = routes
+        self._source = source
         self._clock = clock
         self.listeners: list[Callable[[Told], None]] = []
 
@@ -62,6 +63,9 @@ class Passes:
             await self._record(entry, stored, decision)
         entry.state = decision.state
         self._tell(entry.key, decision, seen.now)
+        if seen.batch is not None and not decision.urgent:
+            # Before the write, which takes longest: a crash between record and checkpoint loses one tick.
+            await self._checkpoint(entry)
         if decision.writes:
             await self._act(entry, decision)
         return decision
@@ -125,8 +129,9 @@ class Passes:
         for listener in self.listeners:
             listener(told)
 
-    async def checkpoint(self, entry: Entry, source: Measurements) -> None:
+    async def _checkpoint(self, entry: Entry) -> None:
         """Keep the judge's state for a source that cannot be asked again; a failure is only told."""
+        source = self._source
         if source.replays or entry.ask is None or entry.state is None or entry.state.judge is None:
             return
         judge = _JUDGE.dump_python(entry.state.judge, mode="json", by_alias=True)

@@ -129,9 +129,16 @@ def _arms(ask: Ask) -> tuple[tuple[str, str], tuple[str, str]]:
 
 
 def _remember(memory: _Memory, at: float, numbers: ClusterNumbers | None, ask: Ask) -> None:
-    """Add a sample and drop those that nobody needs any more."""
+    """Add a sample and drop those that nobody needs any more.
+
+    What ends before ``since`` is of an earlier attempt, or a checkpoint older than what was judged
+    (a crash came before the next one): a difference to it would count requests that are not this
+    attempt's, or twice. The new sample is then a new baseline.
+    """
     memory.exists = numbers is not None
     samples = memory.samples
+    if samples and samples[-1].at < ask.since:
+        samples.clear()
     if numbers is not None and (not samples or at > samples[-1].at):
         memory.bounds = tuple(sorted(numbers.times)) or memory.bounds
         samples.append(_Sample(at, numbers.hosts, numbers.unserved, _times(numbers, ask)))

@@ -1,6 +1,7 @@
 """Counters out of a real Envoy: HTTP and gRPC errors once each, latency, restarts."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -255,6 +256,30 @@ async def test_after_a_restart_differences_go_on_from_the_checkpoint(world: Worl
     batch = await restarted.measure(ask("h2", "h1", checkpoint=kept))
 
     assert [value for _, value in batch.counters["h1", ERRORS].total[0].samples] == [2, 5]
+
+
+async def test_a_checkpoint_older_than_what_was_judged_is_not_used(world: World) -> None:
+    """Requests that were counted before a crash would be counted again from it."""
+    await world.source.measure(ask("h2", "h1"))
+    kept = world.source.checkpoint(ask("h2", "h1"))
+    await world.get("/h1", 3)
+    judged = await world.source.measure(ask("h2", "h1"))
+    last = judged.counters["h1", ERRORS].total[0].samples[-1][0]
+    restarted = EnvoyMeasurements(world.admin, SystemClock())
+
+    batch = await restarted.measure(ask("h2", "h1", checkpoint=kept, since=last))
+
+    assert [value for _, value in batch.counters["h1", ERRORS].total[0].samples] == [3]
+
+
+async def test_an_attempt_counts_nothing_from_before_it(world: World) -> None:
+    """What a backend failed after an earlier attempt's last look is not held against the next revision."""
+    await world.source.measure(ask("h2", "h1"))
+    await world.get("/h1", 3)
+
+    batch = await world.source.measure(ask("h2", "h1", since=time.time()))
+
+    assert [value for _, value in batch.counters["h1", ERRORS].total[0].samples] == [3]
 
 
 async def test_a_checkpoint_of_other_backends_is_not_used(world: World) -> None:
