@@ -46,7 +46,7 @@ def _by_phase(state: State, context: Context, judgement: Judgement | None) -> St
         case Phase.ABORTING:
             return attempt.aborted(state, context)
         case Phase.PAUSED:
-            return _edited(_new_revision(state, context), context)
+            return _paused(state, context)
         case Phase.INVALID:
             return state
 
@@ -118,6 +118,11 @@ def _edited(state: State, context: Context) -> State:
         f"The steps were edited; the attempt goes on from {state.share:g} %, after step {now_at.step} of {len(plan)}."
     )
     return move(now_at, context, Trigger.STEPS_EDITED, Reason.STEPS_EDITED, message)
+
+
+def _paused(state: State, context: Context) -> State:
+    state = _new_revision(state, context)
+    return _edited(state, context) if state.phase is Phase.PAUSED else state
 
 
 def _progress(state: State, context: Context, judgement: Judgement | None) -> State:

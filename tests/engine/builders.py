@@ -123,7 +123,10 @@ class World:
         self.now += after
         if ask:
             fields["command"] = command(ask, at=self.now, id=f"{ask}-{len(self.state.handled)}-{self.state.number}")
-        decision = decide(self.wanted, self.state, self.observation(**fields))
+        return self.take(decide(self.wanted, self.state, self.observation(**fields)))
+
+    def take(self, decision: Decision) -> Decision:
+        """Keep the state of a decision and carry out its writes; return the decision."""
         self.state = decision.state
         if not self.lost and decision.writes:
             self._land(decision)
