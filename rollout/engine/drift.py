@@ -191,5 +191,6 @@ def acknowledge(state: State, written: tuple[RouteKey, ...], now: float) -> Stat
 
 
 def running(state: State) -> bool:
-    """Return whether an attempt is under way."""
-    return state.phase in RUNNING or (state.phase is Phase.INVALID and state.before_invalid in RUNNING)
+    """Return whether an attempt is under way; a pause because the roles are unknown is none."""
+    phase = state.before_invalid if state.phase is Phase.INVALID else state.phase
+    return bool(state.stable) and phase in RUNNING

@@ -3,7 +3,7 @@
 from rollout.engine.observation import RouteView
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
-from tests.engine.builders import DR, ROUTE, V1, V2, World, rollout, route, rule, weighing
+from tests.engine.builders import DR, ROUTE, V1, V2, World, rollout, route, rule, under_way, weighing
 
 BACKENDS = {"stable": {"name": V1}, "canary": {"name": V2}, "backups": [{"name": DR}]}
 
@@ -123,3 +123,34 @@ def test_a_baseline_survives_a_second_adoption() -> None:
     world.look(after=1)
 
     assert (world.state.stable, world.state.stable_revision) == ("blue", "1")
+
+
+def _unknown_after_an_attempt() -> World:
+    """Return a world that has run an attempt, and whose new pair of backends tells no roles."""
+    world = under_way()
+    world.tell("promote", full=True)
+    world.look(after=1)
+    world.wanted = rollout(backends={"stable": {"name": "blue"}, "canary": {"name": "green"}})
+    world.views[ROUTE] = route(rule({"blue": 50, "green": 50}))
+    world.look(after=1)
+    assert world.state.reason == Reason.ROLES_UNKNOWN
+    return world
+
+
+def test_a_new_revision_starts_nothing_while_roles_are_unknown() -> None:
+    """Neither a newer revision nor the one that stable runs moves anything before the roles are known."""
+    world = _unknown_after_an_attempt()
+    world.wanted = rollout(backends={"stable": {"name": "blue"}, "canary": {"name": "green"}}, revision="2")
+    decision = world.look(after=1)
+
+    assert (world.state.phase, world.state.reason) == (Phase.PAUSED, Reason.ROLES_UNKNOWN)
+    assert decision.writes == ()
+
+
+def test_a_rollout_without_roles_can_be_deleted_at_once() -> None:
+    """Where nobody knows which backend is stable, there is nothing to give back."""
+    world = _unknown_after_an_attempt()
+    decision = world.look(after=1, deleting=True)
+
+    assert decision.finished
+    assert decision.writes == ()

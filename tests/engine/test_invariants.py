@@ -110,7 +110,7 @@ def turns(draw: st.DrawFn) -> Turn:
     fields: dict[str, object] = {
         "command": draw(commands()),
         "source_problem": draw(st.sampled_from([None, None, ("SourceDown", "no answer")])),
-        "deleting": draw(st.integers(0, 30)) == 30,
+        "deleting": draw(st.integers(0, 15)) == 15,
         "template": draw(st.sampled_from([None, "a", "b"])),
         "generation": draw(st.integers(0, 2)),
     }
@@ -211,7 +211,7 @@ def _is_abortable(made: Pass) -> bool:
     """Return whether an attempt runs that the spec of this pass does not forbid to touch."""
     phase = made.before.phase if made.before.phase is not Phase.INVALID else made.before.before_invalid
     suspended = made.wanted is not None and made.wanted.spec.suspend
-    return phase in RUNNING and not suspended
+    return bool(made.before.stable) and phase in RUNNING and not suspended
 
 
 @given(SEQUENCES)
