@@ -46,7 +46,7 @@ def virtually(test: Callable[Arguments, Coroutine[Any, Any, None]]) -> Callable[
     return in_virtual_time
 
 
-def manifest(name: str = KEY.name, **spec: object) -> dict[str, object]:
+def manifest(**spec: object) -> dict[str, object]:
     """Return the manifest of a sound Rollout without checks, `spec` laid over its spec; None takes a field away."""
     whole: dict[str, object] = {
         "routes": [{"kind": "HTTPRoute", "name": "checkout"}],
@@ -57,7 +57,7 @@ def manifest(name: str = KEY.name, **spec: object) -> dict[str, object]:
         **spec,
     }
     kept = {field_name: value for field_name, value in whole.items() if value is not None}
-    return {"kind": "Rollout", "metadata": {"name": name, "namespace": KEY.namespace}, "spec": kept}
+    return {"kind": "Rollout", "metadata": {"name": KEY.name, "namespace": KEY.namespace}, "spec": kept}
 
 
 def backend(name: str) -> BackendKey:
