@@ -22,6 +22,9 @@ READY_SECONDS = 5.0
 
 WATCH_SECONDS = 0.01
 
+WAITING = ("Progressing", 0)
+"""Phase and step of an attempt that waits for a ready canary."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -40,13 +43,14 @@ class Plan:
 
 @dataclass
 class Account:
-    """What happened: when each session began to serve, how many kills, and the weights that the route file had."""
+    """What happened: when each session served (from, to), how many kills, and the weights that the route file had."""
 
     plan: Plan
-    served_at: list[float] = field(default_factory=list)
+    sessions: list[tuple[float, float]] = field(default_factory=list)
     starts_seconds: list[float] = field(default_factory=list)
     kills: dict[str, int] = field(default_factory=dict)
     seen: dict[str, list[Weights]] = field(default_factory=dict)
+    changed_at: dict[str, list[float]] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
 
 
@@ -109,7 +113,7 @@ def _note_session(world: ServeWorld, account: Account) -> None:
     stamp = world.server.served_at()
     if stamp is not None:
         served = datetime.fromisoformat(stamp).timestamp()
-        account.served_at.append(served)
+        account.sessions.append((served, time.time()))
         account.starts_seconds.append(served - world.server.started_at)
 
 
@@ -122,8 +126,8 @@ async def _finish(world: ServeWorld, account: Account) -> None:
             lambda name=name, wanted=wanted: (world.phase(name), world.status(name).get("attempt")) == wanted,  # type: ignore[misc]
             seconds=seconds,
         )
-    _note_session(world, account)
     await world.server.end()
+    _note_session(world, account)
 
 
 async def _watch(world: ServeWorld, account: Account) -> None:
@@ -138,6 +142,7 @@ async def _watch(world: ServeWorld, account: Account) -> None:
                 seen = account.seen.setdefault(name, [])
                 if not seen or seen[-1] != weights:
                     seen.append(weights)
+                    account.changed_at.setdefault(name, []).append(about.st_mtime)
         await asyncio.sleep(WATCH_SECONDS)
 
 
@@ -146,15 +151,24 @@ async def _watch(world: ServeWorld, account: Account) -> None:
 
 @dataclass(frozen=True)
 class StepTime:
-    """One step: how long it lasted over its hold time, and how much of that the controller was there to leave it.
+    """One step: how long it lasted over its hold time, and for how much of that a controller was there to leave it.
 
-    ``over_seconds`` is the time from the step's begin to the next, less the hold time: negative would be hold time
-    gained. ``late_seconds`` counts from when the hold time was over, or, where the controller was away then, from
-    when the session began to serve that left the step.
+    ``over_seconds`` is the time from the step's weights in the route file to the next transition, less the hold time:
+    negative would be hold time gained (by more than ``WATCH_SECONDS``, after which a change is seen). ``late_seconds``
+    is the part of it in which a controller served: hold time that was lost, and all the time that a controller took
+    to see, after each start, that the step is over.
     """
 
     over_seconds: float
     late_seconds: float
+
+
+def transitions_of(history: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
+    """Return (phase, step) of every transition but the wait before step 1, which is there or not.
+
+    A controller that has just started does not know yet whether the canary is ready, and begins an attempt without it.
+    """
+    return [(entry["phase"], entry["step"]) for entry in history if (entry["phase"], entry["step"]) != WAITING]
 
 
 def expected_transitions(plan: Plan, attempts: int) -> list[tuple[object, object]]:
@@ -173,17 +187,21 @@ def expected_weights(plan: Plan, name: str, attempts: int) -> list[Weights]:
     return found
 
 
-def step_times(plan: Plan, history: Sequence[Mapping[str, object]], served_at: Sequence[float]) -> list[StepTime]:
-    """Return the times of all steps in one Rollout's history."""
+def step_times(account: Account, name: str, history: Sequence[Mapping[str, object]]) -> list[StepTime]:
+    """Return the times of all steps in one Rollout's history, which is as expected."""
+    moves = [entry for entry in history if (entry["phase"], entry["step"]) != WAITING and entry["phase"] != "Idle"]
+    changes = zip(moves, account.changed_at[name][1:], strict=True)
     found = []
-    for entry, following in pairwise(history):
-        if entry["phase"] != "Progressing":
-            continue
-        left = float(str(following["at"]))
-        due = float(str(entry["at"])) + plan.hold_seconds
-        session = max((at for at in served_at if at <= left), default=0.0)
-        found.append(StepTime(left - due, left - max(due, session)))
+    for (entry, changed_at), (following, _) in pairwise(changes):
+        if entry["phase"] == "Progressing":
+            due, left = changed_at + account.plan.hold_seconds, float(str(following["at"]))
+            found.append(StepTime(left - due, _served_seconds(account, due, left)))
     return found
+
+
+def _served_seconds(account: Account, since: float, until: float) -> float:
+    """Return for how long of this time a controller served."""
+    return sum(max(0.0, min(until, end) - max(since, begin)) for begin, end in account.sessions)
 
 
 def figures(account: Account, times: Sequence[StepTime]) -> str:
@@ -195,7 +213,7 @@ def figures(account: Account, times: Sequence[StepTime]) -> str:
     return (
         f"{sum(account.kills.values())} kills ({kills}); {sum(account.attempts.values())} attempts, {len(times)} steps "
         f"of {account.plan.hold_seconds:g} s; start to serving p50 {median(starts):.2f} s, max {starts[-1]:.2f} s; "
-        f"hold time gained: {max(0.0, -over[0]):.3f} s; late when the controller was there: p50 {median(late):.2f} s, "
+        f"hold time gained: {max(0.0, -over[0]):.3f} s at most; late while a controller served: p50 {median(late):.2f} s, "
         f"p99 {late[int(0.99 * (len(late) - 1))]:.2f} s, max {late[-1]:.2f} s; over the hold time with its absences: "
         f"p50 {median(over):.2f} s, max {over[-1]:.2f} s"
     )

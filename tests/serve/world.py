@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from pathlib import Path
 import aiohttp
 from aiohttp import web
 
-from rollout.demo.load import Counter, drive
+from rollout.demo.load import Counter as Latencies
+from rollout.demo.load import drive
 from tests.envoy.backends import HttpBackend
 from tests.envoy.world import CONFIGURATION, Cluster, EnvoyWorld, rds_yaml
 from tests.serve.server import Database, Server
@@ -20,10 +22,10 @@ CHECKED: Mapping[str, object] = {
     "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
     "health_checks": [
         {
-            "timeout": "0.5s",
+            "timeout": "3s",
             "interval": "0.2s",
             "no_traffic_interval": "0.2s",
-            "unhealthy_threshold": 1,
+            "unhealthy_threshold": 2,
             "healthy_threshold": 1,
             "http_health_check": {"path": "/healthz"},
         }
@@ -94,7 +96,8 @@ class ServeWorld:
     second: FlakyBackend
     server: Server
     database: Database
-    counters: dict[str, Counter] = field(default_factory=dict)
+    failed: Counter[str] = field(default_factory=Counter)
+    """How many requests of the load failed, by status or error."""
 
     @property
     def manifests(self) -> Path:
@@ -156,20 +159,17 @@ class ServeWorld:
 
     async def _drive(self, session: aiohttp.ClientSession, route: str, rate: float) -> None:
         url = f"http://127.0.0.1:{self.envoy.port}/{route}"
-        counter = self.counters.setdefault(route, Counter())
 
         async def send() -> tuple[str, bool]:
             try:
                 async with session.get(url) as response:
-                    return await response.text(), response.status >= 400
-            except (aiohttp.ClientError, TimeoutError):
-                return "-", True
+                    answer, problem = await response.text(), str(response.status) if not response.ok else ""
+            except (aiohttp.ClientError, TimeoutError) as error:
+                answer, problem = "-", type(error).__name__
+            self.failed.update([problem] if problem else [])
+            return answer, bool(problem)
 
-        await drive(send, counter, rate=rate, offset_seconds=0)
-
-    def failed_requests(self) -> int:
-        """Return how many requests of the load failed so far."""
-        return sum(counter.take().failed for counter in self.counters.values())
+        await drive(send, Latencies(), rate=rate, offset_seconds=0)
 
     async def weights_are(self, wanted: Weights, *, route: str = "checkout", seconds: float = 20.0) -> None:
         """Wait until the RDS file gives these weights."""
