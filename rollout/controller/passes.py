@@ -79,22 +79,24 @@ class Passes:
         except RolloutError as error:
             if not decision.urgent:
                 raise
-            await self._record_again(entry, status, str(error))
-            return
-        entry.unrecorded, entry.recorded = False, decision.state.number
-
-    async def _record_again(self, entry: Entry, status: dict[str, object], why: str) -> None:
-        await asyncio.sleep(RETRY_SECONDS)
-        stored = self._store.read(entry.key)
-        try:
-            await self._store.record(entry.key, status=status, expected=stored.version if stored else "")
-        except (TemporaryError, PermanentError) as error:
-            entry.unrecorded = True
-            log.critical(
-                "acting without a record", rollout=str(entry.key), reason=Reason.UNRECORDED, why=str(error), first=why
-            )
+            entry.unrecorded = not await self._record_again(entry.key, status, str(error))
         else:
             entry.unrecorded = False
+        if not entry.unrecorded:
+            entry.recorded = decision.state.number
+
+    async def _record_again(self, key: Key, status: dict[str, object], why: str) -> bool:
+        """Try once more soon; return whether it was recorded."""
+        await asyncio.sleep(RETRY_SECONDS)
+        stored = self._store.read(key)
+        try:
+            await self._store.record(key, status=status, expected=stored.version if stored else "")
+        except (TemporaryError, PermanentError) as error:
+            log.critical(
+                "acting without a record", rollout=str(key), reason=Reason.UNRECORDED, why=str(error), first=why
+            )
+            return False
+        return True
 
     async def _act(self, entry: Entry, decision: Decision) -> None:
         tries = (act.write(self._routes, write, urgent=decision.urgent) for write in decision.writes)

@@ -1,0 +1,269 @@
+"""Facts about one pass: its order, what is recorded, and what happens when a record or a write fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from rollout.controller.catalog import Abilities, Catalog
+from rollout.controller.entry import Entry
+from rollout.controller.passes import Passes, Told
+from rollout.engine.decide import Decision
+from rollout.engine.observation import Command, Observation, RouteKey, RouteView, RuleWeights
+from rollout.engine.reasons import Reason
+from rollout.engine.table import Phase
+from rollout.errors import ConflictError, PermanentError, Unavailable, UpdateRefused
+from rollout.ports import Key
+from rollout.spec.built_in import built_in_policy
+from rollout.spec.resource import Rollout
+from tests.controller.builders import KEY, NOW, ROUTE, UP, V1, V2, WEB, ContestedRoutes, manifest, virtually
+from tests.fakes.clock import FakeClock
+from tests.fakes.measurements import FakeMeasurements
+from tests.fakes.store import FakeStore
+
+
+class LoudStore(FakeStore):
+    """A store that writes into `order` when something is recorded."""
+
+    def __init__(self, order: list[str]) -> None:
+        super().__init__()
+        self._order = order
+
+    async def record(self, key: Key, *, status: Mapping[str, object], expected: str) -> str:
+        """Record, and say so."""
+        self._order.append("record")
+        return await super().record(key, status=status, expected=expected)
+
+
+class LoudRoutes(ContestedRoutes):
+    """Routes that write into `order` when they are written."""
+
+    def __init__(self, order: list[str]) -> None:
+        super().__init__()
+        self._order = order
+
+    async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:
+        """Write, and say so."""
+        self._order.append("act")
+        return await super().write(key, rules, expected=expected)
+
+
+@dataclass(slots=True)
+class Table:
+    """A Rollout, and passes that are run for it by hand."""
+
+    order: list[str] = field(default_factory=list)
+    told: list[Told] = field(default_factory=list)
+    entry: Entry = field(default_factory=lambda: Entry(KEY))
+    now: float = NOW
+    store: LoudStore = field(init=False)
+    routes: LoudRoutes = field(init=False)
+    passes: Passes = field(init=False)
+    wanted: Rollout | None = None
+
+    def __post_init__(self) -> None:
+        self.store, self.routes = LoudStore(self.order), LoudRoutes(self.order)
+        self.passes = Passes(self.store, self.routes, FakeMeasurements(), FakeClock(unix=NOW))
+        self.passes.listeners.append(self._hear)
+
+    def _hear(self, told: Told) -> None:
+        self.order.append("tell")
+        self.told.append(told)
+
+    async def look(self, action: str = "") -> Decision:
+        """Run one pass, with this command if one is given."""
+        self.now += 1
+        stored = self.store.read(KEY)
+        assert stored is not None
+        command = Command(f"{action}-{self.now}", action, {"revision": "2"} if action == "start" else {}, self.now)
+        seen = Observation(
+            now=self.now,
+            session_started_at=NOW,
+            cadence_seconds=10,
+            routes={key: self.routes.read(key) for key in (ROUTE, WEB)},
+            endpoints={V1: UP, V2: UP},
+            command=command if action else None,
+        )
+        return await self.passes.run(self.entry, stored, self.wanted, seen)
+
+    @property
+    def phase(self) -> Phase:
+        """Return the phase."""
+        assert self.entry.state is not None
+        return self.entry.state.phase
+
+    def weights(self, route: RouteKey = ROUTE) -> tuple[int, ...]:
+        """Return the weights of the route."""
+        view = self.routes.read(route)
+        assert view is not None
+        return tuple(ref.weight for ref in view.rules[0].refs)
+
+
+async def _table(*, routes: Sequence[str] = ("checkout",), running: bool = False) -> Table:
+    """Return a table with its baseline known, or with step 1 written."""
+    table = Table()
+    spec: dict[str, object] = {"routes": [{"kind": "HTTPRoute", "name": name} for name in routes]}
+    await table.store.apply(manifest(**spec))
+    for key in (ROUTE, WEB):
+        table.routes.put(key, {V1: 100, V2: 0})
+    stored = table.store.read(KEY)
+    assert stored is not None
+    table.wanted = Catalog(table.store, built_in_policy(), Abilities()).resolve(stored, None).rollout
+    await table.look()
+    if running:
+        await table.look("start")
+        await table.look()
+    table.order.clear()
+    table.told.clear()
+    return table
+
+
+async def test_the_record_comes_before_the_act() -> None:
+    """Intended weights are in the status before a route is written."""
+    table = await _table()
+    await table.look("start")
+
+    assert table.order == ["record", "tell", "act"]
+
+
+async def test_nothing_new_is_not_recorded() -> None:
+    """A pass that sees nothing new writes neither status nor route."""
+    table = await _table()
+    await table.look()
+
+    assert table.order == []
+
+
+async def test_a_refused_command_is_told() -> None:
+    """A refusal reaches those who listen, with its reason."""
+    table = await _table()
+    await table.look("resume")
+
+    assert [(told.refused.action, told.refused.reason) for told in table.told if told.refused] == [
+        ("resume", "IllegalInPhase")
+    ]
+
+
+async def test_a_record_in_conflict_changes_nothing() -> None:
+    """When somebody else wrote the status first, nothing is kept, told or written."""
+    table = await _table()
+    table.store.conflict_next()
+
+    with pytest.raises(ConflictError):
+        await table.look("start")
+    assert (table.order, table.phase, table.weights()) == (["record"], Phase.IDLE, (100, 0))
+
+
+async def test_a_step_waits_for_its_record() -> None:
+    """A start whose record fails is not written: going on is never urgent."""
+    table = await _table()
+    table.store.fail(Unavailable("disk full"))
+
+    with pytest.raises(Unavailable):
+        await table.look("start")
+    assert (table.phase, table.weights()) == (Phase.IDLE, (100, 0))
+
+
+@virtually
+async def test_an_abort_acts_although_its_record_fails() -> None:
+    """After one retry within 200 ms the weights go back, and the entry knows that it is not recorded."""
+    table = await _table(running=True)
+    table.store.fail(Unavailable("disk full"), PermanentError("disk full"))
+    before = asyncio.get_running_loop().time()
+    await table.look("abort")
+
+    assert table.weights() == (100, 0)
+    assert table.entry.unrecorded
+    assert asyncio.get_running_loop().time() - before <= 0.2
+
+
+@virtually
+async def test_a_second_try_may_record_the_abort() -> None:
+    """A store that fails once has the abort after the retry."""
+    table = await _table(running=True)
+    table.store.fail(Unavailable("locked"))
+    decision = await table.look("abort")
+
+    assert (table.entry.unrecorded, table.entry.recorded) == (False, decision.state.number)
+    assert table.store.records[-1][1]["phase"] == "Aborting"
+
+
+@virtually
+async def test_an_abort_that_was_not_recorded_is_recorded_by_the_next_pass() -> None:
+    """The next pass records it, whatever else it sees."""
+    table = await _table(running=True)
+    table.store.fail(Unavailable("locked"), Unavailable("locked"))
+    await table.look("abort")
+    await table.look()
+
+    assert not table.entry.unrecorded
+    assert table.store.records[-1][1]["phase"] == "Aborted"
+
+
+@virtually
+async def test_an_abort_in_conflict_is_decided_again() -> None:
+    """A conflict is no failing store: an abort, too, looks again before it acts."""
+    table = await _table(running=True)
+    table.store.conflict_next()
+
+    with pytest.raises(ConflictError):
+        await table.look("abort")
+    await table.look("abort")
+    assert table.weights() == (100, 0)
+
+
+async def test_a_write_that_fails_is_told_and_raised() -> None:
+    """What the gateway refused is known to the next decision, and the pass is to be run again."""
+    table = await _table()
+    table.routes.refuse_next = 1
+
+    with pytest.raises(UpdateRefused):
+        await table.look("start")
+    assert "refused" in table.entry.write_problem
+
+
+async def test_a_refused_write_is_why_the_step_waits() -> None:
+    """The status then says what the write met."""
+    table = await _table()
+    table.routes.refuse_next = 1
+    with pytest.raises(UpdateRefused):
+        await table.look("start")
+    table.entry.write_problem = "the gateway said no"
+    decision = await table.look()
+
+    assert decision.state.reason == Reason.WAITING_FOR_WRITE
+    assert table.weights() == (90, 10)
+
+
+async def test_one_route_that_fails_does_not_keep_the_others_back() -> None:
+    """Of two routes the one that can be written is written, and only that one counts as written."""
+    table = await _table(routes=("checkout", "checkout-web"))
+    table.routes.down_routes = {ROUTE}
+
+    with pytest.raises(Unavailable):
+        await table.look("start")
+    state = table.entry.state
+    assert state is not None
+    assert (table.weights(), table.weights(WEB)) == ((100, 0), (90, 10))
+    assert [dict(rule.acknowledged)[V2] for rule in state.owned] == [0, 10]
+
+
+async def test_a_route_that_is_gone_is_told_without_an_end() -> None:
+    """A route deleted just before its write is a problem for the next pass, not a failed one."""
+    table = await _table()
+    table.routes.contest.append(lambda: table.routes.take_away(ROUTE))
+    await table.look("start")
+
+    assert "is gone" in table.entry.write_problem
+
+
+async def test_a_good_write_ends_the_problem() -> None:
+    """Once a write is taken nothing is said of the one that failed."""
+    table = await _table()
+    table.entry.write_problem = "refused"
+    await table.look("start")
+
+    assert table.entry.write_problem == ""
