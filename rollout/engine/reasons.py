@@ -39,7 +39,6 @@ class Reason(StrEnum):
     WAITING_FOR_FRESH_TICK = "WaitingForFreshTick"
     WEIGHTS_INEFFECTIVE = "WeightsIneffective"
     DRIFT_DETECTED = "DriftDetected"
-    DRIFT_CORRECTED = "DriftCorrected"
     OWNERSHIP_CONFLICT = "OwnershipConflict"
     ROLES_UNKNOWN = "RolesUnknown"
     ADOPTED = "Adopted"
@@ -98,7 +97,6 @@ MEANING: dict[str, str] = {
     Reason.WAITING_FOR_FRESH_TICK: "No new sample was judged since the controller started.",
     Reason.WEIGHTS_INEFFECTIVE: "The canary's share of requests is far from its weight.",
     Reason.DRIFT_DETECTED: "Somebody else changed the weights.",
-    Reason.DRIFT_CORRECTED: "Weights that somebody else changed were put back.",
     Reason.OWNERSHIP_CONFLICT: "Somebody else changes the weights again and again.",
     Reason.ROLES_UNKNOWN: "The weights do not tell which backend is stable.",
     Reason.ADOPTED: "The roles were taken from the weights, or from a person's word.",

@@ -350,3 +350,19 @@ def test_only_written_routes_are_acknowledged() -> None:
     world.tell("start", revision="2")
 
     assert drift.acknowledge(world.state, (), world.now).owned == world.state.owned
+
+
+def test_an_abort_writes_over_weights_that_were_left() -> None:
+    """Hands that were kept off because of a conflict are back for an abort."""
+    world = _meddled(under_way(), 4)
+    world.tell("abort")
+
+    assert world.weights() == (100, 0)
+
+
+def test_an_abort_writes_over_weights_that_are_ignored() -> None:
+    """With Ignore, too, an abort takes all weight from the canary."""
+    world = _meddled(under_way(drift="Ignore"), 1)
+    world.tell("abort")
+
+    assert world.weights() == (100, 0)
