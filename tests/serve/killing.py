@@ -212,8 +212,12 @@ def figures(account: Account, times: Sequence[StepTime]) -> str:
     kills = ", ".join(f"{count} {kind}" for kind, count in sorted(account.kills.items()))
     return (
         f"{sum(account.kills.values())} kills ({kills}); {sum(account.attempts.values())} attempts, {len(times)} steps "
-        f"of {account.plan.hold_seconds:g} s; start to serving p50 {median(starts):.2f} s, max {starts[-1]:.2f} s; "
-        f"hold time gained: {max(0.0, -over[0]):.3f} s at most; late while a controller served: p50 {median(late):.2f} s, "
-        f"p99 {late[int(0.99 * (len(late) - 1))]:.2f} s, max {late[-1]:.2f} s; over the hold time with its absences: "
-        f"p50 {median(over):.2f} s, max {over[-1]:.2f} s"
+        f"of {account.plan.hold_seconds:g} s; start to serving {_ranks(starts)}; "
+        f"hold time gained: {max(0.0, -over[0]):.3f} s at most; late while a controller served: {_ranks(late)}; "
+        f"over the hold time with its absences: {_ranks(over)}"
     )
+
+
+def _ranks(ordered: Sequence[float]) -> str:
+    p99 = ordered[int(0.99 * (len(ordered) - 1))]
+    return f"p50 {median(ordered):.2f} s, p99 {p99:.2f} s, max {ordered[-1]:.2f} s"

@@ -99,6 +99,22 @@ async def test_sigterm_ends_in_time_and_the_attempt_goes_on_after_a_restart(worl
     assert steps_taken(world) == [("Progressing", 1), ("Progressing", 2), ("Promoting", 2), ("Idle", 0)]
 
 
+async def test_sigterm_ends_in_time_while_envoy_hangs(world: ServeWorld) -> None:
+    """An Envoy that answers nothing does not keep the command from ending within 5 s."""
+    await begin(world, LONG)
+    await world.weights_are({"checkout-v1": 80, "checkout-v2": 20})
+    world.envoy.pause()
+    try:
+        world.put(manifest("checkout", revision="3", steps=LONG))
+        await world.weights_are(STABLE)
+        code, seconds = await world.server.end()
+    finally:
+        world.envoy.go_on()
+
+    assert code == 0
+    assert seconds <= 5
+
+
 async def test_removed_manifest_gives_stable_all_weight(world: ServeWorld) -> None:
     """Taking the manifest out of the folder during an attempt ends it: stable has all weight, the Rollout is gone."""
     await begin(world, LONG)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.prometheus.liar import Answer, lying, says
+from tests.prometheus.liar import Answer, hangs, lying, says
 from tests.prometheus.stand_in import standing_in
 from tests.serve.world import ServeWorld, manifest, serve_world
 
@@ -56,6 +56,21 @@ async def test_answers_that_are_none_hold(tmp_path: Path, stack: AsyncExitStack,
     assert world.weights() == AT_STEP_1
     assert words in message
     assert world.phase() == "Progressing"
+
+
+async def test_silent_prometheus_holds_and_does_not_keep_the_command_from_ending(
+    tmp_path: Path, stack: AsyncExitStack
+) -> None:
+    """A Prometheus that takes the question and never answers is told as slow; SIGTERM ends within 5 s nevertheless."""
+    liar = await stack.enter_async_context(lying())
+    liar.answers = [hangs]
+    world = await stack.enter_async_context(serve_world(tmp_path, "checkout", prometheus=liar.url))
+    await held(world, "SourceSlow")
+    code, seconds = await world.server.end()
+
+    assert world.weights() == AT_STEP_1
+    assert code == 0
+    assert seconds <= 5
 
 
 async def test_more_bad_requests_than_requests_hold(tmp_path: Path, stack: AsyncExitStack) -> None:
