@@ -95,7 +95,7 @@ def _clean(many: Sequence[Series], *, of_canary: bool, of_total: bool, after: fl
         finite = [(at, round(value)) for at, value in series.samples if 0 <= value < _TOO_LARGE]
         if finite:
             samples = tuple(finite[_last_known(finite, after) :])
-            yield Track(of_canary, of_total, series.instance, series.pod, finite[0][0], samples)
+            yield Track(of_canary, of_total, series.instance, series.pod, finite[0][0], samples, series.way)
 
 
 def _last_known(samples: list[tuple[float, int]], after: float | None) -> int:

@@ -7,7 +7,7 @@ Used by ``rollout.analysis.counters``, which makes the differences; nothing else
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
@@ -48,6 +48,7 @@ class Track:
     pod: str
     oldest: float
     samples: tuple[tuple[float, int], ...]
+    way: int = 0
 
 
 class Event(NamedTuple):
@@ -69,8 +70,10 @@ class Round:
     counted: set[Track] = field(default_factory=set)
     seen: set[Track] = field(default_factory=set)
     arms: set[bool] = field(default_factory=set)
-    sums: dict[tuple[bool, bool], int] = field(default_factory=dict)
-    pods: dict[tuple[str, bool], int] = field(default_factory=dict)
+    totals: dict[bool, int] = field(default_factory=dict)
+    parts: dict[bool, dict[int, int]] = field(default_factory=dict)
+    pod_totals: dict[str, int] = field(default_factory=dict)
+    pod_parts: dict[str, dict[int, int]] = field(default_factory=dict)
     covers_from: float = inf
 
     @property
@@ -84,15 +87,17 @@ class Round:
         self.seen.add(track)
         if counted is None:
             return
-        arm = (track.of_canary, track.of_total)
-        self.sums[arm] = self.sums.get(arm, 0) + counted
+        if not track.of_total:
+            _add_part(self.parts.setdefault(track.of_canary, {}), track.way, counted)
+            if not track.of_canary:
+                _add_part(self.pod_parts.setdefault(track.pod, {}), track.way, counted)
+            return
+        self.totals[track.of_canary] = self.totals.get(track.of_canary, 0) + counted
         if not track.of_canary:
-            pod = (track.pod, track.of_total)
-            self.pods[pod] = self.pods.get(pod, 0) + counted
-        if track.of_total:
-            self.counted.add(track)
-            self.arms.add(track.of_canary)
-            self.covers_from = min(self.covers_from, baseline_at)
+            self.pod_totals[track.pod] = self.pod_totals.get(track.pod, 0) + counted
+        self.counted.add(track)
+        self.arms.add(track.of_canary)
+        self.covers_from = min(self.covers_from, baseline_at)
 
     def would_repeat(self, events: Sequence[Event]) -> bool:
         """Return whether one of the totals would be counted a second time although both arms are there."""
@@ -101,6 +106,10 @@ class Round:
     def is_whole(self, expected: set[Track]) -> bool:
         """Return whether both arms are there and all expected series have been seen."""
         return self.has_both_arms and expected <= self.seen
+
+
+def _add_part(parts: dict[int, int], way: int, counted: int) -> None:
+    parts[way] = parts.get(way, 0) + counted
 
 
 def cut(moments: Sequence[Moment], *, since: float, expected: set[Track], part_is_good: bool) -> Iterator[Tick]:
@@ -119,16 +128,17 @@ def cut(moments: Sequence[Moment], *, since: float, expected: set[Track], part_i
 
 
 def _tick(done: Round, *, since: float, at: float, part_is_good: bool) -> Tick:
-    def count(total: int, part: int) -> Count:
+    def count(total: int, parts: Mapping[int, int] | None) -> Count:
+        part = max(parts.values()) if parts else 0
         return Count(total, total - part if part_is_good else part)
 
-    names = sorted({pod for pod, _ in done.pods})
-    pods = [(name, count(done.pods.get((name, True), 0), done.pods.get((name, False), 0))) for name in names]
+    names = sorted({*done.pod_totals, *done.pod_parts})
+    pods = [(name, count(done.pod_totals.get(name, 0), done.pod_parts.get(name))) for name in names]
     return Tick(
         since=since,
         at=at,
-        canary=count(done.sums[True, True], done.sums.get((True, False), 0)),
-        stable=count(done.sums[False, True], done.sums.get((False, False), 0)),
+        canary=count(done.totals[True], done.parts.get(True)),
+        stable=count(done.totals[False], done.parts.get(False)),
         stable_pods=() if "" in names else tuple(pods),
         covers_from=min(done.covers_from, at),
     )

@@ -23,13 +23,16 @@ class Series:
     """One raw counter: who it is, which scraped target carries it, and its samples in order of time.
 
     ``pod`` is empty where the source cannot tell the pods of a backend apart. A sample is
-    (Unix time in seconds, value); NaN and stale markers are not samples.
+    (Unix time in seconds, value); NaN and stale markers are not samples. ``way`` tells the ways of
+    counting bad requests apart: what two ways count may be the same requests, so of several ways
+    the one that counted most is taken (Envoy tells of a refused gRPC call as a 5xx and as a code 14).
     """
 
     identity: str
     instance: str
     pod: str
     samples: tuple[tuple[float, float], ...]
+    way: int = 0
 
 
 @dataclass(frozen=True, slots=True)

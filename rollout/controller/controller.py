@@ -16,14 +16,16 @@ from zlib import crc32
 
 import structlog
 
+from rollout.analysis.reasons import Reason as Verdicts
 from rollout.controller import measure
 from rollout.controller.agenda import Agenda
 from rollout.controller.catalog import Abilities, Catalog, Resolved
 from rollout.controller.entry import NEVER, Entry
+from rollout.controller.memory import Settling
 from rollout.controller.observe import Observer, backends_of, routes_of
 from rollout.controller.passes import Passes, Told
 from rollout.engine.decide import Decision, wants
-from rollout.engine.observation import BackendKey, Observation, RouteKey
+from rollout.engine.observation import BackendKey, GateAnswer, Observation, RouteKey
 from rollout.engine.state import State
 from rollout.engine.status import from_status
 from rollout.engine.table import Phase
@@ -42,11 +44,16 @@ QUICK_TRIES = 3
 LONGEST_START_SPREAD_SECONDS = 2.0
 """The first passes after a start are spread over at most this time; a few Rollouts are all looked at at once."""
 
+UNRECORDED_SECONDS = 2.0
+"""How soon a record is tried again that failed although its weights were written."""
+
+UNEXPECTED = "an unexpected error; see the log"
+
 STOP_SECONDS = 3.0
 SPREAD_SECONDS = 0.001
 """How much time each Rollout gets for its look, on average, before others look."""
 
-MOST_SPREAD_PART = 0.4
+MOST_SPREAD_PART = 0.9
 """The looks are spread over at most this part of the cadence."""
 
 
@@ -101,6 +108,7 @@ class Controller:
         self._passes = Passes(ports.store, ports.routes, ports.measurements, ports.clock)
         self._session = 0.0
         self._running = False
+        self._settling = Settling()
         self.counts = Counts()
 
     def subscribe(self, listener: Callable[[Told], None]) -> None:
@@ -133,6 +141,7 @@ class Controller:
             while True:
                 await self._agenda.wait(self._ports.clock.monotonic())
                 self._begin_due()
+                self._settling.look(rollouts=len(self._entries), passes=self.counts.passes)
         finally:
             self._running = False
             await self._stop()
@@ -192,7 +201,7 @@ class Controller:
             self._fail(entry, str(error))
         except Exception:
             log.exception("pass failed", rollout=str(entry.key))
-            self._fail(entry, "an unexpected error; see the log")
+            self._fail(entry, UNEXPECTED)
         finally:
             entry.busy = False
             if entry.again:
@@ -226,8 +235,12 @@ class Controller:
             entry.state, entry.recorded = from_status(stored.status) or State(), _number(stored.status)
         resolved = self._resolved(entry, self._catalog.resolve(stored, entry.resolved))
         seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=self._session)
-        decision = await self._passes.run(entry, stored, resolved.rollout, seen)
+        decision, failure = await self._passes.run(entry, stored, resolved.rollout, seen)
         self._plan(entry, resolved, seen, decision)
+        if failure is not None:
+            raise failure
+        if decision.writes:
+            self._due_in(entry, 0.0)
         if decision.finished:
             await self._ports.store.remove(entry.key)
             self._forget(entry)
@@ -257,17 +270,17 @@ class Controller:
 
     def _plan(self, entry: Entry, resolved: Resolved, seen: Observation, decision: Decision) -> None:
         """Let the next pass and the next measurement be due when they should."""
-        if decision.transitions:
-            entry.gates = {}
         wanted = wants(resolved.rollout, entry.state or State(), seen)
+        if decision.transitions or not wanted.gates:
+            entry.gates = {}  # an agreement is for now; what else holds may last for hours
         self._plan_measurement(entry, wanted=wanted.measurement)
         self._plan_gates(entry, wanted.gates)
         rollback = resolved.rollout.spec.hooks.on_rollback if resolved.rollout is not None else ()
         if rollback and any(told.phase is Phase.ABORTING for told in decision.transitions):
             self._spawn(self._tell_gates(entry, rollback))
-        if decision.writes:
-            self._due_in(entry, 0.0)
-        elif decision.next_at is not None:
+        if entry.unrecorded:
+            self._due_in(entry, UNRECORDED_SECONDS)
+        if decision.next_at is not None:
             self._due_in(entry, decision.next_at - seen.now)
         self._agenda.put(entry.key, min(entry.pass_at, entry.measure_at))
 
@@ -298,12 +311,18 @@ class Controller:
     async def _measure(self, entry: Entry, ask: Ask) -> None:
         try:
             await measure.measure(self._ports.measurements, entry, ask)
+        except Exception:
+            log.exception("measurement failed", rollout=str(entry.key))
+            self.counts.failures += 1
+            entry.source_problem = (Verdicts.SOURCE_DOWN, UNEXPECTED)
         finally:
             entry.measuring = None
         cadence = self._options.cadence_seconds
         aligned = self._ports.measurements.replays and entry.source_problem is None
-        again = measure.next_look_after(entry.batch, self._ports.clock.now(), cadence) if aligned else cadence
-        entry.measure_at = self._ports.clock.monotonic() + again + self._spread(entry.key)
+        again, now, later = cadence, self._ports.clock.now(), self._spread(entry.key)
+        if aligned:
+            again = measure.next_look_after(entry.batch, now, cadence, later)
+        entry.measure_at = self._ports.clock.monotonic() + again
         self.wake(entry.key)
 
     def _spread(self, key: Key) -> float:
@@ -313,17 +332,25 @@ class Controller:
 
     async def _ask_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
         try:
-            entry.gates = await measure.ask_gates(self._ports.gates, gates, self._gate_body(entry))
+            entry.gates = await self._answers(entry, gates)
         finally:
             entry.asking = None
         entry.gates_at = self._ports.clock.monotonic() + self._options.cadence_seconds
         self.wake(entry.key)
 
     async def _tell_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
-        for name, answer in (await measure.ask_gates(self._ports.gates, gates, self._gate_body(entry))).items():
+        for name, answer in (await self._answers(entry, gates)).items():
             log.info(
                 "rollback hook called", rollout=str(entry.key), gate=name, agrees=answer.agrees, answer=answer.message
             )
+
+    async def _answers(self, entry: Entry, gates: tuple[Gate, ...]) -> Mapping[str, GateAnswer]:
+        try:
+            return await measure.ask_gates(self._ports.gates, gates, self._gate_body(entry))
+        except Exception:
+            log.exception("gate failed", rollout=str(entry.key))
+            self.counts.failures += 1
+            return {gate.name: GateAnswer(agrees=False, message=UNEXPECTED) for gate in gates}
 
     def _gate_body(self, entry: Entry) -> dict[str, object]:
         state = entry.state or State()

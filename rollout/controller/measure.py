@@ -13,14 +13,17 @@ from rollout.analysis.reasons import Reason as Verdicts
 from rollout.analysis.samples import Batch
 from rollout.analysis.state import samples_wanted_since
 from rollout.controller.entry import Entry
-from rollout.engine.observation import GateAnswer
+from rollout.engine.observation import BackendKey, GateAnswer
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key
 from rollout.errors import PermanentError, RolloutError, SourceTimeout, TemporaryError
 from rollout.ports import Ask, Gates, Measurements
 from rollout.spec.analysis import ErrorsCheck, QueryCheck, SlowerThanCheck
 from rollout.spec.placeholders import fill
-from rollout.spec.resource import BackendRef, Gate, Rollout
+from rollout.spec.resource import Gate, Rollout
+
+SOONEST_PART = 0.3
+"""The next look comes no sooner than this part of the cadence after one."""
 
 DELAY_PART = 0.02
 """How long after a sample should have come it is asked for, as a part of the cadence."""
@@ -29,26 +32,28 @@ DELAY_PART = 0.02
 def ask_for(rollout: Rollout, state: State, checkpoint: Mapping[str, object]) -> Ask:
     """Return the question that the checks of this Rollout put."""
     spec, namespace = rollout.spec, rollout.metadata.namespace
-    refs = {ref.name: ref for ref in (spec.backends.stable, spec.backends.canary)}
+    refs = [backend_key(ref, namespace) for ref in (spec.backends.stable, spec.backends.canary)]
+    owned = [backend for rule in state.owned for backend in rule.backends]
+    named = {backend.name: backend for backend in (*owned, *refs)}  # the roles may be those of the spec before
     checks = spec.analysis.checks
     bounds = dict.fromkeys(b for check in checks if isinstance(check, SlowerThanCheck) for b in check.bounds)
     return Ask(
         namespace=namespace,
         route=spec.routes[0].name,
-        canary=backend_key(refs[state.canary], namespace),
-        stable=backend_key(refs[state.stable], namespace),
+        canary=named[state.canary],
+        stable=named[state.stable],
         templates=spec.metrics,
         errors=any(isinstance(check, ErrorsCheck) for check in checks),
         bounds=tuple(bounds),
         queries=tuple(
-            (c.name, _filled(c.query, rollout, refs[state.canary])) for c in checks if isinstance(c, QueryCheck)
+            (c.name, _filled(c.query, rollout, named[state.canary])) for c in checks if isinstance(c, QueryCheck)
         ),
         since=samples_wanted_since(state.judge) if state.judge is not None else 0.0,
         checkpoint=checkpoint,
     )
 
 
-def _filled(query: str, rollout: Rollout, canary: BackendRef) -> str:
+def _filled(query: str, rollout: Rollout, canary: BackendKey) -> str:
     values = {
         "namespace": rollout.metadata.namespace,
         "route.name": rollout.spec.routes[0].name,
@@ -71,19 +76,19 @@ async def measure(source: Measurements, entry: Entry, ask: Ask) -> None:
         entry.ask = ask
 
 
-def next_look_after(batch: Batch | None, now: float, cadence_seconds: float) -> float:
-    """Return in how many seconds to look again: just after the next sample should be there, else after one cadence."""
-    newest = max(
-        (
-            series.samples[-1][0]
-            for family in (batch.counters if batch else {}).values()
-            for series in family.total
-            if series.samples
-        ),
-        default=now,
-    )
-    aligned = newest + cadence_seconds + max(0.02, DELAY_PART * cadence_seconds) - now
-    return aligned if 0.3 * cadence_seconds < aligned < 1.3 * cadence_seconds else cadence_seconds
+def next_look_after(batch: Batch | None, now: float, cadence_seconds: float, later_seconds: float = 0.0) -> float:
+    """Return in how many seconds to look again: just after the next sample should be there, else after one cadence.
+
+    ``later_seconds`` is how much later than others this Rollout looks, at most one cadence.
+    """
+    families = (batch.counters if batch else {}).values()
+    samples = (series.samples[-1][0] for family in families for series in family.total if series.samples)
+    delay = max(0.02, DELAY_PART * cadence_seconds) + later_seconds
+    aligned = max(samples, default=now) + cadence_seconds + delay - now
+    if aligned < SOONEST_PART * cadence_seconds:
+        aligned += cadence_seconds
+    in_step = SOONEST_PART * cadence_seconds <= aligned < (1 + SOONEST_PART) * cadence_seconds
+    return aligned if in_step else cadence_seconds
 
 
 async def ask_gates(gates: Gates, wanted: tuple[Gate, ...], body: Mapping[str, object]) -> dict[str, GateAnswer]:

@@ -51,12 +51,14 @@ class Passes:
         self._clock = clock
         self.listeners: list[Callable[[Told], None]] = []
 
-    async def run(self, entry: Entry, stored: StoredRollout, rollout: Rollout | None, seen: Observation) -> Decision:
-        """Decide, record, act and tell; the entry then has the new state.
+    async def run(
+        self, entry: Entry, stored: StoredRollout, rollout: Rollout | None, seen: Observation
+    ) -> tuple[Decision, BaseException | None]:
+        """Decide, record, act and tell; the entry then has the new state. Return also why a write failed, if one did.
 
         Raises:
-            ConflictError: somebody else wrote the status or the weights first.
-            TemporaryError, PermanentError: it could not be recorded or written; to be tried again.
+            ConflictError: somebody else wrote the status first.
+            TemporaryError, PermanentError: it could not be recorded; to be tried again.
         """
         decision = decide(rollout, entry.state or State(), seen)
         if decision.significant or entry.unrecorded:
@@ -66,9 +68,7 @@ class Passes:
         if seen.batch is not None and not decision.urgent:
             # Before the write, which takes longest: a crash between record and checkpoint loses one tick.
             await self._checkpoint(entry)
-        if decision.writes:
-            await self._act(entry, decision)
-        return decision
+        return decision, await self._act(entry, decision) if decision.writes else None
 
     async def _record(self, entry: Entry, stored: StoredRollout, decision: Decision) -> None:
         status = to_status(decision.state)
@@ -98,7 +98,7 @@ class Passes:
             return False
         return True
 
-    async def _act(self, entry: Entry, decision: Decision) -> None:
+    async def _act(self, entry: Entry, decision: Decision) -> BaseException | None:
         tries = (act.write(self._routes, write, urgent=decision.urgent) for write in decision.writes)
         results = await asyncio.gather(*tries, return_exceptions=True)
         written = tuple(
@@ -107,16 +107,18 @@ class Passes:
         entry.state = acknowledge(entry.state or State(), written, self._clock.now()) if written else entry.state
         for write in written:
             log.debug("weights written", rollout=str(entry.key), route=str(write.route), weights=dict(write.weights))
-        self._raise_first(entry, decision.writes, results)
+        return self._first_failure(entry, decision.writes, results)
 
-    def _raise_first(self, entry: Entry, writes: tuple[RouteWrite, ...], results: Sequence[object]) -> None:
+    def _first_failure(
+        self, entry: Entry, writes: tuple[RouteWrite, ...], results: Sequence[object]
+    ) -> BaseException | None:
         entry.write_problem = ""
         for write, result in zip(writes, results, strict=True):
-            if isinstance(result, NotOursError):
+            if isinstance(result, BaseException):
                 entry.write_problem = f"{write.route}: {result}"
-            elif isinstance(result, BaseException):
-                entry.write_problem = f"{write.route}: {result}"
-                raise result
+                if not isinstance(result, NotOursError):
+                    return result
+        return None
 
     def _tell(self, key: Key, decision: Decision, now: float) -> None:
         for transition in decision.transitions:

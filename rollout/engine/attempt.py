@@ -10,7 +10,7 @@ from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Drift, Hold, State
 from rollout.engine.table import Phase, Trigger
-from rollout.engine.weights import desired, observed
+from rollout.engine.weights import agrees, desired, observed
 
 ALL = 100.0
 
@@ -138,5 +138,5 @@ def aborted(state: State, context: Context) -> State:
 def is_written(state: State, context: Context) -> bool:
     """Return whether every owned rule that still exists says what is intended, or is left to somebody else."""
     rules = [rule for rule in state.owned if not is_left(rule, state, context)]
-    found = [(observed(rule, context.seen.routes), desired(rule, state)) for rule in rules]
-    return all(now is None or now == want for now, want in found)
+    found = [(rule, observed(rule, context.seen.routes)) for rule in rules]
+    return all(now is None or agrees(rule, now, desired(rule, state)) for rule, now in found)

@@ -43,7 +43,7 @@ def foreign(state: State, context: Context) -> tuple[OwnedRule, ...]:
         if rule.acknowledged != want:
             return False
         now = weights.observed(rule, context.seen.routes)
-        return now is not None and now != want
+        return now is not None and not weights.agrees(rule, now, want)
 
     return tuple(filter(is_foreign, state.owned))
 
@@ -146,7 +146,8 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
     changes: dict[RouteKey, list[OwnedRule]] = {}
     for rule in state.owned:
         now = weights.observed(rule, context.seen.routes)
-        if now is not None and now != weights.desired(rule, state) and not is_left(rule, state, context):
+        told = now is None or weights.agrees(rule, now, weights.desired(rule, state))
+        if not told and not is_left(rule, state, context):
             changes.setdefault(rule.route, []).append(rule)
     wait = _wait_seconds(state, context, changes, repairing=bool(foreign(state, context)))
     if not changes or wait > 0:

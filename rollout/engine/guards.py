@@ -22,6 +22,12 @@ from rollout.spec.resource import Gate, Step
 EARLY_PASS_PART = 0.25
 """With ``earlyPass``, a step takes at least this part of its hold time."""
 
+FRESH_CADENCES = 2
+"""A sample is fresh for so many cadences."""
+
+SOON_PART = 0.1
+"""A sample that is late by less than this part of the cadence is waited for."""
+
 Waiting = tuple[str, str]
 
 
@@ -141,15 +147,27 @@ def step_requests(at: At) -> Waiting | None:
 
 
 def fresh_tick(at: At) -> Waiting | None:
-    """Wait until one new sample was judged since this controller started."""
+    """Wait until one fresh sample was judged since this controller started."""
     judge, spec = at.state.judge, at.context.spec
     started = at.context.seen.session_started_at
     nothing_to_judge = spec is None or not spec.analysis.checks or at.state.share == 0
     if judge is None or nothing_to_judge or at.state.step_at >= started:
         return None
-    if judge.last_tick_at is not None and judge.last_tick_at >= started:
+    oldest = at.context.now - FRESH_CADENCES * at.context.seen.cadence_seconds
+    if at.state.looked_at >= started and judge.last_tick_at is not None and judge.last_tick_at >= oldest:
         return None
-    return Reason.WAITING_FOR_FRESH_TICK, "No new sample has been judged since the controller started."
+    return Reason.WAITING_FOR_FRESH_TICK, "No fresh sample has been judged since the controller started."
+
+
+def sample_due(at: At) -> Waiting | None:
+    """Wait for a sample that should be there any moment: it may be the one that shows the harm."""
+    judge, cadence = at.state.judge, at.context.seen.cadence_seconds
+    if at.judgement is None or judge is None or judge.last_tick_at is None:
+        return None
+    late = at.context.now - (judge.last_tick_at + cadence)
+    if not 0 <= late < SOON_PART * cadence:
+        return None
+    return Reason.WAITING_FOR_FRESH_TICK, "The next sample is due."
 
 
 def approval(at: At) -> Waiting | None:
@@ -196,6 +214,7 @@ BEFORE_GATES: tuple[Guard, ...] = (
     too_few_requests,
     step_requests,
     fresh_tick,
+    sample_due,
     approval,
 )
 """The rest of what a step waits for, but for its gates (which are called only when nothing else is left)."""

@@ -16,8 +16,6 @@ from rollout.spec.analysis import Analysis
 
 SHORTEST_GAP_SECONDS = 15.0
 GAP_CADENCES = 3
-FRESH_CADENCES = 2
-"""For so many cadences after the last sample nothing can be missing, so the judge need not be asked again."""
 
 
 def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
@@ -36,7 +34,7 @@ def _standing(state: State, known: JudgeState, context: Context) -> Judgement | 
     measured = context.seen.batch is not None or context.seen.source_problem is not None
     if word is None or measured or last is None or last < state.step_at:
         return None
-    if not last <= context.now <= last + FRESH_CADENCES * context.seen.cadence_seconds:
+    if not last <= context.now <= last + guards.FRESH_CADENCES * context.seen.cadence_seconds:
         return None
     return Judgement(known, word.verdict, word.reason, word.message, state.evidence)
 
@@ -62,8 +60,9 @@ def _asked(state: State, known: JudgeState, analysis: Analysis, context: Context
     judgement = judge(analysis, known, look)
     after, word = judgement.state, Word(judgement.verdict, judgement.reason, judgement.message)
     agreement = share_agrees(after.changed_canary, after.changed_stable, state.share / 100)
-    said = replace(covered, judge=after, word=word, evidence=judgement.reports, effective=agreement.value)
-    return said, judgement
+    looked_at = context.now if context.seen.batch is not None else state.looked_at
+    said = replace(covered, judge=after, word=word, looked_at=looked_at, evidence=judgement.reports)
+    return replace(said, effective=agreement.value), judgement
 
 
 def _without_gaps(state: State, context: Context) -> State:

@@ -145,6 +145,7 @@ class State:
     steps_seen: tuple[float, ...] = ()
     judge: JudgeState | None = None
     word: Word | None = None
+    looked_at: float = 0.0
     evidence: tuple[CheckReport, ...] = ()
     effective: str = "Unknown"
     drift: Drift = Drift()

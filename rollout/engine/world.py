@@ -65,8 +65,9 @@ def _settled(rule: OwnedRule, state: State, context: Context) -> OwnedRule:
     if not state.stable:
         return rule
     want = weights.desired(rule, state)
-    found = rule.acknowledged != want and weights.observed(rule, context.seen.routes) == want
-    return replace(rule, acknowledged=want) if found else rule
+    if rule.acknowledged == want or not weights.agrees(rule, weights.observed(rule, context.seen.routes), want):
+        return rule
+    return replace(rule, acknowledged=want)
 
 
 def validate(state: State, context: Context, problems: tuple[str, ...]) -> State:

@@ -87,8 +87,9 @@ def batch_of(templates: MetricTemplates, ask: Ask, found: Found) -> Batch:
         who = identity(templates, values)
         if ask.errors and templates.errors is not None:
             total = found.get((fill(templates.errors.total, values), who), ())
-            bad = [raw for selector in templates.errors.bad for raw in found.get((fill(selector, values), who), ())]
-            counters[backend.name, ERRORS] = Family(_series(templates, total), _series(templates, bad))
+            ways = [found.get((fill(selector, values), who), ()) for selector in templates.errors.bad]
+            bad = (series for way, raw in enumerate(ways) for series in _series(templates, raw, way=way))
+            counters[backend.name, ERRORS] = Family(_series(templates, total), tuple(bad))
         for bound in ask.bounds if templates.latency is not None else ():
             buckets = found.get((fill(templates.latency.buckets, values), who), ()) if templates.latency else ()
             family, problem = _slower(templates, buckets, bound)
@@ -103,13 +104,14 @@ def lacks_buckets(batch: Batch) -> bool:
     return bool(batch.problems)
 
 
-def _series(templates: MetricTemplates, many: Iterable[Raw]) -> tuple[Series, ...]:
+def _series(templates: MetricTemplates, many: Iterable[Raw], *, way: int = 0) -> tuple[Series, ...]:
     return tuple(
         Series(
             identity=",".join(f"{name}={value}" for name, value in sorted(raw.labels.items())),
             instance="/".join(raw.labels.get(name, "") for name in templates.instance_labels),
             pod=raw.labels.get(templates.pod_label, "") if templates.pod_label else "",
             samples=raw.samples,
+            way=way,
         )
         for raw in many
     )

@@ -52,7 +52,7 @@ LabelValue = Annotated[
 
 
 class ErrorCounters(Model):
-    """A counter of all requests, and the counters of bad ones (their sum, bounded by the first).
+    """A counter of all requests, and one or more ways to count the bad ones.
 
     Each is a plain series selector such as ``envoy_cluster_upstream_rq_xx{envoy_response_code_class="5"}``.
     """
@@ -60,7 +60,11 @@ class ErrorCounters(Model):
     total: Selector
     """Selector of the counter of all requests."""
     bad: Annotated[tuple[Selector, ...], Field(min_length=1, max_length=10)]
-    """Selectors of the counters of failed requests; their sum is bounded by the total."""
+    """Selectors of the counters of failed requests, one for each way to count them.
+
+    A gateway may tell of one failure in two counters (a refused gRPC call is a 5xx and a code 14 of
+    Envoy), so in each sample the way that counted most is taken.
+    """
 
 
 class LatencyHistogram(Model):

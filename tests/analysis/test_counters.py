@@ -199,3 +199,17 @@ def test_nothing_gives_nothing(empty: Family) -> None:
     """An arm without samples gives no tick."""
     assert ticks(canary=empty, stable=family([steady()]), after=None) == ()
     assert ticks(canary=family([steady()]), stable=empty, after=5.0) == ()
+
+
+def test_of_two_ways_to_count_the_larger_counts() -> None:
+    """A failure that two counters tell of counts once: of several ways the one that counted most is taken."""
+    samples = ((0.0, 0.0), (10.0, 100.0))
+    total = Series("total", "gateway", "", samples)
+    http = Series("5xx", "gateway", "", ((0.0, 0.0), (10.0, 3.0)), way=0)
+    internal = Series("grpc 13", "gateway", "", ((0.0, 0.0), (10.0, 5.0)), way=1)
+    unavailable = Series("grpc 14", "gateway", "", ((0.0, 0.0), (10.0, 3.0)), way=1)
+    canary = Family((total,), (http, internal, unavailable))
+
+    found = ticks(canary=canary, stable=Family((total,), ()), after=0.0)
+
+    assert [tick.canary for tick in found] == [Count(100, 8)]
