@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec
 
+from structlog.testing import capture_logs
+
 from rollout.analysis.samples import ERRORS, Batch
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
@@ -44,6 +46,20 @@ def virtually(test: Callable[Arguments, Coroutine[Any, Any, None]]) -> Callable[
         run(test(*args, **kwargs))
 
     return in_virtual_time
+
+
+def quietly(
+    test: Callable[Arguments, Coroutine[Any, Any, None]],
+) -> Callable[Arguments, Coroutine[Any, Any, None]]:
+    """Let a test that provokes errors keep their tracebacks to itself: to print them takes seconds."""
+
+    @functools.wraps(test)
+    async def with_logs_kept(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        with capture_logs() as logs:
+            await test(*args, **kwargs)
+        assert any(entry.get("exc_info") for entry in logs)
+
+    return with_logs_kept
 
 
 def manifest(**spec: object) -> dict[str, object]:
@@ -104,14 +120,29 @@ class SlowMeasurements(FakeMeasurements):
         return await super().measure(ask)
 
 
+class FaultyHealth(FakeBackendHealth):
+    """Endpoints, with a backend at which the adapter itself breaks."""
+
+    fault: BackendKey | None = None
+
+    def endpoints(self, backend: BackendKey) -> Endpoints:
+        """Break where the test said, else answer."""
+        if backend == self.fault:
+            raise RuntimeError("a fault in an adapter")
+        return super().endpoints(backend)
+
+
 class FailingGates(FakeGates):
-    """Gates that raise `error` as long as it is set."""
+    """Gates that raise `error` as long as it is set, and answer only once `hold` is set."""
 
     error: Exception | None = None
+    hold: asyncio.Event | None = None
 
     async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:
         """Raise what the test said, else answer."""
         answer = await super().ask(gate, body=body)
+        if self.hold is not None:
+            await self.hold.wait()
         if self.error is not None:
             raise self.error
         return answer
@@ -124,7 +155,7 @@ class Scene:
     clock: VirtualClock = field(default_factory=lambda: VirtualClock(asyncio.get_running_loop(), began_at=NOW))
     store: FakeStore = field(default_factory=FakeStore)
     routes: ContestedRoutes = field(default_factory=ContestedRoutes)
-    health: FakeBackendHealth = field(default_factory=FakeBackendHealth)
+    health: FaultyHealth = field(default_factory=FaultyHealth)
     measurements: SlowMeasurements = field(default_factory=SlowMeasurements)
     gates: FailingGates = field(default_factory=FailingGates)
     options: Options = field(default_factory=lambda: Options(cadence_seconds=10.0, chance=lambda: 0.5))

@@ -87,7 +87,10 @@ class Table:
             endpoints={V1: UP, V2: UP},
             command=command if action else None,
         )
-        return await self.passes.run(self.entry, stored, self.wanted, seen)
+        decision, failure = await self.passes.run(self.entry, stored, self.wanted, seen)
+        if failure is not None:
+            raise failure
+        return decision
 
     @property
     def phase(self) -> Phase:
@@ -216,7 +219,7 @@ async def test_an_abort_in_conflict_is_decided_again() -> None:
 
 
 async def test_a_write_that_fails_is_told_and_raised() -> None:
-    """What the gateway refused is known to the next decision, and the pass is to be run again."""
+    """What the gateway refused is known to the next decision, and is handed back as the failure of the pass."""
     table = await _table()
     table.routes.refuse_next = 1
 
