@@ -73,6 +73,7 @@ def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision
 
 def _decision(before: State, state: State, context: Context) -> Decision:
     writes, again_at = drift.writes(state, context)
+    state = _with_writing(state, context, writes)
     known = {transition.number for transition in before.transitions}
     told = tuple(transition for transition in state.transitions if transition.number not in known)
     handled = {done.id for done in before.handled}
@@ -87,6 +88,13 @@ def _decision(before: State, state: State, context: Context) -> Decision:
         finished=_is_finished(state, context),
         significant=is_significant(before, state),
     )
+
+
+def _with_writing(state: State, context: Context, writes: tuple[RouteWrite, ...]) -> State:
+    """Return the state that knows when the write began that its step waits for, if none has failed."""
+    waits = state.phase is Phase.PROGRESSING and state.hold.since is None and not context.seen.write_problem
+    began = context.now if writes and waits else 0.0
+    return state if state.writing_at == began else replace(state, writing_at=began)
 
 
 def _is_finished(state: State, context: Context) -> bool:
@@ -121,7 +129,7 @@ def is_significant(before: State, state: State) -> bool:
 def _gist(state: State) -> tuple[object, ...]:
     conditions = tuple((condition.type, condition.status) for condition in state.conditions)
     weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), state.observed)
-    hold = (state.hold.since is None, state.hold_over, state.approved_step)
+    hold = (state.hold.since is None, state.writing_at > 0, state.hold_over, state.approved_step)
     seen = (state.seen_revision, state.seen_template, state.stable, state.steps_seen, state.observed_generation)
     drifted = (state.drift.hands_off, state.drift.repairs)
     return (

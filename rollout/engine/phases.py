@@ -155,18 +155,17 @@ def _counting(state: State, context: Context, *, runs: bool) -> State:
     if runs == (state.hold.since is not None):
         return state
     if runs:
-        return replace(state, hold=Hold(state.hold.seconds, _counts_from(state, context)))
+        return replace(state, hold=Hold(state.hold.seconds, _counts_from(state, context)), writing_at=0.0)
     return replace(state, hold=Hold(state.hold.at(context.now)))
 
 
 def _counts_from(state: State, context: Context) -> float:
-    """Return since when hold time counts: now, or since the last move where a controller ended right after it.
+    """Return since when hold time counts: now, or since the write after which the last controller ended at once.
 
     Its weights are in force, and it had no time to note that; the time until this start is not lost.
     """
-    started = context.seen.session_started_at
-    cut_off = [last.at for last in state.transitions[-1:] if last.reason == state.reason and last.at < started]
-    return cut_off[0] if cut_off else context.now
+    was_cut_off = 0.0 < state.writing_at < context.seen.session_started_at
+    return state.writing_at if was_cut_off else context.now
 
 
 def _promote(state: State, context: Context, judgement: Judgement | None) -> State:

@@ -114,7 +114,8 @@ class State:
     ``share`` is the intended weight of the canary role in percent. ``stable`` and ``canary`` are
     backend names by role (empty: roles unknown). ``stable_revision`` is what stable runs,
     ``revision`` what the last attempt runs or ran. ``parked`` keeps the weightless backend of the
-    pair at the floor. ``gateway`` are the last valid settings.
+    pair at the floor. ``gateway`` are the last valid settings. ``writing_at`` is when the write began
+    that a step waits for (0: none, or one has failed).
     """
 
     phase: Phase = Phase.IDLE
@@ -150,6 +151,7 @@ class State:
     effective: str = "Unknown"
     drift: Drift = Drift()
     last_write_at: float = 0.0
+    writing_at: float = 0.0
     gateway: Gateway = field(default_factory=Gateway)
     number: int = 0
     transitions: tuple[Transition, ...] = ()

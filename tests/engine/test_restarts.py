@@ -4,15 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.engine.attempt import start
 from rollout.engine.decide import Decision, decide
-from rollout.engine.moves import Context, say
-from rollout.engine.observation import Observation
-from rollout.engine.reasons import Reason
+from rollout.engine.observation import Acceptance, Observation
 from rollout.engine.state import Hold, State
 from tests.engine.builders import NOW, rollout, seen, weighing
 
-ROLLOUT = rollout()
+ROLLOUT, NEXT = rollout(), rollout(revision="2")
 AT_STEP_1 = weighing(95, 5)
 
 
@@ -20,13 +17,12 @@ AT_STEP_1 = weighing(95, 5)
 def entered() -> State:
     """The state as it is recorded on entering step 1, before its weights are written."""
     adopted = decide(ROLLOUT, State(), seen()).state
-    context = Context.of(ROLLOUT, seen())
-    return start(adopted, context, revision="2", reason=Reason.STARTED, message="Attempt 1 began.")
+    return decide(NEXT, adopted, seen()).state
 
 
 def passed(state: State, observation: Observation, *, seconds: float, started: float) -> Decision:
     """Return what a pass decides so long after the step was entered, of a controller that started so long after it."""
-    return decide(ROLLOUT, state, replace(observation, now=NOW + seconds, session_started_at=NOW + started))
+    return decide(NEXT, state, replace(observation, now=NOW + seconds, session_started_at=NOW + started))
 
 
 def test_hold_time_counts_from_the_move_when_the_controller_ended_right_after_it(entered: State) -> None:
@@ -46,9 +42,28 @@ def test_hold_time_counts_from_now_when_the_weights_were_not_written(entered: St
     assert state.hold == Hold(0.0, NOW + 4)
 
 
+def test_hold_time_counts_from_the_write_when_a_second_controller_ended_right_after_it(entered: State) -> None:
+    """Killed before the write, and again after it: the time between the two does not count, the time after does."""
+    written = passed(entered, seen(), seconds=3, started=2.9)
+    state = passed(written.state, seen(AT_STEP_1), seconds=5, started=4.9).state
+
+    assert written.significant
+    assert state.hold == Hold(0.0, NOW + 3)
+
+
+def test_hold_time_does_not_count_from_a_write_that_failed(entered: State) -> None:
+    """A write that the gateway refused is not one that was in force before the restart."""
+    failed = passed(entered, seen(write_problem="refused"), seconds=1, started=-3600)
+    state = passed(failed.state, seen(AT_STEP_1), seconds=60, started=59).state
+
+    assert failed.significant
+    assert state.hold == Hold(0.0, NOW + 60)
+
+
 def test_hold_time_that_stood_still_before_a_restart_counts_from_now(entered: State) -> None:
     """Time in which the step was known to wait for something else is not given back by a restart."""
-    waiting = say(entered, Reason.WAITING_FOR_ROUTES, "The gateway has not accepted the route.")
+    unaccepted = replace(AT_STEP_1, acceptance=Acceptance.PENDING)
+    waiting = passed(entered, seen(unaccepted), seconds=1, started=-3600).state
     state = passed(waiting, seen(AT_STEP_1), seconds=60, started=59).state
 
     assert state.hold == Hold(0.0, NOW + 60)
