@@ -20,10 +20,14 @@ from rollout.engine.judging import judged
 from rollout.engine.moves import Context
 from rollout.engine.observation import Observation
 from rollout.engine.phases import adopted, advance, deadline
+from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.table import RUNNING, Phase
 from rollout.engine.world import take_in, validate
 from rollout.spec.resource import Gate, OnDelete, Rollout
+
+SOONEST_SECONDS = 0.001
+"""The next pass is due no sooner than this: Unix time in a float goes on in steps of half a microsecond."""
 
 GIVE_UP_SECONDS = 60.0
 """A deletion waits for its weights at most this long."""
@@ -116,9 +120,11 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
     if state.phase is Phase.PROGRESSING and step is not None and state.hold.since is not None and not state.hold_over:
         left = step.hold - state.hold.at(context.now)
         times += [context.now + left] if left > 0 else []
+    if state.reason == Reason.WAITING_FOR_FRESH_TICK:
+        times.append(context.now + guards.SOON_PART * context.seen.cadence_seconds)
     if state.phase is Phase.PROGRESSING and state.step == 0:
         times.append(max(context.now + 0.001, state.started_at + deadline(context)))
-    return min(times, default=None)
+    return max(min(times), context.now + SOONEST_SECONDS) if times else None
 
 
 def is_significant(before: State, state: State) -> bool:

@@ -22,6 +22,9 @@ from rollout.spec.resource import Gate, Step
 EARLY_PASS_PART = 0.25
 """With ``earlyPass``, a step takes at least this part of its hold time."""
 
+LEAST_SECONDS = 0.001
+"""Hold time shorter than this is over."""
+
 FRESH_CADENCES = 2
 """A sample is fresh for so many cadences."""
 
@@ -119,7 +122,7 @@ def hold_time(at: At) -> Waiting | None:
     if step is None or at.state.hold_over or _passed_early(at, step):
         return None
     left = step.hold - at.state.hold.at(now)
-    if left <= 1e-6:  # noqa: PLR2004 - a microsecond is nothing
+    if left < LEAST_SECONDS:
         return None
     times = f"{format_duration(max(1, round(left)))} of {format_duration(step.hold)} hold time left"
     return Reason.HOLDING, f"Step {at.state.step} of {len(at.context.steps)} at {step.weight:g} %: {times}."
