@@ -65,6 +65,23 @@ def _entered(state: State, context: Context, step: int) -> State:
     )
 
 
+def edited(state: State, context: Context) -> State:
+    """Go on from the weight in force when the steps were edited: after the last step that is not above it.
+
+    An approval and a skip stay only where nothing up to this step has changed: they were for what a person saw.
+    """
+    plan = tuple(step.weight for step in context.steps)
+    if plan == state.steps_seen or not plan or not state.attempt or not state.step:
+        return state
+    reached = [number for number, weight in enumerate(plan, 1) if weight <= state.share]
+    step = reached[-1] if reached else 0
+    same = step == state.step and plan[:step] == state.steps_seen[:step]
+    approved, skipped = (state.approved_step, state.hold_over) if same else (0, False)
+    now_at = replace(state, step=step, steps_seen=plan, approved_step=approved, hold_over=skipped)
+    message = f"The steps were edited; the attempt goes on from {state.share:g} %, after step {step} of {len(plan)}."
+    return move(now_at, context, Trigger.STEPS_EDITED, Reason.STEPS_EDITED, message)
+
+
 def next_step(state: State, context: Context, *, reason: str = Reason.STEP_STARTED, why: str = "") -> State:
     """Enter the next step, or begin to promote after the last one."""
     if state.step < len(context.steps):

@@ -117,19 +117,21 @@ def _resume(state: State, context: Context, command: Command) -> State:
 def _promote(state: State, context: Context, command: Command) -> State:
     if not context.is_ready(state.canary):
         raise _Refused(Refusal.NOT_READY, f"{state.canary} has no ready endpoint known")
-    ready = drift.take_over(state, context)
+    ready = attempt.edited(drift.take_over(state, context), context)
     if command.args.get("full"):
         return attempt.finish(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Promoted fully{_by(command)}.")
     return attempt.next_step(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Moved on{_by(command)}.")
 
 
-def _skip(state: State, _context: Context, _command: Command) -> State:
+def _skip(state: State, context: Context, _command: Command) -> State:
+    state = attempt.edited(state, context)
     if not state.step:
         raise _Refused(Refusal.NO_STEPS, "no step has begun, so there is no hold time to skip")
     return replace(state, hold_over=True)
 
 
 def _approve(state: State, context: Context, command: Command) -> State:
+    state = attempt.edited(state, context)
     step = command.args.get("step", state.step)
     needed = 0 < state.step <= len(context.steps) and context.steps[state.step - 1].approval
     if step != state.step or not needed:

@@ -20,7 +20,6 @@ from rollout.engine.judging import judged
 from rollout.engine.moves import Context
 from rollout.engine.observation import Observation
 from rollout.engine.phases import adopted, advance, deadline
-from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.table import RUNNING, Phase
 from rollout.engine.world import take_in, validate
@@ -120,7 +119,7 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
     if state.phase is Phase.PROGRESSING and step is not None and state.hold.since is not None and not state.hold_over:
         left = step.hold - state.hold.at(context.now)
         times += [context.now + left] if left > 0 else []
-    if state.reason == Reason.WAITING_FOR_FRESH_TICK:
+    if state.phase is Phase.PROGRESSING and guards.sample_due(At(state, context, None)) is not None:
         times.append(context.now + guards.SOON_PART * context.seen.cadence_seconds)
     if state.phase is Phase.PROGRESSING and state.step == 0:
         times.append(max(context.now + 0.001, state.started_at + deadline(context)))

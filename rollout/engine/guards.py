@@ -165,12 +165,12 @@ def fresh_tick(at: At) -> Waiting | None:
 def sample_due(at: At) -> Waiting | None:
     """Wait for a sample that should be there any moment: it may be the one that shows the harm."""
     judge, cadence = at.state.judge, at.context.seen.cadence_seconds
-    if at.judgement is None or judge is None or judge.last_tick_at is None:
+    if judge is None or judge.last_tick_at is None or at.state.share == 0:
         return None
     late = at.context.now - (judge.last_tick_at + cadence)
     if not 0 <= late < SOON_PART * cadence:
         return None
-    return Reason.WAITING_FOR_FRESH_TICK, "The next sample is due."
+    return Reason.HOLDING, f"Step {at.state.step} of {len(at.context.steps)}: its last sample is due."
 
 
 def approval(at: At) -> Waiting | None:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from rollout.analysis.judge import Judgement, Verdict
 from rollout.engine import adoption, attempt, drift, guards
 from rollout.engine.guards import At
-from rollout.engine.moves import Context, move, say
+from rollout.engine.moves import Context, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
-from rollout.engine.table import Phase, Trigger
+from rollout.engine.table import Phase
 from rollout.spec.resource import OnDelete, StartMode
 
 
@@ -108,28 +108,16 @@ def _new_revision(state: State, context: Context) -> State:
     return attempt.start(state, context, revision=revision, reason=Reason.NEW_REVISION, message=message)
 
 
-def _edited(state: State, context: Context) -> State:
-    plan = tuple(step.weight for step in context.steps)
-    if plan == state.steps_seen or not plan or not state.attempt or not state.step:
-        return state
-    reached = [number for number, weight in enumerate(plan, 1) if weight <= state.share]
-    now_at = replace(state, step=reached[-1] if reached else 0, steps_seen=plan)
-    message = (
-        f"The steps were edited; the attempt goes on from {state.share:g} %, after step {now_at.step} of {len(plan)}."
-    )
-    return move(now_at, context, Trigger.STEPS_EDITED, Reason.STEPS_EDITED, message)
-
-
 def _paused(state: State, context: Context) -> State:
     state = _new_revision(state, context)
-    return _edited(state, context) if state.phase is Phase.PAUSED else state
+    return attempt.edited(state, context) if state.phase is Phase.PAUSED else state
 
 
 def _progress(state: State, context: Context, judgement: Judgement | None) -> State:
     state = _new_revision(state, context)
     if state.phase is not Phase.PROGRESSING:
         return state
-    state = _edited(state, context)
+    state = attempt.edited(state, context)
     if (
         state.step == 0
         and context.now - state.started_at >= deadline(context)
