@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 
 from rollout.engine.moves import move
+from rollout.engine.observation import Command
 from rollout.engine.reasons import Refusal
 from rollout.engine.state import State
 from rollout.engine.table import LEGAL, RUNNING, TRANSITIONS, Action, Phase, Trigger, diagram, target
@@ -63,30 +64,31 @@ def test_the_diagram_has_every_transition() -> None:
 
 
 def _in_phase(phase: Phase) -> World:
+    world = under_way(steps=[{"weight": 5, "hold": "1h", "approval": True}, {"weight": 50}])
     match phase:
         case Phase.IDLE:
             return at_rest()
         case Phase.PROGRESSING:
-            return under_way(steps=[{"weight": 5, "hold": "1h", "approval": True}, {"weight": 50}])
+            return world
         case Phase.PAUSED:
-            world = _in_phase(Phase.PROGRESSING)
             world.tell("pause")
         case Phase.PROMOTING:
-            world = under_way()
             world.lost = True
             world.tell("promote", full=True)
         case Phase.ABORTING:
-            world = under_way()
             world.lost = True
             world.tell("abort")
         case Phase.ABORTED:
             return aborted()
         case Phase.INVALID:
-            world = under_way()
             world.wanted = None
             world.look(after=1, problems=("the policy is missing",))
     assert world.state.phase is phase
     return world
+
+
+def _given(action: Action, world: World) -> Command:
+    return Command("this", action, ARGUMENTS.get(action, {}), world.now)
 
 
 ARGUMENTS: dict[Action, dict[str, object]] = {Action.START: {"revision": "3"}, Action.ADOPT: {"stable": V1}}
@@ -110,8 +112,7 @@ def test_a_command_is_done_or_refused_with_the_reason(phase: Phase, action: Acti
     """Every command in every phase: done, or refused with its reason and no change but that it was handled."""
     world, untouched = _in_phase(phase), _in_phase(phase)
     problems = ("the policy is missing",) if phase is Phase.INVALID else ()
-    given = command(action, at=world.now, id="this", **ARGUMENTS.get(action, {}))
-    world.look(command=given, problems=problems)
+    world.look(command=_given(action, world), problems=problems)
     untouched.look(problems=problems)
     done, expected = world.state.handled[-1], _expected(phase, action)
 
@@ -120,7 +121,7 @@ def test_a_command_is_done_or_refused_with_the_reason(phase: Phase, action: Acti
         assert replace(world.state, handled=untouched.state.handled) == untouched.state
 
 
-@pytest.mark.parametrize("before", [phase for phase in (Phase.IDLE, Phase.ABORTED)])
+@pytest.mark.parametrize("before", [Phase.IDLE, Phase.ABORTED])
 def test_an_abort_of_nothing_is_refused_while_invalid(before: Phase) -> None:
     """Invalid without an attempt underneath has nothing to abort."""
     world = _in_phase(before)
@@ -136,7 +137,7 @@ def test_unknown_roles_refuse_every_command_but_adopt(action: Action) -> None:
     """As long as it is not known which backend is stable, nothing can be started, resumed or aborted."""
     world = World(views={key: weighing(70, 30) for key in World().views})
     world.look()
-    world.look(command=command(action, at=world.now, **ARGUMENTS.get(action, {})))
+    world.look(command=_given(action, world))
 
     assert world.state.phase is Phase.PAUSED
     assert not world.state.handled[-1].done
@@ -148,8 +149,8 @@ def test_suspension_refuses_every_command(action: Action) -> None:
     """While `spec.suspend` is true nothing is written, so nothing can be ordered."""
     world = under_way()
     world.wanted = at_rest(suspend=True).wanted
-    world.look(command=command(action, at=world.now, **ARGUMENTS.get(action, {})))
+    world.look(command=_given(action, world))
 
-    assert world.state.handled[-1].reason in {Refusal.SUSPENDED}
+    assert world.state.handled[-1].reason == Refusal.SUSPENDED
     assert world.weights() == (95, 5)
     assert world.state.canary == V2
