@@ -95,6 +95,9 @@ def _start(state: State, context: Context, command: Command) -> State:
         raise _Refused(Refusal.AT_WORK, f"attempt {state.attempt} runs revision {given} already")
     if given == state.aborted_revision:
         raise _Refused(Refusal.ABORTED_BEFORE, f"revision {given} was aborted; retry starts it again")
+    if state.phase in RUNNING and given == state.stable_revision and not state.undoing:
+        why = f"Rolled back: revision {given}, which stable runs, was started{_by(command)}."
+        return attempt.abort(state, context, reason=Reason.REVISION_WITHDRAWN, message=why, ordered=True)
     _need_steps(context)
     message = f"Attempt {state.attempt + 1} for revision {given} was started{_by(command)}."
     return attempt.start(state, context, revision=given, reason=Reason.STARTED, message=message)

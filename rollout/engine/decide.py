@@ -103,7 +103,8 @@ def _with_writing(state: State, context: Context, writes: tuple[RouteWrite, ...]
 def _is_finished(state: State, context: Context) -> bool:
     if not context.seen.deleting:
         return False
-    leave = context.spec is not None and context.spec.on_delete is OnDelete.LEAVE
+    spec = context.spec
+    leave = spec is not None and (spec.on_delete is OnDelete.LEAVE or spec.suspend)
     overdue = state.phase is Phase.ABORTING and context.now - state.step_at > GIVE_UP_SECONDS
     return leave or overdue or not (drift.running(state) or state.phase is Phase.ABORTING)
 
@@ -121,8 +122,9 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
         times += [context.now + left] if left > 0 else []
     if state.phase is Phase.PROGRESSING and guards.sample_due(At(state, context, None)) is not None:
         times.append(context.now + guards.SOON_PART * context.seen.cadence_seconds)
-    if state.phase is Phase.PROGRESSING and state.step == 0:
-        times.append(max(context.now + 0.001, state.started_at + deadline(context)))
+    ends_at = state.started_at + deadline(context)
+    if state.phase is Phase.PROGRESSING and state.step == 0 and ends_at > context.now:
+        times.append(ends_at)
     return max(min(times), context.now + SOONEST_SECONDS) if times else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from rollout.analysis.judge import Judgement, Verdict
 from rollout.engine import adoption, attempt, drift, guards
@@ -11,7 +12,7 @@ from rollout.engine.moves import Context, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
 from rollout.engine.table import Phase
-from rollout.spec.resource import OnDelete, StartMode
+from rollout.spec.resource import OnDelete, RolloutSpec, StartMode
 
 
 def adopted(state: State, context: Context) -> State:
@@ -49,6 +50,8 @@ def _by_phase(state: State, context: Context, judgement: Judgement | None) -> St
             return _paused(state, context)
         case Phase.INVALID:
             return state
+        case never:
+            assert_never(never)
 
 
 def _abort_on_harm(state: State, context: Context, judgement: Judgement | None) -> State:
@@ -86,21 +89,34 @@ def _wanted_revision(state: State, context: Context) -> tuple[State, str | None]
 
 
 def _at_rest(state: State, context: Context) -> State:
-    if not state.stable:
+    if not state.stable or context.spec is None or not context.steps:
         return state
     state, revision = _wanted_revision(state, context)
-    if revision is None or revision in {state.aborted_revision, state.stable_revision} or not context.steps:
+    if revision is None:
+        return _with_baseline(state, context.spec)
+    if revision in {state.aborted_revision, state.stable_revision}:
         return state
     message = f"Attempt {state.attempt + 1} for revision {revision} began."
     return attempt.start(state, context, revision=revision, reason=Reason.STARTED, message=message)
 
 
+def _with_baseline(state: State, spec: RolloutSpec) -> State:
+    """What is there before the first attempt is what stable runs."""
+    first = state.seen_template if spec.start is StartMode.ON_WORKLOAD else state.seen_revision
+    if state.attempt or not first or first == state.stable_revision:
+        return state
+    return replace(state, stable_revision=first)
+
+
 def _new_revision(state: State, context: Context) -> State:
     if not state.attempt or not drift.running(state) or state.undoing:
         return state
+    before = state
     state, revision = _wanted_revision(state, context)
     if revision is None or revision == state.revision:
         return state
+    if state.share > 0 and context.is_down(state.stable):
+        return before  # all weight would go to a stable that is down; it is asked for again in the next pass
     if revision == state.stable_revision:
         message = f"Rolled back: revision {revision}, which stable runs, was asked for again."
         return attempt.abort(state, context, reason=Reason.REVISION_WITHDRAWN, message=message)
@@ -120,6 +136,7 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
     state = attempt.edited(state, context)
     if (
         state.step == 0
+        and state.share == 0
         and context.now - state.started_at >= deadline(context)
         and guards.canary_not_ready(At(state, context, None))
     ):

@@ -178,6 +178,16 @@ def test_start_of_something_newer_begins_anew() -> None:
     assert (world.state.step, world.weights()) == (1, (95, 5))
 
 
+def test_start_of_what_stable_runs_goes_straight_back() -> None:
+    """In the middle of an attempt, the revision of stable is no attempt of its own."""
+    world = under_way()
+    world.tell("start", revision="1")
+    world.look()
+
+    assert (world.state.phase, world.state.attempt, world.weights()) == (Phase.ABORTED, 1, (100, 0))
+    assert world.state.reason == Reason.REVISION_WITHDRAWN
+
+
 def test_start_of_what_was_aborted_is_refused() -> None:
     """An aborted revision starts again only by retry."""
     world = aborted()
