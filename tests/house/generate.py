@@ -6,25 +6,50 @@ time it is called.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import typer
 
+from rollout.analysis.reasons import MEANINGS
+from rollout.analysis.reasons import Reason as Verdict
 from rollout.cli.main import COMMANDS, load
-from rollout.engine.table import diagram
+from rollout.engine.reasons import MEANING, Reason, Refusal
+from rollout.engine.table import LEGAL, Phase, diagram
 
 ROOT = Path(__file__).parents[2]
 NOTE = "<!-- Written by `make docs`; do not edit. -->"
 
 
 def phases() -> str:
-    """Return the page that draws the transition table."""
+    """Return the page that draws the transition table, and says which command is legal where and what reasons mean."""
     return (
-        f"{NOTE}\n\n# Phases and transitions\n\n"
+        f"{NOTE}\n\n# Phases, commands and reasons\n\n"
         "Every change of phase that there can be: the controller looks each up in this table and knows no other.\n\n"
-        f"```mermaid\n{diagram()}```\n"
+        f"```mermaid\n{diagram()}```\n\n"
+        "## Which command is legal where\n\n"
+        "A command that is not legal changes nothing, and is answered why. In `Invalid` an abort needs an attempt\n"
+        "underneath; while the roles are unknown only `adopt` is taken, and while `spec.suspend` is true none.\n\n"
+        f"{_legality()}\n"
+        "## Reasons\n\nThe same word stands in status, condition, transition and log.\n\n"
+        f"{_meanings({reason: MEANING[reason] for reason in Reason})}\n"
+        f"### Of the judge\n\n{_meanings(MEANINGS)}\n"
+        "### Of refused commands\n\n"
+        f"{_meanings({reason: MEANING[reason] for reason in Refusal})}"
     )
+
+
+def _legality() -> str:
+    rows = ["| command |" + "".join(f" {phase} |" for phase in Phase), "|---|" + "---|" * len(Phase)]
+    for action, phases_of in LEGAL.items():
+        cells = ["yes" if phase in phases_of else "" for phase in Phase] if phases_of else ["not yet"] * len(Phase)
+        rows.append(f"| `{action}` |" + "".join(f" {cell} |" if cell else " |" for cell in cells))
+    return "\n".join(rows) + "\n"
+
+
+def _meanings(meanings: Mapping[Reason, str] | Mapping[Refusal, str] | Mapping[Verdict, str]) -> str:
+    rows = "".join(f"| `{reason}` | {meaning} |\n" for reason, meaning in meanings.items())
+    return f"| reason | what it means |\n|---|---|\n{rows}"
 
 
 def command_line() -> str:
