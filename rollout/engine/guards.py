@@ -196,7 +196,7 @@ def exit_gates(at: At) -> tuple[Gate, ...]:
     if spec is None:
         return ()
     if at.state.step == 0:
-        return spec.hooks.before_start
+        return spec.hooks.before_start if at.state.share == 0 else ()
     before_promotion = spec.hooks.before_promotion if at.state.step == len(steps) else ()
     return (at.step.gates if at.step else ()) + before_promotion
 
