@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from enum import StrEnum
 
 import structlog
@@ -14,6 +15,17 @@ class LogFormat(StrEnum):
 
     CONSOLE = "console"
     JSON = "json"
+
+
+class SteadyLogger(structlog.PrintLogger):
+    """Prints lines, and goes on without when nobody can take them: a closed pipe must not stop a rollback."""
+
+    def msg(self, message: str) -> None:
+        """Print one line if that is possible; there is nowhere left to say that it was not."""
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
 def configure_logs(form: LogFormat, *, verbose: bool = False) -> None:
@@ -32,7 +44,7 @@ def configure_logs(form: LogFormat, *, verbose: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: SteadyLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(
