@@ -12,7 +12,7 @@ from rollout.engine.reasons import Reason
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.spec.resource import Gate
-from tests.engine.builders import DOWN, V1, V2, World, aborted, at_rest, rollout, seen, under_way, weighing
+from tests.engine.builders import DOWN, V1, V2, World, aborted, at_rest, batch, rollout, seen, under_way, weighing
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s", "minRequests": 0}
 GATE = {"url": "https://ci.example/ok", "name": "load-test"}
@@ -122,6 +122,17 @@ def test_the_deadline_of_a_canary_that_is_not_ready_is_due() -> None:
     assert world.look(after=55).next_at == world.now + 5
 
 
+def test_a_sample_that_is_due_is_looked_for_soon() -> None:
+    """When the next sample should be there, the step waits for it a tenth of the cadence and no longer."""
+    world = under_way(analysis=ERRORS, steps=[{"weight": 5, "hold": "10s"}, {"weight": 50, "hold": "1h"}])
+    world.look(after=5, batch=batch((world.now, 0, 0), (world.now + 5, 1900, 100)))
+    world.look(after=10)
+    assert (world.state.step, world.look().next_at) == (1, world.now + 1)
+    world.look(after=1)
+
+    assert world.state.step == 2
+
+
 def test_an_abort_that_is_not_done_is_looked_at_again() -> None:
     """Weights that could not be written are looked at each cadence."""
     world = under_way()
@@ -182,6 +193,14 @@ def test_counters_are_fetched_while_the_canary_has_weight() -> None:
 
     assert [_wants(world).measurement for world in (judged, paused)] == [True, True]
     assert [_wants(world).measurement for world in (at_rest(analysis=ERRORS), under_way(), suspended)] == [False] * 3
+
+
+def test_counters_are_fetched_before_the_judge_has_said_anything() -> None:
+    """From the first weight on, also where the step has a gate."""
+    world = at_rest(steps=GATED, analysis=ERRORS)
+    world.tell("start", revision="2")
+
+    assert (world.state.word, _wants(world)) == (None, Wants(measurement=True))
 
 
 def test_nothing_is_fetched_for_what_cannot_be_read() -> None:
