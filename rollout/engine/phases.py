@@ -134,12 +134,7 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
     if state.phase is not Phase.PROGRESSING:
         return state
     state = attempt.edited(state, context)
-    if (
-        state.step == 0
-        and state.share == 0
-        and context.now - state.started_at >= deadline(context)
-        and guards.canary_not_ready(At(state, context, None))
-    ):
+    if state.step == 0 and state.share == 0 and _never_came(state, context):
         message = f"Rolled back: {state.canary} had no ready endpoint within {deadline(context):g} s."
         return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
     at = At(state, context, judgement)
@@ -149,6 +144,15 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
     if waiting is not None:
         return say(at.state, *waiting)
     return attempt.next_step(at.state, context)
+
+
+def _never_came(state: State, context: Context) -> bool:
+    """Return whether the canary had no ready endpoint all through the deadline, or none that anybody saw."""
+    if context.is_ready(state.canary):
+        return False
+    is_known = context.endpoints(state.canary).known
+    since = state.started_at if is_known else max(state.started_at, context.seen.session_started_at)
+    return context.now - since >= deadline(context)
 
 
 def deadline(context: Context) -> float:
