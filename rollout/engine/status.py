@@ -15,11 +15,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from rollout.analysis.judge import JudgeState
 from rollout.engine.moves import intended
-from rollout.engine.state import State
+from rollout.engine.state import State, Transition
 
 _STATE = TypeAdapter(State)
 _JUDGE = TypeAdapter(JudgeState)
 _TOLD = ("transitions", "handled", "conditions", "evidence", "judge")
+MOST_TEXT = 8192
+"""So many characters have the messages of all transitions together; what is beyond is cut, the oldest first."""
+
+SHORTEST_TEXT = 80
+"""So much of a message stays in any case."""
+
 _PLAIN = ("phase", "reason", "message", "attempt", "step", "stable", "canary", "revision")
 
 
@@ -44,6 +50,7 @@ def _snake_keys(value: object) -> dict[str, object]:
 
 def to_status(state: State) -> dict[str, object]:
     """Return the status of ``state``: JSON values only, camelCase names."""
+    state = replace(state, transitions=_bounded(state.transitions))
     raw = cast("dict[str, object]", _STATE.dump_python(replace(state, judge=None), mode="json"))
     status: dict[str, object] = {name: raw[name] for name in _PLAIN}
     status["weights"] = {
@@ -65,6 +72,16 @@ def to_status(state: State) -> dict[str, object]:
     shown = {*_PLAIN, *_TOLD, "ready", "observed", "effective", "observed_generation"}
     status["engine"] = {name: value for name, value in raw.items() if name not in shown}
     return status
+
+
+def _bounded(transitions: tuple[Transition, ...]) -> tuple[Transition, ...]:
+    """Return the transitions, old ones with shorter messages where all of them would be too much for a status."""
+    left, kept = MOST_TEXT, []
+    for made in reversed(transitions):
+        message = made.message[: max(left, SHORTEST_TEXT)]
+        left -= len(message)
+        kept.append(replace(made, message=message) if message != made.message else made)
+    return tuple(reversed(kept))
 
 
 def _items(raw: Mapping[str, object], name: str) -> list[object]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from rollout.engine.decide import decide
-from rollout.engine.state import State
-from rollout.engine.status import from_status, to_status
+from rollout.engine.moves import MOST_MESSAGE
+from rollout.engine.state import MOST_TRANSITIONS, State
+from rollout.engine.status import SHORTEST_TEXT, from_status, to_status
 from tests.engine.builders import V1, V2, World, aborted, at_rest, batch, under_way
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"}
@@ -96,6 +97,19 @@ def test_names_in_the_status_are_camel_case() -> None:
 def test_a_status_at_rest_has_no_judge() -> None:
     """Between attempts nothing is judged."""
     assert to_status(at_rest().state)["judge"] is None
+
+
+def test_long_messages_do_not_make_the_status_too_large() -> None:
+    """Twenty transitions with the longest messages there can be: the newest are whole, the status is below 32 KiB."""
+    state = _judged().state
+    long = tuple(replace(state.transitions[-1], number=n, message="x" * MOST_MESSAGE) for n in range(MOST_TRANSITIONS))
+    status = to_status(replace(state, transitions=long, message="x" * MOST_MESSAGE))
+    read = from_status(json.loads(json.dumps(status)))
+    assert read is not None
+
+    assert len(json.dumps(status)) <= 32 * 1024
+    assert read.transitions[-1] == long[-1]
+    assert {len(made.message) for made in read.transitions} == {MOST_MESSAGE, SHORTEST_TEXT}
 
 
 def _without(name: str) -> dict[str, object]:
