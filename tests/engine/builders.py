@@ -194,7 +194,7 @@ class Traffic:
         """Run one pass with a new sample: so many requests more, `bad` of the canary's (in one look of a test only)."""
         _, old_stable, old_canary = self.samples[-1]
         self.samples.append((self.world.now + after, old_stable + stable, old_canary + canary))
-        return self.world.look(after=after, batch=batch(*self.samples, bad=bad), **fields)
+        return self.world.look(after=after, batch=batch(*self.samples, bad=bad))
 
 
 def at_rest(**spec: object) -> World:
