@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 from rollout.analysis.samples import ERRORS, Batch, Family, Series
 from rollout.engine.decide import Decision, acknowledge, decide
@@ -181,22 +180,6 @@ def _rewritten(one: Rule, given: Mapping[BackendKey, int]) -> Rule:
     return replace(one, refs=tuple(replace(ref, weight=given.get(ref.backend, ref.weight)) for ref in one.refs))
 
 
-@dataclass(slots=True)
-class Traffic:
-    """A world whose requests are counted: samples of both backends from the start of the attempt on."""
-
-    world: World
-    samples: list[tuple[float, int, int]]
-
-    def look(
-        self, *, after: float = 10.0, stable: int = 0, canary: int = 0, bad: int = 0, **fields: object
-    ) -> Decision:
-        """Run one pass with a new sample: so many requests more, `bad` of the canary's (in one look of a test only)."""
-        _, old_stable, old_canary = self.samples[-1]
-        self.samples.append((self.world.now + after, old_stable + stable, old_canary + canary))
-        return self.world.look(after=after, batch=batch(*self.samples, bad=bad))
-
-
 def at_rest(**spec: object) -> World:
     """Return a world whose baseline is adopted: v1 stable, phase Idle."""
     world = World(rollout(**spec))
@@ -220,10 +203,3 @@ def aborted(**spec: object) -> World:
     world.look()
     assert world.state.phase is Phase.ABORTED
     return world
-
-
-def counted(**spec: object) -> Traffic:
-    """Return a world in step 1 whose errors are judged, its first sample taken."""
-    analysis = {**ERRORS_ONLY, **cast("Mapping[str, object]", spec.pop("analysis", {}))}
-    world = under_way(**{"analysis": analysis, **spec})
-    return Traffic(world, [(world.now, 0, 0)])

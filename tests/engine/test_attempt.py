@@ -9,6 +9,7 @@ from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold
 from rollout.engine.table import Phase
 from tests.engine.builders import (
+    ERRORS_ONLY,
     NOW,
     ROUTE,
     V1,
@@ -16,7 +17,7 @@ from tests.engine.builders import (
     World,
     aborted,
     at_rest,
-    counted,
+    batch,
     rollout,
     route,
     rule,
@@ -74,16 +75,15 @@ def test_a_restart_waits_until_stable_has_everything() -> None:
 
 def test_a_restart_forgets_the_evidence() -> None:
     """What was counted for one revision says nothing about the next."""
-    traffic = counted()
-    traffic.look(stable=1000, canary=50)
-    traffic.look(stable=1000, canary=50)
-    assert traffic.world.state.evidence
-    traffic.world.tell("start", revision="3")
-    judge = traffic.world.state.judge
+    world = under_way(analysis=ERRORS_ONLY)
+    world.look(after=10, batch=batch((NOW, 0, 0), (NOW + 10, 1000, 50)))
+    assert world.state.evidence
+    world.tell("start", revision="3")
+    judge = world.state.judge
 
-    assert traffic.world.state.evidence == ()
+    assert world.state.evidence == ()
     assert judge is not None
-    assert (judge.began_at, judge.canary_requests, judge.streams) == (traffic.world.now, 0, {})
+    assert (judge.began_at, judge.canary_requests, judge.streams) == (world.now, 0, {})
 
 
 def test_gates_before_the_start_are_asked_first() -> None:

@@ -8,7 +8,7 @@ from rollout.engine.commands import OLDEST_SECONDS
 from rollout.engine.reasons import Reason, Refusal
 from rollout.engine.state import MOST_HANDLED
 from rollout.engine.table import Phase
-from tests.engine.builders import DOWN, NO_ANALYSIS, UP, V1, V2, World, aborted, at_rest, command, rollout, under_way
+from tests.engine.builders import DOWN, UP, V1, V2, World, aborted, at_rest, command, rollout, under_way
 
 UNKNOWN = type(UP)(ready=0, total=0, known=False)
 
@@ -460,9 +460,3 @@ def test_adopt_is_refused_while_the_spec_is_invalid() -> None:
     world.look(command=command("adopt", at=world.now, stable=V1), problems=("no policy",))
 
     assert not world.state.handled[-1].done
-
-
-def test_checks_are_off_in_these_tests() -> None:
-    """The builders judge nothing unless a test asks for it."""
-    assert rollout().spec.analysis.checks == ()
-    assert NO_ANALYSIS == {"checks": []}
