@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from rollout.engine.observation import GateAnswer
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
 from tests.controller.builders import (
@@ -21,11 +20,6 @@ from tests.controller.builders import (
     under_way,
     virtually,
 )
-
-GATE = {"url": "https://ci.example/ok", "name": "ci"}
-NO = GateAnswer(agrees=False, message="answered 403")
-TWO_ROUTES = [{"kind": "HTTPRoute", "name": "checkout"}, {"kind": "HTTPRoute", "name": "checkout-web"}]
-
 
 # ---------------------------------------------------------------- at rest
 

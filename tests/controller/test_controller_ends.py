@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from rollout.engine.observation import GateAnswer
+from rollout.errors import NotOursError
 from tests.controller.builders import (
     DOWN,
     ERRORS_ONLY,
@@ -18,10 +18,6 @@ from tests.controller.builders import (
     under_way,
     virtually,
 )
-
-GATE = {"url": "https://ci.example/ok", "name": "ci"}
-NO = GateAnswer(agrees=False, message="answered 403")
-TWO_ROUTES = [{"kind": "HTTPRoute", "name": "checkout"}, {"kind": "HTTPRoute", "name": "checkout-web"}]
 
 
 @virtually
@@ -117,4 +113,18 @@ async def test_a_rollout_that_vanishes_while_it_is_measured_is_forgotten() -> No
     await asyncio.sleep(120)
 
     assert scene.controller.state(KEY) is None
+    await scene.stop()
+
+
+@virtually
+async def test_a_rollout_that_vanishes_before_its_record_is_forgotten() -> None:
+    """Between look and record the Rollout is removed: nothing is written, nothing is tried again."""
+    scene = await standing()
+    scene.store.fail(NotOursError("gone"))
+    failures = scene.controller.counts.failures
+    scene.health.put(backend(V1), DOWN)
+    await asyncio.sleep(60)
+
+    assert scene.controller.state(KEY) is None
+    assert scene.controller.counts.failures == failures
     await scene.stop()

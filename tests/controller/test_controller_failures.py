@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from rollout.controller.controller import LONGEST_BACKOFF_SECONDS
-from rollout.engine.observation import GateAnswer
 from rollout.engine.table import Phase
 from rollout.ports import Key
 from tests.controller.builders import (
@@ -28,8 +27,6 @@ from tests.controller.builders import (
     virtually,
 )
 
-GATE = {"url": "https://ci.example/ok", "name": "ci"}
-NO = GateAnswer(agrees=False, message="answered 403")
 TWO_ROUTES = [{"kind": "HTTPRoute", "name": "checkout"}, {"kind": "HTTPRoute", "name": "checkout-web"}]
 
 

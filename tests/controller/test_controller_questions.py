@@ -28,7 +28,6 @@ from tests.controller.builders import (
 
 GATE = {"url": "https://ci.example/ok", "name": "ci"}
 NO = GateAnswer(agrees=False, message="answered 403")
-TWO_ROUTES = [{"kind": "HTTPRoute", "name": "checkout"}, {"kind": "HTTPRoute", "name": "checkout-web"}]
 
 
 # ---------------------------------------------------------------- measurements
