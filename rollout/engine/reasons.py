@@ -64,7 +64,6 @@ class Refusal(StrEnum):
     NOTHING_TO_UNDO = "NothingToUndo"
     SUSPENDED = "Suspended"
     NO_STEPS = "NoSteps"
-    OWNERSHIP_CONFLICT = "OwnershipConflict"
     ROLES_UNKNOWN = "RolesUnknown"
 
 
