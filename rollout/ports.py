@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from rollout.analysis.samples import Batch
@@ -31,6 +32,10 @@ class Key:
         return f"{self.namespace}/{self.name}"
 
 
+PolicyKey = tuple[str, str, str]
+"""Kind, namespace (empty for a ClusterRolloutPolicy) and name of a policy."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRollout:
     """A Rollout as the store has it.
@@ -38,7 +43,8 @@ class StoredRollout:
     ``document`` is the manifest as written (not yet checked); ``status`` the last recorded one
     (empty when new); ``version`` is compared on a record and changes with every record, command or
     change of the manifest; ``generation`` changes with the manifest only. ``problems`` are those
-    of reading the manifest. ``samples`` is what ``checkpoint`` kept last.
+    of reading the manifest. ``samples`` is what ``checkpoint`` kept last. ``created_at`` is Unix seconds
+    (0: not known).
     """
 
     key: Key
@@ -50,6 +56,7 @@ class StoredRollout:
     deleting: bool = False
     problems: tuple[Problem, ...] = ()
     samples: Mapping[str, object] = field(default_factory=dict)
+    created_at: float = 0.0
 
 
 class RolloutStore(Protocol):
@@ -93,6 +100,146 @@ class RolloutStore(Protocol):
 
     def subscribe(self, listener: Callable[[Key], None]) -> None:
         """Call ``listener`` (on the loop) whenever a Rollout, its policy or its command changed."""
+        ...
+
+
+class IntentStore(Protocol):
+    """What people and programs change: manifests, policies, commands."""
+
+    def source_of(self, key: Key) -> str:
+        """Return the file that speaks for this Rollout, empty when none does."""
+        ...
+
+    def source_of_policy(self, policy: PolicyKey) -> str:
+        """Return the file that speaks for this policy, empty when none does."""
+        ...
+
+    def policies(self) -> Mapping[PolicyKey, Mapping[str, object]]:
+        """Return the documents of all policies."""
+        ...
+
+    async def apply(self, document: Mapping[str, object], source: str = "", *, expected: str | None = None) -> Key:
+        """Make or change a Rollout; its generation grows only if what is wanted changed.
+
+        Raises:
+            ConfigurationError: it is no Rollout, or has no usable name.
+            ConflictError: its version is not ``expected`` (empty: it must not exist yet; None: whatever it is).
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+    async def apply_policy(self, document: Mapping[str, object], source: str = "") -> None:
+        """Make or change a policy.
+
+        Raises:
+            ConfigurationError: it is no policy, or has no usable name.
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+    async def remove_policy(self, kind: str, namespace: str, name: str) -> None:
+        """Take a policy away; its Rollouts then say that it is missing.
+
+        Raises:
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+    async def mark_deleting(self, key: Key) -> None:
+        """Say that the Rollout is to go: the controller finishes it, then removes it.
+
+        Raises:
+            NotOursError: it is gone.
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+    async def command(self, key: Key, command: Command) -> None:
+        """Leave a command for the controller; one with the id of the waiting or of a handled one changes nothing.
+
+        Raises:
+            ConflictError: another command waits; only abort replaces it.
+            NotOursError: the Rollout is gone.
+            Unavailable: the store cannot be written now.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recorded transition of a Rollout, as the status has it.
+
+    ``sequence`` (from 1) numbers the transitions of all Rollouts in the order in which they were
+    recorded; it outlives restarts and never comes again.
+    """
+
+    sequence: int
+    key: Key
+    transition: Mapping[str, object]
+
+
+class Journal(Protocol):
+    """The recorded transitions of all Rollouts."""
+
+    @property
+    def last(self) -> int:
+        """Return the sequence of the last recorded transition, 0 before the first."""
+        ...
+
+    async def history(self, key: Key, *, limit: int = 100, before: int | None = None) -> Sequence[Mapping[str, object]]:
+        """Return transitions of the Rollout's last life, newest first, those numbered below ``before``.
+
+        Raises:
+            Unavailable: the store cannot be read now.
+        """
+        ...
+
+    async def recorded(self, *, after: int, limit: int = 1000) -> Sequence[Recorded]:
+        """Return the transitions of all Rollouts after this sequence, oldest first; trimmed ones are left out.
+
+        Raises:
+            Unavailable: the store cannot be read now.
+        """
+        ...
+
+    def follow(self, listener: Callable[[Recorded], None]) -> Callable[[], None]:
+        """Call ``listener`` (on the loop) with each transition once it is recorded, in order; return what ends that."""
+        ...
+
+
+class Verb(StrEnum):
+    """What somebody wants to do with Rollouts, in the words of Kubernetes' access rules."""
+
+    GET = "get"
+    LIST = "list"
+    UPDATE = "update"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks: a name for logs and ``by``, and the roles that the platform gave."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+
+
+class Access(Protocol):
+    """Who may do what."""
+
+    async def identify(self, token: str) -> Caller | None:
+        """Return whose bearer token this is; None for one that is unknown, revoked or expired.
+
+        Raises:
+            Unavailable: it cannot be found out now.
+        """
+        ...
+
+    async def may(self, caller: Caller, verb: Verb, namespace: str) -> bool:
+        """Return whether the caller may do this in the namespace (empty: in all).
+
+        Raises:
+            Unavailable: it cannot be found out now.
+        """
         ...
 
 

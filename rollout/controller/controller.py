@@ -112,7 +112,7 @@ class Controller:
         self.counts = Counts()
 
     def subscribe(self, listener: Callable[[Told], None]) -> None:
-        """Call ``listener`` with every transition that was recorded and every command that was refused."""
+        """Call ``listener`` with every transition that was made and what became of every command."""
         self._passes.listeners.append(listener)
 
     def state(self, key: Key) -> State | None:

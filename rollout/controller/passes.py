@@ -32,11 +32,11 @@ _JUDGE = TypeAdapter(JudgeState)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told of a Rollout: a transition, or a refused command."""
+    """What is told of a Rollout: a transition, or what became of a command."""
 
     key: Key
     transition: Transition | None = None
-    refused: Handled | None = None
+    handled: Handled | None = None
     at: float = 0.0
 
 
@@ -125,9 +125,10 @@ class Passes:
             facts = {"phase": transition.phase.value, "step": transition.step, "weights": dict(transition.weights)}
             log.info(transition.message, rollout=str(key), reason=transition.reason, number=transition.number, **facts)
             self._call(Told(key, transition=transition, at=transition.at))
-        for refused in decision.refused:
-            log.info(refused.message, rollout=str(key), reason=refused.reason, command=refused.action)
-            self._call(Told(key, refused=refused, at=now))
+        for handled in decision.handled:
+            what = {"command": handled.action, "id": handled.id, "done": handled.done}
+            log.info(handled.message, rollout=str(key), reason=handled.reason, **what)
+            self._call(Told(key, handled=handled, at=now))
 
     def _call(self, told: Told) -> None:
         for listener in self.listeners:

@@ -44,7 +44,7 @@ class Decision:
     state: State
     writes: tuple[RouteWrite, ...]
     transitions: tuple[Transition, ...]
-    refused: tuple[Handled, ...]
+    handled: tuple[Handled, ...]
     next_at: float | None
     urgent: bool
     finished: bool
@@ -80,12 +80,12 @@ def _decision(before: State, state: State, context: Context) -> Decision:
     known = {transition.number for transition in before.transitions}
     told = tuple(transition for transition in state.transitions if transition.number not in known)
     handled = {done.id for done in before.handled}
-    refused = tuple(done for done in state.handled if done.id not in handled and not done.done)
+    answered = tuple(done for done in state.handled if done.id not in handled)
     return Decision(
         state=state,
         writes=writes,
         transitions=told,
-        refused=refused,
+        handled=answered,
         next_at=_next_at(state, context, again_at),
         urgent=state.phase in {Phase.ABORTING, Phase.ABORTED},
         finished=_is_finished(state, context),

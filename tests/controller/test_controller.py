@@ -216,6 +216,6 @@ async def test_a_refused_command_is_told_and_taken_away() -> None:
     stored = scene.store.read(KEY)
     assert stored is not None
 
-    assert [told.refused.reason for told in scene.told if told.refused] == ["IllegalInPhase"]
+    assert [told.handled.reason for told in scene.told if told.handled] == ["IllegalInPhase"]
     assert stored.command is None
     await scene.stop()

@@ -145,7 +145,7 @@ async def test_a_refused_command_is_told() -> None:
     table = await _table()
     await table.look("resume")
 
-    assert [(told.refused.action, told.refused.reason) for told in table.told if told.refused] == [
+    assert [(told.handled.action, told.handled.reason) for told in table.told if told.handled] == [
         ("resume", "IllegalInPhase")
     ]
 

@@ -66,14 +66,14 @@ def test_transitions_of_this_pass_are_told() -> None:
     assert second.transitions == ()
 
 
-def test_refusals_of_this_pass_are_told() -> None:
-    """A refusal is told once, a command that was done is none."""
+def test_what_became_of_a_command_is_told() -> None:
+    """The answer to a command is told once, refused or done."""
     world = under_way()
     refused = world.tell("resume")
     done = world.tell("pause")
 
-    assert [one.action for one in refused.refused] == ["resume"]
-    assert done.refused == ()
+    assert [(one.action, one.done) for one in refused.handled] == [("resume", False)]
+    assert [(one.action, one.done) for one in done.handled] == [("pause", True)]
 
 
 # ---------------------------------------------------------------- the next look
