@@ -125,11 +125,11 @@ async def _table(*, routes: Sequence[str] = ("checkout",), running: bool = False
 
 
 async def test_the_record_comes_before_the_act() -> None:
-    """Intended weights are in the status before a route is written."""
+    """Intended weights are in the status, transition and answer are told, before a route is written."""
     table = await _table()
     await table.look("start")
 
-    assert table.order == ["record", "tell", "act"]
+    assert table.order == ["record", "tell", "tell", "act"]
 
 
 async def test_nothing_new_is_not_recorded() -> None:
