@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter, ValidationError
 
 from rollout.errors import ConfigurationError, Problem
-from rollout.manifests.sink import PolicyKey
-from rollout.ports import Key
+from rollout.ports import Key, PolicyKey
 from rollout.spec.base import Name
 from rollout.spec.checking import KINDS, check
 from rollout.spec.text import Manifest, manifests_in

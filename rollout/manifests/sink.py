@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from rollout.ports import Key
-
-PolicyKey = tuple[str, str, str]
-"""Kind, namespace (empty for all) and name of a policy."""
+from rollout.ports import Key, PolicyKey
 
 
 class Sink(Protocol):

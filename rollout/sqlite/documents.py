@@ -15,14 +15,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from rollout.engine.observation import Command
 from rollout.errors import ConfigurationError, PermanentError, Problem
-from rollout.ports import Key
+from rollout.ports import Key, PolicyKey
 from rollout.spec.base import NAME_ALLOWED, Name
 from rollout.spec.fields import printable
 from rollout.spec.resource import PolicyRef
 
 Document = Mapping[str, object]
-PolicyKey = tuple[str, str, str]
-"""Kind, namespace (empty for all) and name of a policy."""
 
 _NAME = TypeAdapter(Name)
 

@@ -33,5 +33,19 @@ _FIRST = (
 )
 """``born`` is the version at which a Rollout was made: numbers of transitions begin again with each life."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_SECOND = (
+    "ALTER TABLE history RENAME TO history_of_step_1",
+    """CREATE TABLE history (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        namespace TEXT NOT NULL, name TEXT NOT NULL, born INTEGER NOT NULL, number INTEGER NOT NULL,
+        transition TEXT NOT NULL,
+        UNIQUE (namespace, name, born, number))""",
+    """INSERT INTO history (namespace, name, born, number, transition)
+        SELECT namespace, name, born, number, transition FROM history_of_step_1 ORDER BY rowid""",
+    "DROP TABLE history_of_step_1",
+    "ALTER TABLE rollouts ADD COLUMN created_at REAL NOT NULL DEFAULT 0",
+)
+"""``sequence`` numbers the transitions of all Rollouts as they came; ``created_at`` is Unix seconds, 0: not known."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
 """The statements of each step; step 1 is the first."""

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
 from rollout.engine.observation import Command
 from rollout.errors import ConflictError, NotOursError
-from rollout.ports import Key, StoredRollout
+from rollout.ports import Key, PolicyKey, Recorded, StoredRollout
+from rollout.sqlite import journal
 from rollout.sqlite.documents import (
     Document,
-    PolicyKey,
     decoded,
     decoded_command,
-    encoded,
     encoded_command,
     handled_ids,
-    numbered_transitions,
     with_judge,
 )
 
 _ALL = """
     SELECT r.namespace, r.name, r.document, r.status, r.version, r.generation, r.deleting, r.source,
-           k.command, c.judge, c.samples
+           k.command, c.judge, c.samples, r.created_at
     FROM rollouts r
     LEFT JOIN commands k ON k.namespace = r.namespace AND k.name = r.name
     LEFT JOIN checkpoints c ON c.namespace = r.namespace AND c.name = r.name"""
-
-_TRIM = """
-    DELETE FROM history WHERE rowid IN (
-        SELECT id FROM (
-            SELECT rowid AS id, row_number() OVER (
-                PARTITION BY namespace, name ORDER BY born DESC, number DESC) AS place
-            FROM history)
-        WHERE place > ? LIMIT ?)"""
 
 
 def load(connection: sqlite3.Connection) -> dict[Key, tuple[StoredRollout, str]]:
@@ -45,7 +36,7 @@ def load(connection: sqlite3.Connection) -> dict[Key, tuple[StoredRollout, str]]
 
 def _stored(row: Sequence[object]) -> StoredRollout:
     namespace, name, document, status, version, generation, deleting = map(str, row[:7])
-    command, judge, samples = row[8:]
+    command, judge, samples, created_at = row[8:]
     kept = decoded(status)
     return StoredRollout(
         Key(namespace, name),
@@ -56,6 +47,7 @@ def _stored(row: Sequence[object]) -> StoredRollout:
         command=None if command is None else decoded_command(str(command)),
         deleting=deleting == "1",
         samples={} if samples is None else decoded(str(samples)),
+        created_at=float(str(created_at)),
     )
 
 
@@ -86,13 +78,13 @@ def _gone(key: Key) -> NotOursError:
     return NotOursError(f"Rollout {key} is gone")
 
 
-def insert(connection: sqlite3.Connection, key: Key, document: str, source: str) -> str:
+def insert(connection: sqlite3.Connection, key: Key, *, document: str, source: str, created_at: float) -> str:
     """Make a Rollout of generation 1 and return its version."""
     version = _next_version(connection)
     connection.execute(
-        "INSERT INTO rollouts (namespace, name, born, version, generation, source, document)"
-        " VALUES (?, ?, ?, ?, 1, ?, ?)",
-        (key.namespace, key.name, version, version, source, document),
+        "INSERT INTO rollouts (namespace, name, born, version, generation, source, document, created_at)"
+        " VALUES (?, ?, ?, ?, 1, ?, ?, ?)",
+        (key.namespace, key.name, version, version, source, document, created_at),
     )
     return str(version)
 
@@ -125,20 +117,31 @@ def delete(connection: sqlite3.Connection, key: Key) -> None:
         raise _gone(key)
 
 
-def put_command(connection: sqlite3.Connection, key: Key, command: Command) -> str:
-    """Leave the command and return the new version.
+def put_command(connection: sqlite3.Connection, key: Key, command: Command) -> str | None:
+    """Leave the command and return the new version; None, and no change, if one with its id waits or was handled.
 
     Raises:
         ConflictError: another one waits, and this one is not abort.
         NotOursError: the Rollout is gone.
     """
-    version = _set(connection, key, "generation = generation", ())
     waiting = _waiting(connection, key)
+    if (waiting is not None and waiting.id == command.id) or command.id in handled_ids(_status(connection, key)):
+        return None
     if waiting is not None and command.action != "abort":
         raise ConflictError(f"{key}: command {waiting.action} ({waiting.id}) still waits")
     values = (key.namespace, key.name, encoded_command(command))
+    version = _set(connection, key, "generation = generation", ())
     connection.execute("INSERT OR REPLACE INTO commands VALUES (?, ?, ?)", values)
     return version
+
+
+def _status(connection: sqlite3.Connection, key: Key) -> Document:
+    statement = "SELECT status FROM rollouts WHERE namespace = ? AND name = ?"
+    with closing(connection.execute(statement, (key.namespace, key.name))) as rows:
+        row = rows.fetchone()
+    if row is None:
+        raise _gone(key)
+    return decoded(row[0])
 
 
 def _waiting(connection: sqlite3.Connection, key: Key) -> Command | None:
@@ -148,12 +151,17 @@ def _waiting(connection: sqlite3.Connection, key: Key) -> Command | None:
     return None if row is None else decoded_command(row[0])
 
 
-def record(
-    connection: sqlite3.Connection, key: Key, *, status: Document, text: str, expected: str
-) -> tuple[str, str | None]:
-    """Write the status (``text`` is its JSON), append new transitions, take a handled command away.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a record did: the new version, the id of the command that went, the transitions that are new."""
 
-    Returns the new version, and the id of the command that went.
+    version: str
+    handled: str | None
+    transitions: tuple[Recorded, ...]
+
+
+def record(connection: sqlite3.Connection, key: Key, *, status: Document, text: str, expected: str) -> Written:
+    """Write the status (``text`` is its JSON), append new transitions, take a handled command away.
 
     Raises:
         ConflictError: the version is not ``expected``.
@@ -163,15 +171,12 @@ def record(
     if str(version) != expected:
         raise ConflictError(f"{key} has changed since: version {version}, expected {expected}")
     newer = _set(connection, key, "status = ?", (text,))
-    connection.executemany(
-        "INSERT OR IGNORE INTO history VALUES (?, ?, ?, ?, ?)",
-        [(key.namespace, key.name, born, number, encoded(entry)) for number, entry in numbered_transitions(status)],
-    )
+    transitions = journal.append(connection, key, born, status)
     waiting = _waiting(connection, key)
     if waiting is None or waiting.id not in handled_ids(status):
-        return newer, None
+        return Written(newer, None, transitions)
     connection.execute("DELETE FROM commands WHERE namespace = ? AND name = ?", (key.namespace, key.name))
-    return newer, waiting.id
+    return Written(newer, waiting.id, transitions)
 
 
 def _born_and_version(connection: sqlite3.Connection, key: Key) -> tuple[int, int]:
@@ -204,30 +209,35 @@ def delete_policy(connection: sqlite3.Connection, policy: PolicyKey) -> None:
     connection.execute("DELETE FROM policies WHERE kind = ? AND namespace = ? AND name = ?", policy)
 
 
-def history(
-    connection: sqlite3.Connection, key: Key, *, limit: int, before: int | None
-) -> tuple[Mapping[str, object], ...]:
-    """Return the transitions of the Rollout's last life, newest first, those numbered below ``before``."""
-    statement = """
-        SELECT transition FROM history
-        WHERE namespace = :namespace AND name = :name AND (:before IS NULL OR number < :before)
-          AND born = (SELECT coalesce(
-              (SELECT born FROM rollouts WHERE namespace = :namespace AND name = :name),
-              (SELECT max(born) FROM history WHERE namespace = :namespace AND name = :name)))
-        ORDER BY number DESC LIMIT :limit"""
-    values = {"namespace": key.namespace, "name": key.name, "before": before, "limit": limit}
-    with closing(connection.execute(statement, values)) as rows:
-        return tuple(decoded(row[0]) for row in rows)
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A manifest as written, the generation and version of its Rollout, and whether that is being deleted."""
+
+    document: str
+    generation: int
+    version: str
+    deleting: bool
 
 
-def trim_history(connection: sqlite3.Connection, keep: int, most: int) -> int:
-    """Take away transitions beyond the newest ``keep`` of each Rollout, at most ``most``; return how many."""
-    return connection.execute(_TRIM, (keep, most)).rowcount
-
-
-def document_of(connection: sqlite3.Connection, key: Key) -> tuple[str, int, bool] | None:
-    """Return the manifest as written, its generation, and whether it is being deleted; None when there is none."""
-    statement = "SELECT document, generation, deleting FROM rollouts WHERE namespace = ? AND name = ?"
+def manifest_of(connection: sqlite3.Connection, key: Key) -> Manifest | None:
+    """Return the Rollout's manifest, or None when there is none."""
+    statement = "SELECT document, generation, version, deleting FROM rollouts WHERE namespace = ? AND name = ?"
     with closing(connection.execute(statement, (key.namespace, key.name))) as found:
         row = found.fetchone()
-    return None if row is None else (row[0], row[1], bool(row[2]))
+    return None if row is None else Manifest(row[0], row[1], str(row[2]), bool(row[3]))
+
+
+def refuse_other(before: Manifest | None, key: Key, expected: str | None) -> None:
+    """Refuse a change by somebody who has seen another version (empty: none); with None, nothing is refused.
+
+    Raises:
+        ConflictError: the version is another one, and the message says which.
+    """
+    if expected is None or expected == ("" if before is None else before.version):
+        return
+    if before is None:
+        raise ConflictError(f"Rollout {key} does not exist, expected version {expected}")
+    if not expected:
+        state = "is still being deleted" if before.deleting else "exists already"
+        raise ConflictError(f"Rollout {key} {state}: version {before.version}")
+    raise ConflictError(f"Rollout {key} has changed since: version {before.version}, expected {expected}")

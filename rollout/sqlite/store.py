@@ -1,8 +1,8 @@
-"""``RolloutStore`` of the envoy runtime: intent and state in one SQLite file.
+"""``RolloutStore``, ``IntentStore`` and ``Journal`` of the envoy runtime: intent and state in one SQLite file.
 
 Everything is loaded once; reads come from that cache and cost nothing. Writes are transactions in
 the writer's thread, synced to the disk before they count, and only then enter the cache. The
-folder of manifests and the commands of people feed it; the controller reads and records.
+folder of manifests and the API feed it; the controller reads and records.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from rollout.clock import SystemClock
 from rollout.engine.observation import Command
 from rollout.errors import ConfigurationError, PermanentError, Problem
-from rollout.ports import Key, StoredRollout
+from rollout.ports import Clock, Key, PolicyKey, Recorded, StoredRollout
 from rollout.spec.resource import PolicyRef
-from rollout.sqlite import rows
+from rollout.sqlite import journal, rows
 from rollout.sqlite.database import open_database
 from rollout.sqlite.documents import (
     Document,
-    PolicyKey,
     decoded,
     encoded,
     key_of,
@@ -31,6 +31,7 @@ from rollout.sqlite.documents import (
     wanted,
     with_judge,
 )
+from rollout.sqlite.followers import Followers
 from rollout.sqlite.lock import FileLock
 from rollout.sqlite.writer import Writer
 
@@ -38,7 +39,7 @@ LIMIT_SECONDS = 1.0
 """How long a write may take before its caller is told that the store is not available."""
 
 MOST_HISTORY = 1000
-"""How many transitions are read at once."""
+"""How many transitions are read at once, of one Rollout or of all."""
 
 TRIM_TOGETHER = 2000
 """How many transitions are trimmed in one transaction, so that records do not wait for them."""
@@ -47,10 +48,12 @@ TRIM_TOGETHER = 2000
 class SqliteStore:
     """The store; made by ``open``, ended by ``close``. All methods belong to the event loop."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection, lock: FileLock, *, limit_seconds: float) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, lock: FileLock, *, clock: Clock, limit_seconds: float
+    ) -> None:
         """Load everything from the connection, and begin to write through it. Callers use ``open``."""
-        self._path = path
         self._lock = lock
+        self._clock = clock
         loaded = rows.load(connection)
         self._cache = {key: stored for key, (stored, _) in loaded.items()}
         self._sources = {key: source for key, (_, source) in loaded.items()}
@@ -58,11 +61,14 @@ class SqliteStore:
         self._policies = {key: document for key, (document, _) in policies.items()}
         self._policy_sources = {key: source for key, (_, source) in policies.items()}
         self._listeners: list[Callable[[Key], None]] = []
+        self._followers = Followers(journal.last(connection))
         self._writer = Writer(connection, str(path), limit_seconds=limit_seconds)
 
     @classmethod
-    async def open(cls, path: Path, *, limit_seconds: float = LIMIT_SECONDS) -> SqliteStore:
+    async def open(cls, path: Path, *, clock: Clock | None = None, limit_seconds: float = LIMIT_SECONDS) -> SqliteStore:
         """Open the file, check and migrate it, and load it; it is made when it does not exist.
+
+        ``clock`` (the machine's when None) says when a Rollout is made.
 
         Raises:
             NotOursError: another process uses it.
@@ -73,7 +79,7 @@ class SqliteStore:
         try:
             connection = await asyncio.to_thread(open_database, path)
             try:
-                return cls(path, connection, lock, limit_seconds=limit_seconds)
+                return cls(path, connection, lock, clock=clock or SystemClock(), limit_seconds=limit_seconds)
             except (sqlite3.Error, ValueError, TypeError) as error:
                 connection.close()
                 raise PermanentError(f"{path}: the database holds what cannot be read: {error}") from error
@@ -106,9 +112,31 @@ class SqliteStore:
         """Return from which file each policy (kind, namespace, name) came."""
         return dict(self._policy_sources)
 
+    def source_of(self, key: Key) -> str:
+        """Return the file that speaks for this Rollout, empty when none does, as for one that is being deleted."""
+        stored = self._cache.get(key)
+        return "" if stored is None or stored.deleting else self._sources[key]
+
+    def source_of_policy(self, policy: PolicyKey) -> str:
+        """Return the file that speaks for this policy, empty when none does."""
+        return self._policy_sources.get(policy, "")
+
+    def policies(self) -> Mapping[PolicyKey, Document]:
+        """Return the documents of all policies."""
+        return dict(self._policies)
+
+    @property
+    def last(self) -> int:
+        """Return the sequence of the last recorded transition, 0 before the first."""
+        return self._followers.last
+
     def subscribe(self, listener: Callable[[Key], None]) -> None:
         """Call ``listener`` on the loop whenever a Rollout, its policy or its command changed."""
         self._listeners.append(listener)
+
+    def follow(self, listener: Callable[[Recorded], None]) -> Callable[[], None]:
+        """Call ``listener`` on the loop with each transition once it is on disk, in order; return what ends that."""
+        return self._followers.follow(listener)
 
     async def record(self, key: Key, *, status: Mapping[str, object], expected: str) -> str:
         """Write the status if the stored version is ``expected``; return the new version.
@@ -122,14 +150,16 @@ class SqliteStore:
         text = encoded(status)
         kept = decoded(text)
 
-        def land(written: tuple[str, str | None]) -> None:
-            version, handled = written
+        def land(written: rows.Written) -> None:
             stored = self._cache[key]
-            command = None if stored.command is not None and stored.command.id == handled else stored.command
-            self._cache[key] = replace(stored, status=kept, version=version, command=command)
+            command = stored.command
+            if command is not None and command.id == written.handled:
+                command = None
+            self._cache[key] = replace(stored, status=kept, version=written.version, command=command)
+            self._followers.tell(written.transitions)
 
         write = partial(rows.record, key=key, status=kept, text=text, expected=expected)
-        return (await self._writer.do(write, land))[0]
+        return (await self._writer.do(write, land)).version
 
     async def checkpoint(self, key: Key, *, judge: Mapping[str, object], samples: Mapping[str, object]) -> None:
         """Keep the judge's state and the source's samples beside the status; the version stays.
@@ -162,37 +192,42 @@ class SqliteStore:
 
         await self._writer.do(partial(rows.delete, key=key), land)
 
-    async def apply(self, document: Document, source: str = "") -> Key:
+    async def apply(self, document: Document, source: str = "", *, expected: str | None = None) -> Key:
         """Make or change a Rollout; its generation grows only if what is wanted changed.
 
         ``source`` says where it came from. A Rollout that is being deleted and is applied again stays.
 
         Raises:
             ConfigurationError: it is not a Rollout, or has no usable name.
+            ConflictError: its version is not ``expected`` (empty: it must not exist, not even as one that is
+                being deleted; None: whatever it is).
             PermanentError: it is not JSON.
             Unavailable: the file cannot be written now.
         """
         if document.get("kind") != "Rollout":
             raise ConfigurationError((Problem("kind", "is not a Rollout", given=str(document.get("kind"))),))
         key, text = key_of(document), encoded(document)
-        await self._writer.do(partial(self._put, key=key, text=text, source=source), lambda land: land())
+        write = partial(self._put, key=key, text=text, source=source, expected=expected)
+        await self._writer.do(write, lambda land: land())
         return key
 
-    def _put(self, connection: sqlite3.Connection, *, key: Key, text: str, source: str) -> Callable[[], None]:
+    def _put(
+        self, connection: sqlite3.Connection, *, key: Key, text: str, source: str, expected: str | None
+    ) -> Callable[[], None]:
         """Write the manifest in the writer's thread; return what lands it in the cache."""
-        before = rows.document_of(connection, key)
+        before = rows.manifest_of(connection, key)
+        rows.refuse_other(before, key, expected)
         if before is None:
-            fresh = StoredRollout(key, decoded(text), {}, rows.insert(connection, key, text, source), 1)
+            made_at = self._clock.now()
+            version = rows.insert(connection, key, document=text, source=source, created_at=made_at)
+            fresh = StoredRollout(key, decoded(text), {}, version, 1, created_at=made_at)
             return partial(self._land_manifest, fresh, source)
-        document, generation, deleting = before
-        if not deleting and wanted(decoded(document)) == wanted(decoded(text)):
+        if not before.deleting and wanted(decoded(before.document)) == wanted(decoded(text)):
             rows.set_source(connection, key, source)
             return partial(self._sources.__setitem__, key, source)
-        version = rows.change(connection, key, text, source)
+        version, generation = rows.change(connection, key, text, source), before.generation + 1
         return lambda: self._land_manifest(
-            replace(
-                self._cache[key], document=decoded(text), version=version, generation=generation + 1, deleting=False
-            ),
+            replace(self._cache[key], document=decoded(text), version=version, generation=generation, deleting=False),
             source,
         )
 
@@ -256,7 +291,7 @@ class SqliteStore:
         await self._writer.do(partial(rows.set_deleting, key=key), land)
 
     async def command(self, key: Key, command: Command) -> None:
-        """Leave a command for the controller.
+        """Leave a command for the controller; one with the id of the waiting or of a handled one changes nothing.
 
         Raises:
             ConflictError: another command waits; only abort replaces it.
@@ -265,9 +300,10 @@ class SqliteStore:
             Unavailable: the file cannot be written now.
         """
 
-        def land(version: str) -> None:
-            self._cache[key] = replace(self._cache[key], command=command, version=version)
-            self._tell(key)
+        def land(version: str | None) -> None:
+            if version is not None:
+                self._cache[key] = replace(self._cache[key], command=command, version=version)
+                self._tell(key)
 
         await self._writer.do(partial(rows.put_command, key=key, command=command), land)
 
@@ -277,18 +313,28 @@ class SqliteStore:
         Raises:
             Unavailable: the file cannot be read now.
         """
-        read = partial(rows.history, key=key, limit=max(0, min(limit, MOST_HISTORY)), before=before)
+        read = partial(journal.history, key=key, limit=_at_most(limit), before=before)
         return await self._writer.do(read, _keep_nothing)
 
+    async def recorded(self, *, after: int, limit: int = MOST_HISTORY) -> Sequence[Recorded]:
+        """Return the transitions of all Rollouts after this sequence, oldest first, at most 1,000.
+
+        Raises:
+            Unavailable: the file cannot be read now.
+        """
+        return await self._writer.do(partial(journal.recorded, after=after, limit=_at_most(limit)), _keep_nothing)
+
     async def trim_history(self, keep: int) -> int:
-        """Keep the newest ``keep`` transitions of each Rollout; return how many went.
+        """Keep the newest ``keep`` (at least 1) transitions of each Rollout; return how many went.
+
+        One is always kept, since by it a record knows which transitions are new.
 
         Raises:
             Unavailable: the file cannot be written now; what went is gone nevertheless.
         """
         gone = 0
         while True:
-            trimmed = await self._writer.do(partial(rows.trim_history, keep=keep, most=TRIM_TOGETHER), _keep_nothing)
+            trimmed = await self._writer.do(partial(journal.trim, keep=max(1, keep), most=TRIM_TOGETHER), _keep_nothing)
             gone += trimmed
             if trimmed < TRIM_TOGETHER:
                 return gone
@@ -302,6 +348,10 @@ class SqliteStore:
             ref = policy_of(stored.document)
             if ref is not None and policy_key(ref.kind, key.namespace, ref.name) == policy:
                 self._tell(key)
+
+
+def _at_most(limit: int) -> int:
+    return max(0, min(limit, MOST_HISTORY))
 
 
 def _keep_nothing(_: object) -> None:

@@ -1,35 +1,47 @@
-"""A store in memory that passes the contract of ``RolloutStore``, with faults to order.
+"""A store in memory: ``RolloutStore``, ``IntentStore`` and ``Journal``, with faults to order.
 
-It is stricter than a real one: a status that is not JSON, or larger than 32 KiB, is an error.
+It passes their contract, and is stricter than a real one: a status that is not JSON, or larger than
+32 KiB, is an error.
 """
 
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from rollout.engine.observation import Command
 from rollout.errors import ConfigurationError, ConflictError, NotOursError, PermanentError, Problem, Unavailable
-from rollout.ports import Key, StoredRollout
+from rollout.ports import Clock, Key, PolicyKey, Recorded, StoredRollout
 from rollout.spec.resource import PolicyRef
 from rollout.sqlite.documents import decoded
+from tests.fakes.clock import FakeClock
 
 Document = Mapping[str, object]
 
 MOST_STATUS_BYTES = 32 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A recorded transition, and in which life of its Rollout it was."""
+
+    life: int
+    number: int
+    recorded: Recorded
+
+
 class FakeStore:
-    """``RolloutStore`` in memory, and the ways by which intent comes in.
+    """The three ports in memory; ``clock`` says when a Rollout is made.
 
     Faults: ``down`` lets every write fail; ``fail`` queues errors that come instead of the next writes,
     ``fail_after`` errors that come although the write was done; ``conflict_next`` lets somebody else write first.
     ``records`` are (key, status) of every record that was done, ``checkpoints`` (key, judge, samples).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
         self.down = False
+        self._clock = clock or FakeClock()
         self.records: list[tuple[Key, dict[str, Any]]] = []
         self.checkpoints: list[tuple[Key, Document, Document]] = []
         self._before: deque[Exception] = deque()
@@ -38,10 +50,14 @@ class FakeStore:
         self._number = 0
         self._rollouts: dict[Key, StoredRollout] = {}
         self._sources: dict[Key, str] = {}
-        self._policies: dict[tuple[str, str, str], Document] = {}
-        self._policy_sources: dict[tuple[str, str, str], str] = {}
-        self._history: dict[Key, dict[int, dict[str, object]]] = {}
+        self._policies: dict[PolicyKey, Document] = {}
+        self._policy_sources: dict[PolicyKey, str] = {}
+        self._journal: list[_Entry] = []
+        self._lives: dict[Key, int] = {}
+        self._newest: dict[Key, int] = {}
+        self._last = 0
         self._listeners: list[Callable[[Key], None]] = []
+        self._followers: dict[object, Callable[[Recorded], None]] = {}
 
     def fail(self, *errors: Exception) -> None:
         """Raise these from the next writes, one each, which then change nothing."""
@@ -63,9 +79,21 @@ class FakeStore:
         """Return from which file each Rollout that is not being deleted came."""
         return {key: source for key, source in self._sources.items() if not self._rollouts[key].deleting}
 
-    def policy_sources(self) -> Mapping[tuple[str, str, str], str]:
+    def policy_sources(self) -> Mapping[PolicyKey, str]:
         """Return from which file each policy (kind, namespace, name) came."""
         return dict(self._policy_sources)
+
+    def source_of(self, key: Key) -> str:
+        """Return the file that speaks for this Rollout, empty when none does."""
+        return self.sources().get(key, "")
+
+    def source_of_policy(self, policy: PolicyKey) -> str:
+        """Return the file that speaks for this policy, empty when none does."""
+        return self._policy_sources.get(policy, "")
+
+    def policies(self) -> Mapping[PolicyKey, Document]:
+        """Return the documents of all policies."""
+        return dict(self._policies)
 
     def read(self, key: Key) -> StoredRollout | None:
         """Return the Rollout, or None."""
@@ -87,10 +115,8 @@ class FakeStore:
         kept = _as_json(status)
         command = None if stored.command is not None and stored.command.id in _handled(kept) else stored.command
         stored = self._put(replace(stored, status=kept, command=command))
-        past = self._history.setdefault(key, {})
-        for entry in kept.get("transitions", []):
-            past.setdefault(entry["number"], entry)
         self.records.append((key, kept))
+        self._append(key, kept.get("transitions", []))
         self._end()
         return stored.version
 
@@ -117,16 +143,18 @@ class FakeStore:
         """Call ``listener`` at once whenever a Rollout, its policy or its command changed."""
         self._listeners.append(listener)
 
-    async def apply(self, document: Document, source: str = "") -> Key:
+    async def apply(self, document: Document, source: str = "", *, expected: str | None = None) -> Key:
         """Make or change a Rollout; the generation grows only if what is wanted changed."""
         self._begin()
         _check_kind(document, "Rollout")
         key = _key_of(document)
         before = self._rollouts.get(key)
+        if expected is not None and expected != (before.version if before else ""):
+            raise ConflictError(f"Rollout {key} is not at {expected or 'nothing'}")
         self._sources[key] = source
         if before is None:
-            self._history[key] = {}
-            self._put(StoredRollout(key, document, {}, "", 1))
+            made = self._put(StoredRollout(key, document, {}, "", 1, created_at=self._clock.now()))
+            self._lives[key], self._newest[key] = int(made.version), -1
         elif before.deleting or _wanted(before.document) != _wanted(document):
             self._put(replace(before, document=document, generation=before.generation + 1, deleting=False))
         else:
@@ -165,6 +193,9 @@ class FakeStore:
         """Leave a command; another one that waits is a conflict, except that abort replaces it."""
         self._begin()
         stored = self._there(key)
+        known = _handled(stored.status) | ({stored.command.id} if stored.command is not None else set())
+        if command.id in known:
+            return
         if stored.command is not None and command.action != "abort":
             raise ConflictError(f"{key}: command {stored.command.action} ({stored.command.id}) still waits")
         self._put(replace(stored, command=command))
@@ -172,19 +203,49 @@ class FakeStore:
 
     async def history(self, key: Key, *, limit: int = 100, before: int | None = None) -> Sequence[Document]:
         """Return the newest transitions first, those numbered below ``before``."""
-        past = self._history.get(key, {})
-        numbers = sorted((n for n in past if before is None or n < before), reverse=True)
-        return tuple(past[number] for number in numbers[:limit])
+        life = self._lives.get(key)
+        past = [entry for entry in reversed(self._journal) if entry.recorded.key == key and entry.life == life]
+        return tuple(entry.recorded.transition for entry in past if before is None or entry.number < before)[:limit]
+
+    @property
+    def last(self) -> int:
+        """Return the sequence of the last recorded transition."""
+        return self._last
+
+    async def recorded(self, *, after: int, limit: int = 1000) -> Sequence[Recorded]:
+        """Return the transitions of all Rollouts after this sequence, oldest first."""
+        return tuple(entry.recorded for entry in self._journal if entry.recorded.sequence > after)[:limit]
+
+    def follow(self, listener: Callable[[Recorded], None]) -> Callable[[], None]:
+        """Call ``listener`` at once with each transition that is recorded; return what ends that."""
+        place = object()
+        self._followers[place] = listener
+
+        def unfollow() -> None:
+            self._followers.pop(place, None)
+
+        return unfollow
 
     async def trim_history(self, keep: int) -> int:
-        """Keep the newest ``keep`` transitions of each Rollout; return how many went."""
-        gone = 0
-        for past in self._history.values():
-            outdated = sorted(past)[: max(0, len(past) - keep)]
-            gone += len(outdated)
-            for number in outdated:
-                del past[number]
+        """Keep the newest ``keep`` (at least 1) transitions of each Rollout; return how many went."""
+        kept: list[_Entry] = []
+        counts: Counter[Key] = Counter()
+        for entry in reversed(self._journal):
+            counts[entry.recorded.key] += 1
+            if counts[entry.recorded.key] <= max(1, keep):
+                kept.append(entry)
+        gone, self._journal = len(self._journal) - len(kept), kept[::-1]
         return gone
+
+    def _append(self, key: Key, transitions: Iterable[dict[str, Any]]) -> None:
+        for transition in transitions:
+            if transition["number"] <= self._newest[key]:
+                continue
+            self._last, self._newest[key] = self._last + 1, transition["number"]
+            recorded = Recorded(self._last, key, transition)
+            self._journal.append(_Entry(self._lives[key], transition["number"], recorded))
+            for listener in tuple(self._followers.values()):
+                listener(recorded)
 
     def _begin(self) -> None:
         if self.down:
@@ -210,7 +271,7 @@ class FakeStore:
         self._rollouts[stored.key] = replace(stored, version=str(self._number))
         return self._rollouts[stored.key]
 
-    def _users(self, policy: tuple[str, str, str]) -> list[Key]:
+    def _users(self, policy: PolicyKey) -> list[Key]:
         kind, namespace, name = policy
         return [
             key
@@ -220,7 +281,7 @@ class FakeStore:
         ]
 
 
-def _policy_key(kind: str, namespace: str, name: str) -> tuple[str, str, str]:
+def _policy_key(kind: str, namespace: str, name: str) -> PolicyKey:
     return (kind, "" if kind == "ClusterRolloutPolicy" else namespace, name)
 
 

@@ -15,6 +15,7 @@ from rollout.sqlite.database import open_database
 from rollout.sqlite.lock import FileLock
 from rollout.sqlite.store import SqliteStore
 from tests.contracts.builders import policy_document, rollout_document, status, transition
+from tests.fakes.clock import FakeClock
 
 CHECKOUT = Key("shop", "checkout")
 PAUSE = Command("c1", "pause", {"why": ["lunch"]}, at=5.5, reason="lunch", by="ada")
@@ -110,7 +111,8 @@ async def test_a_locked_file_is_told_soon_and_written_later(path: Path) -> None:
 async def test_a_full_disk_is_told_and_loses_nothing(path: Path) -> None:
     """What does not fit is not half written; what fits again is written."""
     connection = open_database(path)
-    store = SqliteStore(path, connection, FileLock(path.with_name("rollout.db.lock")), limit_seconds=5)
+    lock = FileLock(path.with_name("rollout.db.lock"))
+    store = SqliteStore(path, connection, lock, clock=FakeClock(), limit_seconds=5)
     await store.apply(rollout_document())
     before = store.read(CHECKOUT)
     assert before is not None
