@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -22,7 +23,7 @@ from rollout.manifests.folder import ManifestFolder
 from rollout.ports import Measurements
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
-from rollout.settings import ServeSettings
+from rollout.settings.table import ServeSettings
 from rollout.spec.resource import RouteKind
 from rollout.sqlite.store import SqliteStore
 
@@ -65,9 +66,7 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         stack.push_async_callback(health.aclose)
         measurements = _measurements(settings, admin, clock, stack)
         gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
-        folder = ManifestFolder(settings.manifests, store)
-        await folder.start()
-        stack.push_async_callback(folder.aclose)
+        await _follow_manifests(settings.manifests, store, stack)
         ports = Ports(store, routes, health, measurements, gates, clock)
         options = Options(settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})))
         controller = Controller(ports, options)
@@ -77,6 +76,13 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         calendar.start()
         stack.callback(calendar.stop)
         yield Runtime(store, routes, controller, done)
+
+
+async def _follow_manifests(folder: Path | None, store: SqliteStore, stack: AsyncExitStack) -> None:
+    if folder is not None:
+        manifests = ManifestFolder(folder, store)
+        await manifests.start()
+        stack.push_async_callback(manifests.aclose)
 
 
 def _measurements(

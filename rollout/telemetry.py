@@ -1,4 +1,8 @@
-"""Logs: structured, to standard error, for people (console) or programs (json)."""
+"""Logs: structured, to standard error, for people (console) or programs (json); those of libraries, too.
+
+Called by the command line. Who logs knows nothing of form or level, and every line has the ``request_id`` and what
+else is bound around it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,10 @@ import logging
 import sys
 from contextlib import suppress
 from enum import StrEnum
+from typing import TextIO
 
 import structlog
+from structlog.typing import Processor
 
 
 class LogFormat(StrEnum):
@@ -15,6 +21,20 @@ class LogFormat(StrEnum):
 
     CONSOLE = "console"
     JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """From which level on lines are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+    @property
+    def number(self) -> int:
+        """Return the level as ``logging`` counts it."""
+        return logging.getLevelNamesMapping()[self.value.upper()]
 
 
 class SteadyLogger(structlog.PrintLogger):
@@ -28,25 +48,52 @@ class SteadyLogger(structlog.PrintLogger):
     log = debug = info = warn = warning = fatal = failure = err = error = critical = exception = msg
 
 
-def configure_logs(form: LogFormat, *, verbose: bool = False) -> None:
-    """Let all logs go to standard error in this form, from level info on (``verbose``: debug)."""
-    colors = sys.stderr.isatty()
-    renderer = (
-        structlog.processors.JSONRenderer() if form is LogFormat.JSON else structlog.dev.ConsoleRenderer(colors=colors)
-    )
-    trace = [structlog.processors.format_exc_info] if form is LogFormat.JSON else []
+class SteadyHandler(logging.StreamHandler[TextIO]):
+    """Prints the lines of libraries, as steadily as ours."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging gives
+        """Go on without; there is nowhere left to say that a line was lost."""
+
+
+def configure_logs(form: LogFormat, level: LogLevel = LogLevel.INFO) -> None:
+    """Let all logs go to standard error in this form: ours from ``level`` on, libraries' from warning on at most.
+
+    May be called again; the last call holds. Tracebacks have no values of variables in them: one might be a token.
+    """
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    rendering = _rendering(form)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *trace,
-            renderer,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        processors=[*shared, *rendering],
+        wrapper_class=structlog.make_filtering_bound_logger(level.number),
         logger_factory=lambda *_: SteadyLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(allow=())],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
     )
+    _handle_libraries(formatter, max(level.number, logging.WARNING))
+
+
+def _rendering(form: LogFormat) -> list[Processor]:
+    match form:
+        case LogFormat.JSON:
+            return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        case LogFormat.CONSOLE:
+            plain = structlog.dev.plain_traceback
+            return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
+
+
+def _handle_libraries(formatter: logging.Formatter, level: int) -> None:
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, SteadyHandler)]:
+        root.removeHandler(handler)
+    handler = SteadyHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    root.addHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(capture=True)

@@ -6,7 +6,7 @@ import json
 import pytest
 import structlog
 
-from rollout.telemetry import LogFormat, SteadyLogger, configure_logs
+from rollout.telemetry import LogFormat, LogLevel, SteadyLogger, configure_logs
 
 
 def test_json_logs_are_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,10 +26,10 @@ def test_console_logs_are_for_people(capsys: pytest.CaptureFixture[str]) -> None
     assert "Promoted." in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("verbose", "lines"), [(False, 0), (True, 1)])
-def test_every_write_is_told_only_when_asked(capsys: pytest.CaptureFixture[str], lines: int, *, verbose: bool) -> None:
-    """Debug lines are left out unless logs are verbose."""
-    configure_logs(LogFormat.JSON, verbose=verbose)
+@pytest.mark.parametrize(("level", "lines"), [(LogLevel.INFO, 0), (LogLevel.DEBUG, 1)])
+def test_every_write_is_told_only_when_asked(capsys: pytest.CaptureFixture[str], level: LogLevel, lines: int) -> None:
+    """Debug lines are left out unless that level is wanted."""
+    configure_logs(LogFormat.JSON, level)
     structlog.get_logger("t").debug("weights written")
 
     assert len(capsys.readouterr().err.splitlines()) == lines

@@ -13,6 +13,7 @@ from typer.main import get_command
 from rollout import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "config": ("rollout.cli.config:config", "Print the effective settings of serve, and where each comes from."),
     "demo": ("rollout.cli.demo:demo", "Show canaries on a real Envoy: a good one promoted, two bad ones rolled back."),
     "lint": ("rollout.cli.lint:lint", "Check manifests: every problem at once, with file, line and field."),
     "rehearse": ("rollout.cli.rehearse:rehearse", "Run a Rollout through the controller in simulated time."),

@@ -21,7 +21,7 @@ from rollout.demo.scraper import start_prometheus
 from rollout.demo.traffic import Traffic
 from rollout.demo.waiting import alongside
 from rollout.errors import ConfigurationError, Problem
-from rollout.settings import ServeSettings
+from rollout.settings.table import ServeSettings
 
 SERVICES = {"shop": "http", "cart": "grpc"}
 """The services and what they speak. Each has a backend ``-blue`` and one ``-green``."""

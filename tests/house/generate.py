@@ -16,6 +16,7 @@ from rollout.analysis.reasons import Reason as Verdict
 from rollout.cli.main import COMMANDS, load
 from rollout.engine.reasons import MEANING, Reason, Refusal
 from rollout.engine.table import LEGAL, Phase, diagram
+from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 NOTE = "<!-- Written by `make docs`; do not edit. -->"
@@ -62,9 +63,34 @@ def command_line() -> str:
     return "\n".join(parts)
 
 
+def configuration() -> str:
+    """Return the page with every setting of serve: its names, how it is written, its default, what it means."""
+    rows = "".join(
+        f"| `{row.name}` | `{row.flag}` | `{row.variable}` | {row.allowed} | {row.default or 'none'} "
+        f"| {row.meaning.replace('``', '`')} |\n"
+        for row in SETTINGS
+    )
+    return (
+        f"{NOTE}\n\n# Settings of rollout serve\n\n"
+        "A flag counts more than a variable, a variable more than the file, the file more than the default.\n"
+        f"`--config FILE` or `{CONFIG_VARIABLE}` names the file: TOML, YAML or JSON by its suffix, flat, with the\n"
+        "names of the first column. `rollout config` takes the flags of serve, and prints what holds and where it\n"
+        "comes from.\n\n"
+        "- Durations are text with a unit (`10s`). Paths are seen from the folder in which the command is started.\n"
+        "- Where a flag may be given again, a file has a list; a variable has paths with `:` between them, and hosts\n"
+        "  with a comma or space. An empty variable is as none.\n"
+        "- What is wrong is told at once, each with the flag, the variable, or the file and line, and ends the\n"
+        "  command with code 2. An unknown name in the file is wrong; an unknown variable that begins with\n"
+        "  `ROLLOUT_` is warned of.\n"
+        "- Secrets are no settings: a setting names a file. A password in a URL is hidden wherever it is shown.\n\n"
+        f"| name | flag | variable | allowed | default | meaning |\n|---|---|---|---|---|---|\n{rows}"
+    )
+
+
 GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
     ("docs/reference/phases.md", phases),
     ("docs/reference/cli.md", command_line),
+    ("docs/reference/configuration.md", configuration),
 )
 
 
