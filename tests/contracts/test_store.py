@@ -1,58 +1,15 @@
 """What every ``RolloutStore`` that keeps its own manifests does: the fake, and the SQLite file."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from rollout.engine.observation import Command
 from rollout.errors import ConfigurationError, ConflictError, NotOursError, PermanentError
-from rollout.ports import Key, RolloutStore, StoredRollout
+from rollout.ports import Key, RolloutStore
 from rollout.spec.resource import PolicyRef
-from rollout.sqlite.store import SqliteStore
 from tests.contracts.builders import policy_document, rollout_document, status, transition
-from tests.fakes.store import FakeStore
-
-Store = FakeStore | SqliteStore
-
-CHECKOUT = Key("shop", "checkout")
-PAUSE = Command("c1", "pause", {"why": "lunch"}, at=5.0, reason="lunch", by="ada")
-ABORT = Command("c2", "abort", at=6.0)
-
-
-@asynccontextmanager
-async def _sqlite(folder: Path) -> AsyncIterator[SqliteStore]:
-    store = await SqliteStore.open(folder / "rollout.db")
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@pytest.fixture(params=["fake", "sqlite"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """Return an empty store of each kind."""
-    if request.param == "fake":
-        yield FakeStore()
-        return
-    async with _sqlite(tmp_path) as real:
-        yield real
-
-
-def there(store: Store, key: Key = CHECKOUT) -> StoredRollout:
-    """Return the Rollout, which must be there."""
-    found = store.read(key)
-    assert found is not None
-    return found
-
-
-def heard(store: Store) -> list[Key]:
-    """Return the list into which what is told from now on is put."""
-    told: list[Key] = []
-    store.subscribe(told.append)
-    return told
+from tests.contracts.stores import ABORT, CHECKOUT, PAUSE, Store, heard, there
 
 
 async def test_it_is_a_rollout_store(store: Store) -> None:
