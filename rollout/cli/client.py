@@ -7,6 +7,7 @@ there ``ServerAway``. Knows nothing of the terminal.
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -345,6 +346,8 @@ def _path(namespace: str, name: str) -> str:
 
 def _why(error: aiohttp.ClientError) -> str:
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+        return os.strerror(cause.errno)
     return str(getattr(cause, "strerror", "") or cause) or type(error).__name__
 
 
