@@ -13,18 +13,44 @@ from typer.main import get_command
 from rollout import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "get": ("rollout.cli.get:get", "List Rollouts or policies, or show one."),
+    "describe": ("rollout.cli.describe:describe", "Tell all about one Rollout."),
+    "why": ("rollout.cli.why:why", "Tell why a Rollout is where it is, and what it waits for."),
+    "watch": ("rollout.cli.watch:watch", "Look on while an attempt runs; the exit code tells how it ended."),
+    "apply": ("rollout.cli.apply:apply", "Make or change Rollouts and policies from manifests."),
+    "delete": ("rollout.cli.orders:delete", "Delete a Rollout."),
+    "start": ("rollout.cli.orders:start", "Begin an attempt."),
+    "pause": ("rollout.cli.orders:pause", "Stop the attempt at its weight."),
+    "resume": ("rollout.cli.orders:resume", "Go on after a pause."),
+    "promote": ("rollout.cli.orders:promote", "Move on to the next step now, or to the end."),
+    "skip": ("rollout.cli.orders:skip", "Skip the rest of the step's hold time."),
+    "approve": ("rollout.cli.orders:approve", "Approve the step that waits for a person."),
+    "abort": ("rollout.cli.orders:abort", "Give all weight back to stable at once."),
+    "retry": ("rollout.cli.orders:retry", "Try the aborted revision again."),
+    "undo": ("rollout.cli.orders:undo", "Give the previous stable its role back."),
+    "adopt": ("rollout.cli.orders:adopt", "Say which backend is stable."),
+    "history": ("rollout.cli.history:history", "List the transitions of a Rollout, newest first."),
+    "events": ("rollout.cli.events:events", "Follow transitions as they happen."),
+    "context": ("rollout.cli.context:app", "Servers under names: list, use, set, remove, show."),
+    "token": ("rollout.cli.token:app", "Tokens of the API: who may look, who may change."),
     "config": ("rollout.cli.config:config", "Print the effective settings of serve, and where each comes from."),
-    "demo": ("rollout.cli.demo:demo", "Show canaries on a real Envoy: a good one promoted, two bad ones rolled back."),
+    "serve": ("rollout.cli.serve:serve", "Run the controller beside a plain Envoy."),
     "lint": ("rollout.cli.lint:lint", "Check manifests: every problem at once, with file, line and field."),
     "rehearse": ("rollout.cli.rehearse:rehearse", "Run a Rollout through the controller in simulated time."),
-    "serve": ("rollout.cli.serve:serve", "Run the controller beside a plain Envoy."),
-    "version": ("rollout.cli.main:version", "Print the version."),
+    "demo": ("rollout.cli.demo:demo", "Show canaries on a real Envoy: a good one promoted, two bad ones rolled back."),
+    "version": ("rollout.cli.version:version", "Print the version, with --server that of the server too."),
 }
-"""Name -> (where the command is, what it does in one sentence)."""
+"""Name -> (where the command or group is, what it does in one sentence)."""
 
 
 class LateCommands(TyperGroup):
-    """Lists the commands without importing them; imports the one that is called."""
+    """Lists the commands without importing them; imports the one that is called or completed."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - typer's own
+        """Let the flags of the shell completion be plain booleans: reading None costs typer a library."""
+        super().__init__(**attributes)
+        for parameter in self.params:
+            parameter.default = False
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - click's own type is not exported
         """Return the names of all commands."""
@@ -41,11 +67,15 @@ class LateCommands(TyperGroup):
 
 
 def load(name: str) -> Any:  # noqa: ANN401 - a click command
-    """Return the command with this name, imported."""
-    where, sentence = COMMANDS[name]
-    module, function = where.split(":")
+    """Return the command or group with this name, imported."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    found = getattr(import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        group = get_command(found)
+        group.name = name
+        return group
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, help=None if name != "version" else sentence)(getattr(import_module(module), function))
+    app.command(name)(found)
     return get_command(app)
 
 
@@ -57,11 +87,9 @@ def main() -> None:
     """Shift route weights step by step, judge the canary, put the weights back at once when it is bad."""
 
 
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
-
-
 def run() -> None:
     """Run the command line; the entry point of the package."""
+    if sys.argv[1:] == ["version"]:  # asked by scripts again and again; needs no library
+        sys.stdout.write(f"{__version__}\n")
+        return
     sys.exit(app())
