@@ -138,6 +138,11 @@ class Database:
         found = self._rows("SELECT status FROM rollouts WHERE name = ?", name)
         return json.loads(str(found[0][0])) if found else {}
 
+    def waiting(self, name: str) -> str | None:
+        """Return the id of the command that waits to be carried out, None when there is none."""
+        found = self._rows("SELECT command FROM commands WHERE name = ?", name)
+        return str(json.loads(str(found[0][0]))["id"]) if found else None
+
     def history(self, name: str) -> list[Mapping[str, object]]:
         """Return all recorded transitions, oldest first, as (number by the table, and what it says)."""
         found = self._rows("SELECT number, transition FROM history WHERE name = ? ORDER BY born, number", name)
