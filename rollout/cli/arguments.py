@@ -22,6 +22,13 @@ class Shape(StrEnum):
     YAML = "yaml"
 
 
+class Lines(StrEnum):
+    """How lines of a stream are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 def _rollouts(ctx: typer.Context, incomplete: str) -> list[str]:
     from rollout.cli.completion import rollout_names
 
@@ -53,7 +60,18 @@ Name = Annotated[
 ]
 MaybeName = Annotated[
     str | None,
-    typer.Argument(help="One Rollout: NAME or NAMESPACE/NAME; without it, all.", autocompletion=_rollouts),
+    typer.Argument(
+        help="One Rollout: NAME or NAMESPACE/NAME; without it, all.", autocompletion=_rollouts, show_default=False
+    ),
+]
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Rollouts: NAME or NAMESPACE/NAME; without, all. Or policies, and the names of some.",
+        autocompletion=_rollouts,
+        show_default=False,
+    ),
 ]
 Reason = Annotated[
     str | None, typer.Option(help="Why, in one sentence, for history and notifications.", show_default=False)
@@ -61,3 +79,4 @@ Reason = Annotated[
 Wait = Annotated[str, typer.Option(help="How long to wait until it is carried out, such as 30s.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Leave the command and do not wait.")]
 Written = Annotated[Shape, typer.Option("--output", "-o", help="A sentence, or the answer as JSON or YAML.")]
+Tabled = Annotated[Shape, typer.Option("--output", "-o", help="A table, or JSON or YAML.")]

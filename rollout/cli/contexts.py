@@ -172,9 +172,6 @@ def _problems_of(raw: Mapping[str, object], source: str) -> Iterator[Problem]:
     if not isinstance(entries, dict):
         yield _wrong("contexts", entries, "tables [contexts.NAME]", source)
         return
-    if isinstance(current, str) and current and current not in entries:
-        known = ", ".join(sorted(entries)) or "none is set"
-        yield Problem("current", "is no context", given=shown(current), allowed=known, source=source)
     for name, entry in entries.items():
         yield from _problems_of_context(name, entry, source)
 

@@ -79,7 +79,7 @@ async def _outcome(
             await asyncio.sleep(min(left, AGAIN_SECONDS))
             outcome = await api.command(*key, request, wait_seconds=left)
     except ApiProblem as problem:
-        if problem.command is None:
+        if problem.command is None or problem.command.id != request.id:
             raise
         return problem.command, problem
     return outcome, None

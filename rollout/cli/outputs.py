@@ -27,6 +27,10 @@ COLOURS: Mapping[str, str] = {
 }
 """The colour of each phase."""
 
+_CODES = {"green": 32, "yellow": 33, "cyan": 36, "red": 31}
+ANSI: Mapping[str, str] = {phase: f"\x1b[{_CODES[colour]}m" for phase, colour in COLOURS.items()}
+"""The colour of each phase as a terminal takes it."""
+
 
 def is_coloured(stream: TextIO, environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether colours may be written: on a terminal that has them, unless ``NO_COLOR`` is set."""

@@ -1,0 +1,73 @@
+"""`rollout get`: Rollouts and policies as a table, as names, or as whole resources.
+
+Takes the flags; ``rollout.cli.listing`` asks and writes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from rollout.cli.arguments import Names
+from rollout.cli.connection import Connection, asks_server, key_of
+from rollout.cli.running import ask
+
+POLICIES = "policies"
+
+
+class Output(StrEnum):
+    """How a list is written."""
+
+    TABLE = "table"
+    WIDE = "wide"
+    NAME = "name"
+    JSON = "json"
+    YAML = "yaml"
+
+
+@asks_server
+def get(
+    connection: Connection,
+    names: Names = None,
+    *,
+    output: Annotated[
+        Output, typer.Option("--output", "-o", help="A table (wide: all columns), names, or whole resources.")
+    ] = Output.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Then follow: a line for each that changes.")] = False,
+    phase: Annotated[
+        list[str] | None, typer.Option(help="Only those in this phase, such as Progressing; may be given again.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", help="Only those with NAME=VALUE; may be given again.")
+    ] = None,
+    all_namespaces: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces.")] = False,
+) -> None:
+    """List Rollouts, or show those that are named. `rollout get policies` lists policies.
+
+    Where a Rollout itself is called policies, NAMESPACE/policies is it.
+    """
+    filtered = {"--phase": phase, "--label": label}
+    if names and names[0] == POLICIES:
+        _refuse({**filtered, "--watch": watch}, "goes with Rollouts, not with policies")
+    elif names:
+        _refuse({**filtered, "--all-namespaces": all_namespaces}, "does not go with names")
+    if watch and output not in {Output.TABLE, Output.WIDE}:
+        raise typer.BadParameter("goes with -o table or wide; see `rollout events -o json`", param_hint="--watch")
+    from rollout.cli.client import Filters
+    from rollout.cli.listing import Listing
+
+    namespace = "" if all_namespaces else connection.namespace
+    keys = tuple(key_of(name, connection) for name in names or () if name != POLICIES)
+    listing = Listing(keys, Filters(namespace, tuple(phase or ()), tuple(label or ())), output.value)
+    if names and names[0] == POLICIES:
+        ask(connection, listing.policies)
+    else:
+        ask(connection, listing.watched if watch else listing.rollouts)
+
+
+def _refuse(flags: dict[str, object], why: str) -> None:
+    for flag, value in flags.items():
+        if value:
+            raise typer.BadParameter(why, param_hint=flag)

@@ -1,0 +1,63 @@
+"""Transitions as lines and as a table. Called by ``history``, ``events``, ``describe`` and ``watch``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from rollout.api.models import TransitionItem
+from rollout.cli import tables
+from rollout.cli.outputs import ANSI, is_coloured
+from rollout.cli.tables import Column
+from rollout.cli.texts import safe
+
+COLUMNS = (
+    Column("NUMBER"),
+    Column("AT"),
+    Column("PHASE"),
+    Column("STEP"),
+    Column("WEIGHTS", gives=1),
+    Column("REASON", gives=2),
+    Column("MESSAGE", gives=3),
+)
+PHASE_AT = 2
+
+
+def stamp(at: float) -> str:
+    """Return a moment, given in Unix seconds, in UTC, as it stands in logs."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def clock(at: float) -> str:
+    """Return the time of day, in UTC, of a moment in Unix seconds."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")
+
+
+def weights(found: Mapping[str, int]) -> str:
+    """Return weights as ``stable=90 canary=10``."""
+    return safe(" ".join(f"{name}={weight}" for name, weight in found.items())) or "-"
+
+
+def table(items: Sequence[TransitionItem], *, width: int | None) -> list[str]:
+    """Return the transitions as a table, cut to ``width`` where it is given."""
+    rows = [
+        [
+            str(item.number),
+            stamp(item.at),
+            safe(item.phase),
+            str(item.step),
+            weights(item.weights),
+            safe(item.reason) or "-",
+            safe(item.message),
+        ]
+        for item in items
+    ]
+    colours = {(at, PHASE_AT): ANSI[row[PHASE_AT]] for at, row in enumerate(rows) if row[PHASE_AT] in ANSI}
+    return tables.lines(COLUMNS, rows, width=width, colours=colours if is_coloured(sys.stdout) else None)
+
+
+def line(namespace: str, name: str, item: TransitionItem) -> str:
+    """Return one transition as a line of its own."""
+    step = f" step {item.step}" if item.step else ""
+    return safe(f"{stamp(item.at)} {namespace}/{name} {item.phase}{step} {item.reason}: {item.message}")
