@@ -163,6 +163,6 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[Problem]:
     known = {row.variable for row in SETTINGS} | OTHERS
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
-            near = guess(name, sorted(known))
-            message = f"is no setting; did you mean {near}?" if near else "is no setting"
+            near = guess(name.removeprefix(PREFIX), [one.removeprefix(PREFIX) for one in sorted(known)])
+            message = f"is no setting; did you mean {PREFIX}{near}?" if near else "is no setting"
             yield Problem(name, message, warning=True)

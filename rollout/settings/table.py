@@ -25,10 +25,19 @@ _URL = re.compile(r"https?://(?:[^/?#@\s]+@)?(?:[A-Za-z0-9][-A-Za-z0-9.]*|\[[0-9
 _USER = re.compile(r"(?<=//)[^/?#@\s]+(?=@)")
 
 
+def _whole(value: object) -> object:
+    """Return a number as it is, and one in a text (of a flag or variable) as a number."""
+    text = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
+    if text or (isinstance(value, int) and not isinstance(value, bool)):
+        return int(value)  # type: ignore[call-overload]
+    raise ValueError("must be a whole number")
+
+
 def _number(value: object) -> object:
-    if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 - pydantic turns only ValueError into a problem
-    return value
+    text = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", value)
+    if text or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return float(value)  # type: ignore[arg-type]
+    raise ValueError("must be a number")
 
 
 def _url(url: str) -> str:
@@ -119,9 +128,9 @@ class ServeSettings(BaseModel):
     """File of the tokens that the API takes (hashes only). Without it: ``rollout.tokens`` beside the database."""
     rate_per_second: Annotated[float, Field(ge=0.1, le=10_000), BeforeValidator(_number)] = 20.0
     """How many requests a second a token may send on and on."""
-    rate_burst: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_number)] = 100
+    rate_burst: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)] = 100
     """How many requests a token may send at once."""
-    streams: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_number)] = 200
+    streams: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)] = 200
     """How many event streams may be open at one time."""
     log_format: LogFormat = LogFormat.CONSOLE
     """How log lines are written: for people or for programs."""

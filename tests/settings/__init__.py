@@ -1,0 +1,1 @@
+"""Settings of serve: what is read from where, and what is said of wrong ones."""
