@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from rollout.errors import ConfigurationError
+from rollout.errors import ConfigurationError, Problem
 from rollout.ports import RolloutStore, StoredRollout
 from rollout.spec.merge import effective
 from rollout.spec.resource import PolicyRef, PromotionMode, Rollout, RouteKind, StartMode
@@ -58,7 +58,7 @@ class Catalog:
             rollout = effective(stored.document, policy, self._built_in)
         except ConfigurationError as error:
             return Resolved(None, tuple(map(str, error.problems)), stored.generation, policy)
-        lacking = tuple(self._lacking(rollout))
+        lacking = tuple(map(str, self.lacking(rollout)))
         return Resolved(None if lacking else self._sharing(rollout), lacking, stored.generation, policy)
 
     def _policy(self, stored: StoredRollout) -> Mapping[str, object] | None:
@@ -81,16 +81,19 @@ class Catalog:
             parts[name] = self._shared.setdefault((name, repr(part)), part)
         return rollout.model_copy(update={"spec": spec.model_copy(update=parts)})
 
-    def _lacking(self, rollout: Rollout) -> list[str]:
+    def lacking(self, rollout: Rollout) -> tuple[Problem, ...]:
+        """Return what the Rollout asks for and the runtime does not have."""
         spec, kinds = rollout.spec, self._abilities.kinds
         allowed = ", ".join(sorted(kinds))
         lacking = [
-            f"spec.routes[{n}].kind: this runtime has no {route.kind.value}; allowed: {allowed}"
+            Problem(f"spec.routes[{n}].kind", f"this runtime has no {route.kind.value}", allowed=allowed)
             for n, route in enumerate(spec.routes)
             if route.kind not in kinds
         ]
         if not self._abilities.workloads and spec.start is StartMode.ON_WORKLOAD:
-            lacking.append("spec.start: OnWorkload needs a runtime with workloads; allowed: OnRevision, Manual")
+            needs, allowed = "OnWorkload needs a runtime with workloads", "OnRevision, Manual"
+            lacking.append(Problem("spec.start", needs, allowed=allowed))
         if not self._abilities.workloads and spec.promotion.mode is PromotionMode.COPY_TEMPLATE:
-            lacking.append("spec.promotion.mode: CopyTemplate needs a runtime with workloads; allowed: Swap")
-        return lacking
+            needs = "CopyTemplate needs a runtime with workloads"
+            lacking.append(Problem("spec.promotion.mode", needs, allowed="Swap"))
+        return tuple(lacking)

@@ -29,10 +29,10 @@ from rollout.engine.observation import BackendKey, GateAnswer, Observation, Rout
 from rollout.engine.state import State
 from rollout.engine.status import from_status
 from rollout.engine.table import Phase
-from rollout.errors import ConflictError, NotOursError, RolloutError
+from rollout.errors import ConflictError, NotOursError, Problem, RolloutError
 from rollout.ports import Ask, BackendHealth, Clock, Gates, Key, Measurements, RolloutStore, RouteTable
 from rollout.spec.built_in import built_in_policy
-from rollout.spec.resource import Gate
+from rollout.spec.resource import Gate, Rollout
 
 log = structlog.get_logger(__name__)
 
@@ -119,6 +119,15 @@ class Controller:
         """Return where the Rollout stands right now, with live numbers, or None when it has not been seen yet."""
         entry = self._entries.get(key)
         return entry.state if entry is not None else None
+
+    def effective(self, key: Key) -> Rollout | None:
+        """Return what the Rollout effectively wants; None when it is invalid or has not been seen yet."""
+        entry = self._entries.get(key)
+        return entry.resolved.rollout if entry is not None and entry.resolved is not None else None
+
+    def lacking(self, rollout: Rollout) -> tuple[Problem, ...]:
+        """Return what a Rollout asks for and this runtime does not have."""
+        return self._catalog.lacking(rollout)
 
     def wake(self, key: Key) -> None:
         """Let a pass of this Rollout be due now."""

@@ -170,8 +170,13 @@ def _without_policy(document: _Found, ref: str) -> Iterator[Problem]:
     message, allowed = "is not among the files, so the Rollout is not checked against it", "give its file too"
     problem = Problem("spec.policy", message, given=printable(ref), allowed=allowed, warning=True)
     yield document.placed(problem)
-    for problem in examine(document.document, {"kind": "policy", "spec": {}}, built_in_policy()).problems:
+    yield from (document.placed(problem) for problem in whatever_policy(document.document))
+
+
+def whatever_policy(document: Document) -> Iterator[Problem]:
+    """Yield what is wrong with a Rollout whatever its policy says."""
+    for problem in examine(document, {"kind": "policy", "spec": {}}, built_in_policy()).problems:
         place = location_of(problem.field)
-        of_rollout = not problem.source and depth_of(document.document, place) >= len(place) - 1
+        of_rollout = not problem.source and depth_of(document, place) >= len(place) - 1
         if of_rollout and (problem.field, problem.given) != ("spec.steps", "nothing"):
-            yield document.placed(problem)
+            yield problem
