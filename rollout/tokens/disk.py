@@ -83,7 +83,7 @@ def _refuse_unsafe(path: Path, found: os.stat_result) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, limit_seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Let nobody else who asks for this lock change the file meanwhile.
 
     The lock is on the folder: it leaves no file behind that another user could not open later.
@@ -97,20 +97,20 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise Unavailable(f"{path}: the folder of the token file cannot be opened: {error.strerror}") from error
     try:
-        _take(opened, path)
+        _take(opened, path, limit_seconds)
         yield
     finally:
         os.close(opened)
 
 
-def _take(folder: int, path: Path) -> None:
-    deadline = time.monotonic() + LOCK_SECONDS
+def _take(folder: int, path: Path, limit_seconds: float) -> None:
+    deadline = time.monotonic() + limit_seconds
     while True:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
-                told = f"{path}: another program has been changing the token file for {LOCK_SECONDS:g} s"
+                told = f"{path}: another program has been changing the token file for {limit_seconds:g} s"
                 raise Unavailable(told) from error
             time.sleep(_RETRY_SECONDS)
         except OSError as error:
