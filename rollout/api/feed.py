@@ -21,19 +21,25 @@ from rollout.ports import Journal, Key, Recorded
 
 log = structlog.get_logger(__name__)
 
-MOST_FRAMES = 256
-MOST_BYTES = 256 * 1024
-"""How much waits for one reader at most; frames are shared, so that many slow readers do not take it many times."""
+MOST_FRAMES = 2048
+MOST_BYTES = 1024 * 1024
+"""How much waits for one reader at most. Frames are shared, so that many slow readers do not take it many times."""
 
-MOST_GATHERED = 256
-"""So many transitions are handed out at once although their time is not over."""
+HANDED_OUT_TOGETHER = 256
+"""After so many transitions the readers have their turn, so that a burst does not look like a slow reader."""
+
+WOKEN_TOGETHER = 16
+"""After so many readers others on the loop have theirs: the passes of the controller."""
+
+MOST_FRESH = 16 * 1024
+"""So many transitions wait to be handed out at most; beyond, the loop itself is far behind, and all streams end."""
 
 
 class Ending(StrEnum):
     """Why a stream ended."""
 
     GONE = "the reader went away"
-    SLOW = "the reader did not keep up"
+    SLOW = "the stream did not keep up"
     STALLED = "the reader took nothing for too long"
     FORBIDDEN = "the reader may not read this any more"
     UNREADABLE = "the journal could not be read"
@@ -92,19 +98,24 @@ class Reader:
         self._live = True
         return True
 
-    def offer(self, frames: Sequence[Frame]) -> None:
-        """Keep those that concern the reader until it takes them."""
+    def offer(self, frames: Sequence[Frame]) -> bool:
+        """Keep those that concern the reader until it takes them; return whether there is something to take."""
+        if self.ending is not None:
+            return False
         for frame in frames:
             if frame.sequence > self.position and self.scope.has(frame.key):
                 self._waiting.append(frame)
                 self._bytes += len(frame.data)
-                while len(self._waiting) > MOST_FRAMES or self._bytes > MOST_BYTES:
-                    self._overflow()
+        while len(self._waiting) > MOST_FRAMES or self._bytes > MOST_BYTES:
+            self._overflow()
         self._heard = frames[-1].sequence
-        if self._waiting:
-            self._wake.set()
-        elif self._live:
+        if self._live and not self._waiting:
             self.position = max(self.position, self._heard)
+        return bool(self._waiting)
+
+    def wake(self) -> None:
+        """Let ``wait`` return."""
+        self._wake.set()
 
     def take(self) -> list[bytes]:
         """Return what waits, about a chunk of it at most; the place moves on."""
@@ -164,7 +175,8 @@ class Feed:
         self._gather_seconds = gather_seconds
         self._readers: set[Reader] = set()
         self._fresh: list[Recorded] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._to_wake: list[Reader] = []
+        self._handing_out = False
         self._again_at = 0.0
         self._unfollow: Callable[[], None] | None = None
         self._closer: asyncio.Task[None] | None = None
@@ -208,29 +220,43 @@ class Feed:
         self._end_all(Ending.CLOSED)
 
     def _hear(self, recorded: Recorded) -> None:
+        if len(self._fresh) >= MOST_FRESH:
+            self._give_up(Ending.SLOW)
         self._fresh.append(recorded)
-        if len(self._fresh) >= MOST_GATHERED:
-            self._hand_out()
-        elif self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(self._again_at, loop.time()), self._hand_out)
+        if not self._handing_out:
+            self._handing_out = True
+            asyncio.get_running_loop().call_at(self._again_at, self._hand_out)
 
     def _hand_out(self) -> None:
-        """Make the frames and give them to all. A transition that cannot be told must not look as if it had been."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Make the next frames and give them to all; what cannot be told must not look as if it had been."""
+        fresh, self._fresh = self._fresh[:HANDED_OUT_TOGETHER], self._fresh[HANDED_OUT_TOGETHER:]
         self._again_at = asyncio.get_running_loop().time() + self._gather_seconds
-        fresh, self._fresh = self._fresh, []
+        frames: list[Frame] = []
         try:
             frames = [frame_of(recorded) for recorded in fresh]
         except Exception:
             log.exception("transitions could not be told", first=fresh[0].sequence, last=fresh[-1].sequence)
-            self._end_all(Ending.UNREADABLE)
-            return
-        if frames:
-            for reader in self._readers:
-                reader.offer(frames)
+            self._give_up(Ending.UNREADABLE)
+        self._to_wake = [reader for reader in self._readers if frames and reader.offer(frames)]
+        self._wake_some()
+
+    def _wake_some(self) -> None:
+        loop = asyncio.get_running_loop()
+        some, self._to_wake = self._to_wake[:WOKEN_TOGETHER], self._to_wake[WOKEN_TOGETHER:]
+        for reader in some:
+            reader.wake()
+        if self._to_wake:
+            loop.call_soon(self._wake_some)
+        elif len(self._fresh) >= HANDED_OUT_TOGETHER:
+            loop.call_soon(self._hand_out)
+        elif self._fresh:
+            loop.call_at(self._again_at, self._hand_out)
+        else:
+            self._handing_out = False
+
+    def _give_up(self, why: Ending) -> None:
+        self._fresh.clear()
+        self._end_all(why)
 
     def _end_all(self, why: Ending) -> None:
         for reader in tuple(self._readers):

@@ -1,0 +1,1 @@
+"""The API: what it takes and answers, over real sockets where that matters."""

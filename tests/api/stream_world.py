@@ -1,0 +1,250 @@
+"""Event streams: one that speaks to a test in virtual time, and over real sockets with readers that take or do not."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Message
+
+from rollout.api.feed import Feed, Scope
+from rollout.api.problems import Refused, answer_of
+from rollout.api.stream_protocol import ReachableProtocol
+from rollout.api.stream_response import EventStream, Pace, Source
+from rollout.ports import Journal, Key
+from tests.contracts.builders import rollout_document
+from tests.fakes.store import FakeStore
+
+USUAL = Pace()
+WEB, SEARCH, MAIL = Key("shop", "web"), Key("shop", "search"), Key("post", "mail")
+
+
+def told(number: int, message: str = "The step was passed.") -> dict[str, object]:
+    """Return a whole transition as the status has it."""
+    weights = {"stable": 95, "canary": 5}
+    place = {"number": number, "at": 1_800_000_000.5 + number, "phase": "Progressing", "step": 1}
+    return {**place, "weights": weights, "reason": "StepPassed", "message": message}
+
+
+@dataclass
+class Author:
+    """Records transitions in a store, one a record; the number of each Rollout's last is kept."""
+
+    store: FakeStore
+    numbers: dict[Key, int] = field(default_factory=dict)
+
+    async def record(self, key: Key = WEB, times: int = 1, message: str = "The step was passed.") -> int:
+        """Record this many transitions and return the sequence of the last."""
+        for _ in range(times):
+            stored = self.store.read(key)
+            if stored is None:
+                await self.store.apply(rollout_document(key.name, namespace=key.namespace))
+                stored, self.numbers[key] = self.store.read(key), 0
+            assert stored is not None
+            self.numbers[key] += 1
+            status = {"transitions": [told(self.numbers[key], message)]}
+            await self.store.record(key, status=status, expected=stored.version)
+        return self.store.last
+
+
+# ---------------------------------------------------------------- what readers understand
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event as a reader has it after the rules of the WHATWG; ``id`` is the last id when it came."""
+
+    name: str
+    id: str
+    data: Any
+
+
+class Transcript:
+    """What came over a stream, understood by the rules of the WHATWG."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.last_id = ""
+        self.retry = ""
+        self.comments = 0
+        self.blocks = 0
+        self._rest = b""
+
+    @property
+    def ids(self) -> list[int]:
+        """Return the ids of the transitions that came."""
+        return [int(event.id) for event in self.events if event.name == "transition"]
+
+    def feed(self, data: bytes) -> None:
+        """Take a part of the stream."""
+        *whole, self._rest = (self._rest + data).split(b"\n\n")
+        for block in whole:
+            self._take(block.decode())
+
+    def _take(self, block: str) -> None:
+        fields: dict[str, list[str]] = {}
+        for line in block.split("\n"):
+            name, _, value = line.partition(":")
+            fields.setdefault(name, []).append(value.removeprefix(" "))
+        self.blocks += 1
+        self.comments += len(fields.get("", []))
+        self.last_id = fields.get("id", [self.last_id])[-1]
+        self.retry = fields.get("retry", [self.retry])[-1]
+        if "data" in fields:
+            name = fields.get("event", ["message"])[-1]
+            self.events.append(Event(name, self.last_id, json.loads("\n".join(fields["data"]))))
+
+
+# ---------------------------------------------------------------- a stream that speaks to a test
+
+
+async def yes() -> bool:
+    """Allow."""
+    return True
+
+
+class Wire:
+    """A stream under way whose other end is the test: it takes what is said while ``taking``, and may be ``gone``."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        wanted: Scope = Scope(),  # noqa: B008 - frozen
+        after: int | None = None,
+        pace: Pace = USUAL,
+        allowed: Callable[[], Awaitable[bool]] = yes,
+    ) -> None:
+        """Let the stream begin."""
+        self.got = Transcript()
+        self.messages: list[Message] = []
+        self.taking, self.gone, self.closing = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.taking.set()
+        self.feed = Feed(journal, self.closing, most_readers=2, gather_seconds=0.05)
+        source = Source(self.feed, journal, asyncio.Semaphore(2), pace)
+        stream = EventStream(source, wanted, after=after, allowed=allowed)
+        self.done = asyncio.create_task(stream({"type": "http"}, self._receive, self._send))
+
+    async def _receive(self) -> Message:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: Message) -> None:
+        await self.taking.wait()
+        self.messages.append(message)
+        self.got.feed(message.get("body", b""))
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the response was ended as one should."""
+        return self.done.done() and not self.messages[-1].get("more_body", True)
+
+
+# ---------------------------------------------------------------- over real sockets
+
+
+@dataclass
+class Served:
+    """A server under way: where, its feed, and what lets its streams end."""
+
+    port: int
+    feed: Feed
+    closing: asyncio.Event
+    server: uvicorn.Server
+    done: asyncio.Task[None]
+
+    async def stop(self) -> None:
+        """End as the real one does: streams first."""
+        self.closing.set()
+        self.server.should_exit = True
+        await self.done
+
+
+@asynccontextmanager
+async def serving(journal: Journal, *, pace: Pace = USUAL, most_readers: int = 500) -> AsyncIterator[Served]:
+    """Serve ``/events?namespace=&name=&after=`` of this journal as long as the context is open."""
+    closing = asyncio.Event()
+    feed = Feed(journal, closing, most_readers=most_readers, gather_seconds=0.05)
+    source = Source(feed, journal, asyncio.Semaphore(2), pace)
+
+    async def events(request: Request) -> Response:
+        given = request.query_params
+        wanted = Scope(given.get("namespace", ""), given.get("name", ""))
+        return EventStream(source, wanted, after=int(given["after"]) if "after" in given else None, allowed=yes)
+
+    async def refuse(_: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)
+        return answer_of(error, "r1")
+
+    app = Starlette(routes=[Route("/events", events)], exception_handlers={Refused: refuse})
+    listening = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(
+        app, http=ReachableProtocol, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=10
+    )
+    server = uvicorn.Server(config)
+    done = asyncio.create_task(server.serve(sockets=[listening]))
+    served = Served(listening.getsockname()[1], feed, closing, server, done)
+    try:
+        yield served
+    finally:
+        await served.stop()
+        listening.close()
+
+
+class Client:
+    """A reader: takes what comes."""
+
+    def __init__(self, port: int, query: str = "") -> None:
+        self.got = Transcript()
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.ended = asyncio.Event()
+        self._target = f"/events{query}"
+        self._port = port
+        self._task: asyncio.Task[None] | None = None
+        self._begun = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Return when the stream has said hello, or refused."""
+        self._task = asyncio.create_task(self._read())
+        async with asyncio.timeout(5):
+            await self._begun.wait()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Go away."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _read(self) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        writer.write(f"GET {self._target} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            self.status = int(head[0].split()[1])
+            self.headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+            while self.status == 200 and (size := int(await reader.readline(), 16)):
+                self.got.feed((await reader.readexactly(size + 2))[:-2])
+                self._begun.set()
+        finally:
+            self.ended.set()
+            self._begun.set()
+            writer.close()
+
+
+def stalled(port: int, target: str = "/events", headers: str = "") -> socket.socket:
+    """Return the connection of a reader that asks for events and takes none; its system keeps little for it."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect(("127.0.0.1", port))
+    connection.sendall(f"GET {target} HTTP/1.1\r\nHost: here\r\n{headers}\r\n".encode())
+    return connection
