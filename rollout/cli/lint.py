@@ -51,7 +51,7 @@ def lint(
     """Check Rollouts and policies: every problem at once, with file, line, field, what was given, what is allowed."""
     if rps is not None and not 0 < rps < float("inf"):
         raise typer.BadParameter("must be a number above 0", param_hint="--rps")
-    texts, unread = _read(files)
+    texts, unread = texts_of(files)
     checked = check(texts, requests_per_second=rps)
     problems = (*unread, *checked.problems)
     if output is Output.JSON:
@@ -64,7 +64,7 @@ def lint(
         raise typer.Exit(1)
 
 
-def _read(names: Sequence[str]) -> tuple[list[tuple[str, str]], list[Problem]]:
+def texts_of(names: Sequence[str]) -> tuple[list[tuple[str, str]], list[Problem]]:
     """Return (name, text) of every manifest, and the problems of those that are no text.
 
     Raises:
