@@ -6,7 +6,6 @@ rule, never with what was found there: somebody may have put a token where it do
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AllowInfNan, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
@@ -15,6 +14,7 @@ from rollout.errors import PermanentError
 from rollout.ports import Verb
 from rollout.spec.base import Name
 from rollout.spec.fields import path_of
+from rollout.tokens.roles import Role
 from rollout.tokens.secret import ID_BYTES, SALT_BYTES
 
 MOST_TOKENS = 1000
@@ -27,13 +27,6 @@ _MOST_FAULTS = 3
 _HASH_DIGITS = 64
 
 Seconds = Annotated[float, Field(ge=0), AllowInfNan(allow_inf_nan=False)]
-
-
-class Role(StrEnum):
-    """What a token is good for."""
-
-    VIEWER = "viewer"
-    OPERATOR = "operator"
 
 
 ALLOWED: dict[Role, frozenset[Verb]] = {

@@ -20,7 +20,8 @@ from rollout.ports import Caller, Clock, Verb
 from rollout.spec.base import NAME_ALLOWED, Name
 from rollout.spec.fields import printable
 from rollout.tokens import disk, secret
-from rollout.tokens.entries import ALLOWED, MOST_BYTES, MOST_TOKENS, Entry, Role, decoded, encoded
+from rollout.tokens.entries import ALLOWED, MOST_BYTES, MOST_TOKENS, Entry, decoded, encoded
+from rollout.tokens.roles import Role
 
 log = structlog.get_logger(__name__)
 

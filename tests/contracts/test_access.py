@@ -7,8 +7,8 @@ import pytest
 
 from rollout.errors import Unavailable
 from rollout.ports import Access, Caller, Verb
-from rollout.tokens.entries import Role
 from rollout.tokens.file import LOOK_SECONDS, TokenFile
+from rollout.tokens.roles import Role
 from tests.fakes.access import FakeAccess
 from tests.fakes.clock import FakeClock
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from rollout.errors import PermanentError
-from rollout.tokens.entries import MOST_BYTES, MOST_TOKENS, Entry, Role, decoded, encoded
+from rollout.tokens.entries import MOST_BYTES, MOST_TOKENS, Entry, decoded, encoded
+from rollout.tokens.roles import Role
 
 SECRET = "rollout_" + "a" * 16 + "_" + "b" * 64
 

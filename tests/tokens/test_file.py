@@ -13,8 +13,9 @@ from structlog.testing import capture_logs
 from rollout.errors import ConfigurationError, ConflictError, NotOursError, PermanentError, Unavailable
 from rollout.ports import Caller
 from rollout.tokens import disk
-from rollout.tokens.entries import MOST_TOKENS, Entry, Role, encoded
+from rollout.tokens.entries import MOST_TOKENS, Entry, encoded
 from rollout.tokens.file import LOOK_SECONDS, TokenFile
+from rollout.tokens.roles import Role
 from tests.fakes.clock import FakeClock
 
 ADA = Caller("ada", ("viewer",))
