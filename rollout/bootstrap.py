@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -35,47 +35,69 @@ KEPT_TRANSITIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """A running envoy runtime: its store, its routes and its controller."""
+    """A running envoy runtime: its store, its routes, its controller, and where its API is (empty: off).
+
+    ``done`` is the controller at work; ``parts`` are all that must not end by themselves. ``first_token`` is the token
+    that was just made since there was none, to be shown once.
+    """
 
     store: SqliteStore
     routes: EnvoyRouteTable
     controller: Controller
     done: asyncio.Task[None]
+    url: str = ""
+    parts: frozenset[asyncio.Task[None]] = frozenset()
+    first_token: str = field(default="", repr=False)
 
 
 @asynccontextmanager
 async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
-    """Run the controller beside a plain Envoy as long as the context is open.
+    """Run the controller and its API beside a plain Envoy as long as the context is open.
 
-    Everything is open and read once before the first pass: the store, the route files, the manifests.
+    Everything is open and read once before the first pass: the store, the route files, the manifests, and the API's
+    address is ours. At the end the API goes first, then the controller, then what it stands on.
 
     Raises:
-        RolloutError: a file, a folder or the database cannot be used; the sentence says which and why.
+        RolloutError: a file, a folder, an address or the database cannot be used; the sentence says which and why.
     """
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         store = await SqliteStore.open(settings.database)
         stack.push_async_callback(store.close)
-        admin = AdminClient(settings.admin)
-        stack.push_async_callback(admin.aclose)
-        routes = EnvoyRouteTable(admin, clock, RouteTableOptions(files=settings.rds, staging=settings.staging))
-        await routes.start()
-        stack.push_async_callback(routes.aclose)
-        health = EnvoyBackendHealth(admin, poll_seconds=min(1.0, settings.tick_seconds))
-        await health.start()
-        stack.push_async_callback(health.aclose)
-        measurements = _measurements(settings, admin, clock, stack)
-        gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
+        ports, routes = await _ports(settings, store, clock, stack)
         await _follow_manifests(settings.manifests, store, stack)
-        ports = Ports(store, routes, health, measurements, gates, clock)
         options = Options(settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})))
-        controller = Controller(ports, options)
-        done = asyncio.create_task(controller.run(), name="controller")
+        controller, begun = Controller(ports, options), asyncio.Event()
+        done = asyncio.create_task(_run(controller, begun), name="the controller")
         stack.push_async_callback(_end, done)
         calendar = _calendar(controller, store)
         calendar.start()
         stack.callback(calendar.stop)
-        yield Runtime(store, routes, controller, done)
+        begun.set()
+        yield Runtime(store, routes, controller, done, parts=frozenset({done}))
+
+
+async def _ports(
+    settings: ServeSettings, store: SqliteStore, clock: SystemClock, stack: AsyncExitStack
+) -> tuple[Ports, EnvoyRouteTable]:
+    """Open the outside world beside the store."""
+    admin = AdminClient(settings.admin)
+    stack.push_async_callback(admin.aclose)
+    routes = EnvoyRouteTable(admin, clock, RouteTableOptions(files=settings.rds, staging=settings.staging))
+    await routes.start()
+    stack.push_async_callback(routes.aclose)
+    health = EnvoyBackendHealth(admin, poll_seconds=min(1.0, settings.tick_seconds))
+    await health.start()
+    stack.push_async_callback(health.aclose)
+    measurements = _measurements(settings, admin, clock, stack)
+    gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
+    return Ports(store, routes, health, measurements, gates, clock), routes
+
+
+async def _run(controller: Controller, begun: asyncio.Event) -> None:
+    """Let the controller work once all that may fail at the start has not."""
+    await begun.wait()
+    await controller.run()
 
 
 async def _follow_manifests(folder: Path | None, store: SqliteStore, stack: AsyncExitStack) -> None:

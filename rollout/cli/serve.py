@@ -8,22 +8,23 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import structlog
 import typer
 
 from rollout.cli.serve_flags import printable, takes_settings
-from rollout.errors import RolloutError
+from rollout.errors import RolloutError, Unavailable
 from rollout.settings.reading import Effective
 from rollout.settings.table import ServeSettings, masked
 from rollout.telemetry import configure_logs
 
 UNUSABLE = 1
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+FIRST_SENTENCE = "The first token, for an operator, is shown only now (its hash is in {file}): {token}"
 
 
 @takes_settings
 def serve(*, effective: Effective) -> None:
     """Run the controller beside a plain Envoy: Rollouts from a folder or by the API, weights in your own RDS files."""
-    import structlog
-
     settings = effective.settings
     configure_logs(settings.log_format, settings.log_level)
     for warning in effective.warnings:
@@ -36,21 +37,46 @@ def serve(*, effective: Effective) -> None:
 
 
 async def _serve(settings: ServeSettings) -> None:
-    import structlog
+    """Serve until a signal; what should go on until then and ends by itself is an error.
 
+    Raises:
+        RolloutError: it cannot be begun, or a part of it has ended.
+    """
     from rollout.bootstrap import envoy_runtime
 
     log = structlog.get_logger("rollout.serve")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = _stopped_by_signals()
     async with envoy_runtime(settings) as runtime:
+        if runtime.first_token:
+            typer.echo(FIRST_SENTENCE.format(file=settings.tokens_file, token=runtime.first_token))
         rollouts, source = len(list(runtime.store.keys())), masked(settings.prometheus or settings.admin)
-        log.info("serving", rollouts=rollouts, counters_from=source, tick_seconds=settings.tick_seconds)
+        log.info(
+            "serving",
+            rollouts=rollouts,
+            counters_from=source,
+            tick_seconds=settings.tick_seconds,
+            api=runtime.url or "off",
+        )
         stopped = asyncio.create_task(stop.wait())
-        await asyncio.wait({stopped, runtime.done}, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait({stopped, *runtime.parts}, return_when=asyncio.FIRST_COMPLETED)
         stopped.cancel()
-        if runtime.done.done():
-            await runtime.done
         log.info("stopping")
+        for part in ended - {stopped}:
+            await part
+            raise Unavailable(f"{part.get_name()} has ended by itself")
+    log.info("stopped")
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    """Return what the first SIGTERM or SIGINT sets; a second one ends the process at once."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def begin() -> None:
+        stop.set()
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, begin)
+    return stop

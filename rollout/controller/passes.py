@@ -63,8 +63,9 @@ class Passes:
         decision = decide(rollout, entry.state or State(), seen)
         if decision.significant or entry.unrecorded:
             await self._record(entry, stored, decision)
-        entry.state = decision.state
+        before, entry.state = entry.state, decision.state
         self._tell(entry.key, decision, seen.now)
+        _tell_reason(entry.key, before, decision)
         if seen.batch is not None and not decision.urgent:
             # Before the write, which takes longest: a crash between record and checkpoint loses one tick.
             await self._checkpoint(entry)
@@ -144,3 +145,10 @@ class Passes:
             await self._store.checkpoint(entry.key, judge=judge, samples=source.checkpoint(entry.ask))
         except RolloutError as error:
             log.warning("checkpoint failed", rollout=str(entry.key), why=str(error))
+
+
+def _tell_reason(key: Key, before: State | None, decision: Decision) -> None:
+    """Log why it stays where it is, when that is another reason than before: once, not with every pass."""
+    after = decision.state
+    if after.reason and not decision.transitions and before is not None and before.reason != after.reason:
+        log.info(after.message, rollout=str(key), reason=after.reason, phase=after.phase.value, step=after.step)
