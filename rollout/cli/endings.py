@@ -1,0 +1,82 @@
+"""How an attempt ends, and which one is waited for. Pure; called by ``rollout.cli.watching``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from rollout.api.models import Live, TransitionItem
+from rollout.cli.running import Code
+from rollout.engine.reasons import Reason
+from rollout.engine.table import Phase
+
+ENDED_WELL = frozenset({Reason.PROMOTED, Reason.UNDONE})
+BEGAN = frozenset({Reason.STARTED, Reason.RETRIED, Reason.NEW_REVISION, Reason.UNDOING})
+ON_THE_WAY = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.ABORTING})
+HALTED = frozenset({Phase.PAUSED, Phase.INVALID})
+"""Phases in which an attempt may stand still, and in which there may just as well be none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How it ended, as an exit code and one sentence."""
+
+    code: Code
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What is waited for.
+
+    ``attempt`` is the number of the attempt, 0 for whichever runs; ``exact``: no later one will do. ``begun``: it was
+    seen to run.
+    """
+
+    attempt: int = 0
+    exact: bool = False
+    begun: bool = False
+
+    def seen(self, live: Live) -> Awaited:
+        """Return what is waited for after ``live`` was seen: a newer attempt takes the place of an older one."""
+        if not is_running(live) or live.attempt < self.attempt or (self.exact and live.attempt > self.attempt):
+            return self
+        return replace(self, attempt=live.attempt, begun=True)
+
+
+def is_running(live: Live) -> bool:
+    """Return whether an attempt (or an undo) is under way."""
+    if live.phase in ON_THE_WAY:
+        return True
+    weighs = live.weights.intended.get(live.canary, 0) > 0
+    return live.phase in HALTED and (live.hold is not None or weighs or live.reason == Reason.PAUSED)
+
+
+def has_ended(awaited: Awaited, live: Live) -> bool:
+    """Return whether there is nothing to wait for any more."""
+    if awaited.exact and live.attempt > awaited.attempt:
+        return True
+    return bool(live.phase) and not is_running(live) and live.attempt >= awaited.attempt
+
+
+def ending_of(awaited: Awaited, live: Live, transitions: Iterable[TransitionItem]) -> Ending:
+    """Return how it ended; ``transitions`` are the recorded ones, newest first."""
+    if awaited.exact and live.attempt > awaited.attempt:
+        sentence = (
+            f"Attempt {awaited.attempt} is over, attempt {live.attempt} came after it; history tells how it ended."
+        )
+        return Ending(Code.COULD_NOT, sentence)
+    idle = "" if awaited.begun else "Nothing is running. "
+    last = next((item for item in transitions if is_end(item) or item.reason in BEGAN), None)
+    if last is None:
+        return Ending(Code.DONE, f"There was no attempt yet. {live.message}".strip())
+    if not is_end(last):
+        return Ending(Code.COULD_NOT, f"{idle}The attempt neither was promoted nor rolled back. {live.message}".strip())
+    return Ending(Code.DONE if last.phase == Phase.IDLE else Code.ROLLED_BACK, f"{idle}{last.message}")
+
+
+def is_end(item: TransitionItem) -> bool:
+    """Return whether an attempt ended well or was rolled back with this transition."""
+    if item.phase == Phase.ABORTED:
+        return item.reason != Reason.VALID
+    return item.phase == Phase.IDLE and item.reason in ENDED_WELL

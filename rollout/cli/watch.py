@@ -1,0 +1,87 @@
+"""`rollout watch`: looks on until an attempt has ended; the exit code tells how."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rollout.cli.arguments import Name, seconds_of
+from rollout.cli.connection import Connection, asks_server, key_of
+from rollout.cli.running import ask
+
+if TYPE_CHECKING:
+    from rollout.api.models import Live
+    from rollout.cli.client import ApiClient
+    from rollout.cli.endings import Awaited, Ending
+
+
+@asks_server
+def watch(
+    connection: Connection,
+    name: Name,
+    *,
+    timeout: Annotated[str, typer.Option(help="How long at most, such as 90s or 1h.")] = "30m",
+    attempt: Annotated[
+        int | None, typer.Option(min=1, help="Wait for this attempt and no later one.", show_default=False)
+    ] = None,
+    following: Annotated[
+        bool, typer.Option("--next", help="Where nothing is running, wait for the next attempt.")
+    ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a picture, on a terminal too.")] = False,
+) -> None:
+    """Look on until the running attempt has ended; a newer one takes its place.
+
+    Where nothing is running, it says so and ends at once as the last attempt did. Exit codes: 0 promoted (or undone,
+    or there was no attempt yet), 3 rolled back, 4 the time ran out, 1 it cannot be told, 2 the command line is wrong.
+    """
+    if attempt is not None and following:
+        raise typer.BadParameter("does not go with --attempt", param_hint="--next")
+    key, seconds = key_of(name, connection), seconds_of(timeout, "--timeout")
+    picture = sys.stdout.isatty() and not plain
+    ending = ask(
+        connection, lambda api: seen(api, key, _awaited(attempt, following=following), seconds, picture=picture)
+    )
+    from rollout.cli.texts import safe
+
+    typer.echo(safe(f"{key[0]}/{key[1]}: {ending.sentence}"))
+    raise typer.Exit(ending.code)
+
+
+def _awaited(attempt: int | None, *, following: bool) -> Callable[[Live], Awaited]:
+    """Return what says, once the Rollout is seen, what is waited for."""
+    from rollout.cli.endings import Awaited, is_running
+
+    def awaited(live: Live) -> Awaited:
+        if attempt is not None:
+            return Awaited(attempt, exact=True)
+        return Awaited(live.attempt + 1 if following and not is_running(live) else live.attempt)
+
+    return awaited
+
+
+async def seen(
+    api: ApiClient,
+    key: tuple[str, str],
+    awaited: Callable[[Live], Awaited],
+    timeout_seconds: float,
+    *,
+    picture: bool,
+) -> Ending:
+    """Return how it ended, told as a picture or as lines on standard output meanwhile."""
+    from rollout.cli.watching import watch_until_end
+
+    api.limits = replace(api.limits, tries=1)  # the looks themselves go on after a failure, and tell of it
+    if not picture:
+        from rollout.cli.watch_lines import Lines
+
+        return await watch_until_end(api, key, Lines(*key), awaited=awaited, timeout_seconds=timeout_seconds)
+    from rich.live import Live as Screen
+
+    from rollout.cli.watch_picture import Picture
+
+    with Screen(auto_refresh=False, vertical_overflow="crop") as screen:
+        return await watch_until_end(api, key, Picture(screen), awaited=awaited, timeout_seconds=timeout_seconds)

@@ -1,0 +1,159 @@
+"""Looks at one Rollout again and again until what is waited for has ended, across breaks of the connection.
+
+The event stream says at once that something happened; where a Rollout stands is asked for then, and each second. Who
+looks on (a picture, lines) is a ``Spectator``. Called by ``watch`` and ``apply --wait``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+from rollout.api.models import Live, TransitionItem
+from rollout.cli.client import ApiClient
+from rollout.cli.endings import Awaited, Ending, ending_of, has_ended
+from rollout.cli.failures import ApiProblem, ServerAway, TimedOut
+from rollout.cli.retries import BUSY, backoff
+from rollout.cli.running import Code
+from rollout.cli.stream import Happened, Told, follow, path_of
+from rollout.cli.texts import span
+from rollout.errors import RolloutError
+
+EVERY_SECONDS = 1.0
+MOST_WAITING = 256
+"""So many events wait to be shown; while more come, the stream itself waits."""
+MOST_TRANSITIONS = 100
+FIRST_AWAY_SECONDS = 10.0
+"""A server that was never there is given up after this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is seen at one moment.
+
+    ``transitions`` are those that happened since the last look. ``away`` says why the server cannot be asked, or is
+    empty; then ``live`` is what was seen last. ``seconds`` since the beginning.
+    """
+
+    live: Live
+    transitions: tuple[TransitionItem, ...] = ()
+    away: str = ""
+    seconds: float = 0.0
+
+
+class Spectator(Protocol):
+    """Who looks on."""
+
+    def look(self, look: Look) -> None:
+        """Take what is seen."""
+        ...
+
+
+async def watch_until_end(
+    api: ApiClient,
+    key: tuple[str, str],
+    spectator: Spectator,
+    *,
+    awaited: Callable[[Live], Awaited],
+    timeout_seconds: float,
+) -> Ending:
+    """Return how it ended, or that the time ran out; ``awaited`` says what is waited for, once it is seen.
+
+    Raises:
+        RolloutError: the Rollout is gone, may not be read, or the server was never there.
+    """
+    waited_for: Awaited | None = None
+    last: Look | None = None
+    try:
+        async with asyncio.timeout(timeout_seconds), aclosing(looks(api, key)) as seen:
+            async for last in seen:
+                spectator.look(last)
+                waited_for = (waited_for or awaited(last.live)).seen(last.live)
+                if not last.away and has_ended(waited_for, last.live):
+                    return await _ending(api, key, waited_for, last.live)
+    except TimeoutError:
+        where = f"still {last.live.phase or 'new'}: {last.live.message}" if last is not None else "not seen"
+        return Ending(Code.TIMED_OUT, f"After {span(timeout_seconds)} {where}")
+    raise AssertionError("looks do not end by themselves")
+
+
+async def _ending(api: ApiClient, key: tuple[str, str], awaited: Awaited, live: Live) -> Ending:
+    tries = 0
+    while True:
+        try:
+            return ending_of(awaited, live, (await api.history(*key, limit=MOST_TRANSITIONS)).items)
+        except RolloutError as error:
+            if not is_passing(error):
+                raise
+        tries += 1
+        await asyncio.sleep(backoff(tries, api.limits))
+
+
+async def looks(api: ApiClient, key: tuple[str, str]) -> AsyncGenerator[Look]:
+    """Give a look each second, and at once when something happens; without end.
+
+    Raises:
+        RolloutError: as ``watch_until_end``.
+    """
+    began = time.monotonic()
+    live: Live | None = None
+    told: list[Told] = []
+    async with _events(api, key) as queue:
+        while True:
+            away = ""
+            try:
+                live = await api.live(*key)
+            except RolloutError as error:
+                if not is_passing(error) or (live is None and time.monotonic() - began > FIRST_AWAY_SECONDS):
+                    raise
+                away = str(error)
+            if live is not None:
+                yield Look(live, tuple(_transitions(told)), away, time.monotonic() - began)
+                told = []
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_SECONDS):
+                    told.append(await queue.get())
+            while not queue.empty():
+                told.append(queue.get_nowait())
+
+
+def is_passing(error: RolloutError) -> bool:
+    """Return whether the server may answer again a moment later."""
+    if isinstance(error, ApiProblem):
+        return error.status in BUSY or error.status >= 500  # noqa: PLR2004 - as HTTP numbers it
+    return isinstance(error, ServerAway | TimedOut)
+
+
+@asynccontextmanager
+async def _events(api: ApiClient, key: tuple[str, str]) -> AsyncGenerator[asyncio.Queue[Told]]:
+    """Give a queue into which the event stream flows while inside."""
+    queue: asyncio.Queue[Told] = asyncio.Queue(MOST_WAITING)
+    task = asyncio.create_task(_flow(api, key, queue))
+    try:
+        yield queue
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _flow(api: ApiClient, key: tuple[str, str], queue: asyncio.Queue[Told]) -> None:
+    """Put what happens into the queue; a stream that cannot be had is tried again, since looks go on without."""
+    while True:
+        try:
+            async with aclosing(follow(api, path_of(*key), lost=lambda _: None)) as told:
+                async for each in told:
+                    await queue.put(each)
+        except RolloutError:
+            # Why the server cannot be asked is told by the looks, which ask the same server.
+            await asyncio.sleep(api.limits.longest_wait_seconds)
+
+
+def _transitions(told: Sequence[Told]) -> Iterator[TransitionItem]:
+    """Yield what happened; what was missed shows in where the Rollout stands."""
+    for each in told:
+        if isinstance(each, Happened):
+            yield each.event.transition
