@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,13 +14,17 @@ from rollout.cli.connection import Connection, asks_server
 from rollout.cli.running import Code, ask, code_of, sentences
 
 if TYPE_CHECKING:
-    from rollout.api.models import Applied, Live
+    from rollout.api.models import Applied
     from rollout.cli.client import ApiClient
-    from rollout.cli.endings import Awaited, Ending
+    from rollout.cli.endings import Ending
     from rollout.cli.sending import Sent
     from rollout.errors import Problem, RolloutError
 
 Outcome = dict[str, Any]
+Generations = dict[tuple[str, str], int]
+
+TAKEN_UP_SECONDS = 0.2
+"""How often is asked whether the controller has taken a manifest up."""
 
 
 @dataclass(slots=True)
@@ -31,7 +37,7 @@ class Applying:
     output: Shape
     outcomes: list[Outcome] = field(default_factory=list)
     code: Code = Code.DONE
-    generations: dict[tuple[str, str], int] = field(default_factory=dict)
+    generations: Generations = field(default_factory=dict)
 
     async def send(self, api: ApiClient, sent: list[Sent]) -> None:
         """Send policies, then Rollouts; where a policy could not be applied, no Rollout is sent."""
@@ -142,7 +148,7 @@ def apply(
 
         write({"items": applying.outcomes}, output)
     if wait and applying.code is Code.DONE:
-        raise typer.Exit(_wait(connection, applying.generations, seconds))
+        raise typer.Exit(_wait(connection, applying, seconds))
     raise typer.Exit(applying.code)
 
 
@@ -162,40 +168,37 @@ def _checked(files: list[str], connection: Connection) -> list[Sent]:
     return sent_from(texts, namespace=connection.namespace)
 
 
-def _wait(connection: Connection, generations: dict[tuple[str, str], int], seconds: float) -> Code:
+def _wait(connection: Connection, applying: Applying, seconds: float) -> Code:
     """Wait for all Rollouts at once; return the worst exit code."""
     from rollout.cli.texts import safe
 
-    endings = ask(connection, lambda api: _endings(api, generations, seconds))
-    for (namespace, name), ending in zip(generations, endings, strict=True):
-        typer.echo(safe(f"{namespace}/{name}: {ending.sentence}"), err=True)
+    beside = applying.output is not Shape.TEXT
+    endings = ask(connection, lambda api: _endings(api, applying.generations, seconds, beside=beside))
+    for (namespace, name), ending in zip(applying.generations, endings, strict=True):
+        typer.echo(safe(f"{namespace}/{name}: {ending.sentence}"), err=beside)
     return max((ending.code for ending in endings), default=Code.DONE)
 
 
-async def _endings(api: ApiClient, generations: dict[tuple[str, str], int], seconds: float) -> list[Ending]:
-    import asyncio
+async def _endings(api: ApiClient, generations: Generations, seconds: float, *, beside: bool) -> list[Ending]:
+    waits = (_ending(api, key, generation, seconds, beside=beside) for key, generation in generations.items())
+    return await asyncio.gather(*waits)
 
-    return await asyncio.gather(*(_ending(api, key, generation, seconds) for key, generation in generations.items()))
 
-
-async def _ending(api: ApiClient, key: tuple[str, str], generation: int, seconds: float) -> Ending:
+async def _ending(api: ApiClient, key: tuple[str, str], generation: int, seconds: float, *, beside: bool) -> Ending:
     """Return how the attempt ended that runs once the controller has taken up the manifest, if one does."""
-    import asyncio
-    import time
-
     from rollout.cli.endings import Awaited, Ending
-    from rollout.cli.watch import seen
-
-    def awaited(live: Live) -> Awaited:
-        return Awaited(live.attempt)
+    from rollout.cli.watch_lines import Lines
+    from rollout.cli.watching import watch_until_end
 
     until = time.monotonic() + seconds
     while (await api.rollout(*key)).get("status", {}).get("observedGeneration", 0) < generation:
         if time.monotonic() > until:
-            return Ending(Code.TIMED_OUT, "the controller has not taken it up yet")
+            return Ending(Code.TIMED_OUT, "The controller has not taken it up yet.")
         await asyncio.sleep(TAKEN_UP_SECONDS)
-    return await seen(api, key, awaited, until - time.monotonic(), picture=False)
-
-
-TAKEN_UP_SECONDS = 0.2
-"""How often is asked whether the controller has taken a manifest up."""
+    return await watch_until_end(
+        api,
+        key,
+        Lines(*key, beside=beside),
+        awaited=lambda live: Awaited(live.attempt),
+        timeout_seconds=until - time.monotonic(),
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -41,10 +40,9 @@ def watch(
     if attempt is not None and following:
         raise typer.BadParameter("does not go with --attempt", param_hint="--next")
     key, seconds = key_of(name, connection), seconds_of(timeout, "--timeout")
+    awaited = _awaited(attempt, following=following)
     picture = sys.stdout.isatty() and not plain
-    ending = ask(
-        connection, lambda api: seen(api, key, _awaited(attempt, following=following), seconds, picture=picture)
-    )
+    ending = ask(connection, lambda api: _watch(api, key, awaited, seconds, picture=picture))
     from rollout.cli.texts import safe
 
     typer.echo(safe(f"{key[0]}/{key[1]}: {ending.sentence}"))
@@ -63,25 +61,18 @@ def _awaited(attempt: int | None, *, following: bool) -> Callable[[Live], Awaite
     return awaited
 
 
-async def seen(
-    api: ApiClient,
-    key: tuple[str, str],
-    awaited: Callable[[Live], Awaited],
-    timeout_seconds: float,
-    *,
-    picture: bool,
+async def _watch(
+    api: ApiClient, key: tuple[str, str], awaited: Callable[[Live], Awaited], seconds: float, *, picture: bool
 ) -> Ending:
-    """Return how it ended, told as a picture or as lines on standard output meanwhile."""
     from rollout.cli.watching import watch_until_end
 
-    api.limits = replace(api.limits, tries=1)  # the looks themselves go on after a failure, and tell of it
     if not picture:
         from rollout.cli.watch_lines import Lines
 
-        return await watch_until_end(api, key, Lines(*key), awaited=awaited, timeout_seconds=timeout_seconds)
+        return await watch_until_end(api, key, Lines(*key), awaited=awaited, timeout_seconds=seconds)
     from rich.live import Live as Screen
 
     from rollout.cli.watch_picture import Picture
 
     with Screen(auto_refresh=False, vertical_overflow="crop") as screen:
-        return await watch_until_end(api, key, Picture(screen), awaited=awaited, timeout_seconds=timeout_seconds)
+        return await watch_until_end(api, key, Picture(screen), awaited=awaited, timeout_seconds=seconds)

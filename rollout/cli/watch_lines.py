@@ -14,9 +14,9 @@ from rollout.cli.watching import Look
 class Lines:
     """A spectator that writes a line when something has changed."""
 
-    def __init__(self, namespace: str, name: str) -> None:
-        """Watch this Rollout; nothing has been seen yet."""
-        self._namespace, self._name = namespace, name
+    def __init__(self, namespace: str, name: str, *, beside: bool = False) -> None:
+        """Watch this Rollout; ``beside``: standard output carries something else, so that lines go to standard error."""
+        self._namespace, self._name, self._beside = namespace, name, beside
         self._last: tuple[str, int, str] | None = None
         self._last_verdict = ""
         self._away = False
@@ -27,7 +27,7 @@ class Lines:
             self._away = bool(look.away)
             note(f"{look.away}; trying again" if look.away else "the server answers again")
         for item in look.transitions:
-            typer.echo(line(self._namespace, self._name, item))
+            typer.echo(line(self._namespace, self._name, item), err=self._beside)
             self._last = (item.phase, item.step, item.reason)
         if not look.away:
             self._stand(look.live)
@@ -45,4 +45,4 @@ class Lines:
         self._last_verdict = verdict
 
     def _write(self, live: Live, text: str) -> None:
-        typer.echo(safe(f"{stamp(live.at)} {self._namespace}/{self._name} {text}".rstrip(": ")))
+        typer.echo(safe(f"{stamp(live.at)} {self._namespace}/{self._name} {text}".rstrip(": ")), err=self._beside)

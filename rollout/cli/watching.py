@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rollout.api.models import Live, TransitionItem
@@ -66,6 +66,7 @@ async def watch_until_end(
     Raises:
         RolloutError: the Rollout is gone, may not be read, or the server was never there.
     """
+    api.limits = replace(api.limits, tries=1)  # the looks themselves go on after a failure, and tell of it
     waited_for: Awaited | None = None
     last: Look | None = None
     try:
