@@ -15,7 +15,7 @@ class Lines:
     """A spectator that writes a line when something has changed."""
 
     def __init__(self, namespace: str, name: str, *, beside: bool = False) -> None:
-        """Watch this Rollout; ``beside``: standard output carries something else, so that lines go to standard error."""
+        """Watch this Rollout; ``beside``: standard output carries something else, so lines go to standard error."""
         self._namespace, self._name, self._beside = namespace, name, beside
         self._last: tuple[str, int, str] | None = None
         self._last_verdict = ""
