@@ -68,6 +68,7 @@ class World:
             database=self.folder / "rollout.db",
             prometheus=self.prometheus_url,
             tick_seconds=TICK_SECONDS,
+            listen="off",
         )
 
     async def watch(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import signal
 import sqlite3
 import sys
@@ -17,24 +18,30 @@ POLL_SECONDS = 0.03
 
 
 class Server:
-    """The command with its arguments. Its log is `log`, in JSON, all sessions one after the other."""
+    """The command with its arguments. Its log is `log`, in JSON, all sessions one after the other.
+
+    What it prints is in `printed`, as its own file; `environment` is added to ours.
+    """
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.arguments = arguments
         self.log = folder / "serve.log"
+        self.printed = folder / "serve.out"
+        self.environment: dict[str, str] = {}
         self._process: asyncio.subprocess.Process | None = None
         self._session_at = 0
         self.started_at = 0.0
 
     async def start(self) -> None:
         """Start it and do not wait for anything."""
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self.printed.open("ab") as printed:
             self._session_at, self.started_at = log.tell(), time.time()
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "rollout", "serve", "--log-format", "json", *self.arguments),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
+                stdout=printed,
                 stderr=log,
+                env={**os.environ, **self.environment},
             )
 
     async def serving(self, *, seconds: float = 20.0) -> None:
@@ -87,6 +94,16 @@ class Server:
             except ValueError:
                 continue
         return [line for line in found if isinstance(line, dict)]
+
+    @property
+    def url(self) -> str:
+        """Return where the API of this session is."""
+        return next(str(line["api"]) for line in self.lines() if line.get("event") == "serving")
+
+    @property
+    def token(self) -> str:
+        """Return the token that the first session has printed."""
+        return self.printed.read_text().split()[-1]
 
     def served_at(self) -> str | None:
         """Return the timestamp of the line that says that this session serves, or None."""

@@ -192,7 +192,7 @@ async def serve_world(folder: Path, *routes: str, tick: str = "0.5s", **more: st
     world = ServeWorld(folder, envoy, first, second, server, Database(folder / "rollout.db"))
     try:
         await envoy.start()
-        flags |= {"admin": f"http://{envoy.admin_address}", "tick": tick, **more}
+        flags |= {"admin": f"http://{envoy.admin_address}", "tick": tick, "listen": "127.0.0.1:0", **more}
         server.arguments = tuple(f"--{flag}={value}" for flag, value in flags.items())
         yield world
     finally:
