@@ -211,7 +211,6 @@ class Feed:
         if not self._readers and self._unfollow is not None:
             self._unfollow()
             self._unfollow = None
-            self._fresh.clear()
             if self._closer is not None:
                 self._closer.cancel()
 

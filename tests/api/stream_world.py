@@ -3,27 +3,31 @@
 import asyncio
 import json
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
+from rollout.api import server
+from rollout.api.connections import Limits
 from rollout.api.feed import Feed, Scope
-from rollout.api.problems import Refused, answer_of
-from rollout.api.stream_protocol import ReachableProtocol
+from rollout.api.server import ServerOptions
+from rollout.api.stream_protocol import CONNECTION, Connection
 from rollout.api.stream_response import EventStream, Pace, Source
+from rollout.api.tls import TlsFiles
 from rollout.ports import Journal, Key
+from rollout.settings.address import Address
 from tests.contracts.builders import rollout_document
 from tests.fakes.store import FakeStore
 
-USUAL = Pace()
+USUAL, ALL = Pace(), Scope()
 WEB, SEARCH, MAIL = Key("shop", "web"), Key("shop", "search"), Key("post", "mail")
 
 
@@ -111,27 +115,37 @@ async def yes() -> bool:
     return True
 
 
+class Streams:
+    """A feed and what its streams share."""
+
+    def __init__(self, journal: Journal, *, most_readers: int = 10) -> None:
+        self.closing = asyncio.Event()
+        self.feed = Feed(journal, self.closing, most_readers=most_readers, gather_seconds=0.05)
+        self.source = Source(self.feed, journal, asyncio.Semaphore(2), USUAL)
+
+
 class Wire:
     """A stream under way whose other end is the test: it takes what is said while ``taking``, and may be ``gone``."""
 
     def __init__(
         self,
-        journal: Journal,
+        streams: Streams | Journal,
         *,
-        wanted: Scope = Scope(),  # noqa: B008 - frozen
+        wanted: Scope = ALL,
         after: int | None = None,
-        pace: Pace = USUAL,
         allowed: Callable[[], Awaitable[bool]] = yes,
+        connection: Connection | None = None,
     ) -> None:
-        """Let the stream begin."""
+        """Let the stream begin, with a feed of its own if it has only a journal."""
+        self.streams = streams if isinstance(streams, Streams) else Streams(streams)
         self.got = Transcript()
         self.messages: list[Message] = []
-        self.taking, self.gone, self.closing = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.taking, self.gone = asyncio.Event(), asyncio.Event()
         self.taking.set()
-        self.feed = Feed(journal, self.closing, most_readers=2, gather_seconds=0.05)
-        source = Source(self.feed, journal, asyncio.Semaphore(2), pace)
-        stream = EventStream(source, wanted, after=after, allowed=allowed)
-        self.done = asyncio.create_task(stream({"type": "http"}, self._receive, self._send))
+        stream = EventStream(self.streams.source, wanted, after=after, allowed=allowed)
+        self.done = asyncio.create_task(
+            stream({"type": "http", "state": {CONNECTION: connection}}, self._receive, self._send)
+        )
 
     async def _receive(self) -> Message:
         await self.gone.wait()
@@ -151,28 +165,19 @@ class Wire:
 # ---------------------------------------------------------------- over real sockets
 
 
-@dataclass
+@dataclass(frozen=True)
 class Served:
-    """A server under way: where, its feed, and what lets its streams end."""
+    """A server under way: where, and its feed."""
 
     port: int
     feed: Feed
-    closing: asyncio.Event
-    server: uvicorn.Server
-    done: asyncio.Task[None]
-
-    async def stop(self) -> None:
-        """End as the real one does: streams first."""
-        self.closing.set()
-        self.server.should_exit = True
-        await self.done
 
 
 @asynccontextmanager
-async def serving(journal: Journal, *, pace: Pace = USUAL, most_readers: int = 500) -> AsyncIterator[Served]:
+async def serving(journal: Journal, *, pace: Pace = USUAL, tls: TlsFiles | None = None) -> AsyncIterator[Served]:
     """Serve ``/events?namespace=&name=&after=`` of this journal as long as the context is open."""
     closing = asyncio.Event()
-    feed = Feed(journal, closing, most_readers=most_readers, gather_seconds=0.05)
+    feed = Feed(journal, closing, most_readers=500, gather_seconds=0.05)
     source = Source(feed, journal, asyncio.Semaphore(2), pace)
 
     async def events(request: Request) -> Response:
@@ -180,23 +185,10 @@ async def serving(journal: Journal, *, pace: Pace = USUAL, most_readers: int = 5
         wanted = Scope(given.get("namespace", ""), given.get("name", ""))
         return EventStream(source, wanted, after=int(given["after"]) if "after" in given else None, allowed=yes)
 
-    async def refuse(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Refused)
-        return answer_of(error, "r1")
-
-    app = Starlette(routes=[Route("/events", events)], exception_handlers={Refused: refuse})
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, http=ReachableProtocol, lifespan="off", log_config=None, ws="none", timeout_graceful_shutdown=10
-    )
-    server = uvicorn.Server(config)
-    done = asyncio.create_task(server.serve(sockets=[listening]))
-    served = Served(listening.getsockname()[1], feed, closing, server, done)
-    try:
-        yield served
-    finally:
-        await served.stop()
-        listening.close()
+    app = Starlette(routes=[Route("/events", events)])
+    options = ServerOptions(Address("127.0.0.1", 0), Limits(connections=500), tls)
+    async with server.serving(app, options, closing) as listening:
+        yield Served(listening.address.port, feed)
 
 
 class Client:
@@ -241,10 +233,12 @@ class Client:
             writer.close()
 
 
-def stalled(port: int, target: str = "/events", headers: str = "") -> socket.socket:
+def stalled(port: int, context: ssl.SSLContext | None = None) -> socket.socket:
     """Return the connection of a reader that asks for events and takes none; its system keeps little for it."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", port))
-    connection.sendall(f"GET {target} HTTP/1.1\r\nHost: here\r\n{headers}\r\n".encode())
+    if context is not None:
+        connection = context.wrap_socket(connection, server_hostname="127.0.0.1")
+    connection.sendall(b"GET /events HTTP/1.1\r\nHost: here\r\n\r\n")
     return connection

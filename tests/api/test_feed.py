@@ -122,8 +122,8 @@ async def test_few_large_transitions_are_too_much_as_well() -> None:
 
 @virtually
 async def test_a_burst_alone_lets_nobody_go() -> None:
-    """Readers have their turn while thousands that came at one moment are handed out."""
-    store = FakeStore()
+    """Readers have their turn while thousands that came at one moment are handed out, without waiting."""
+    store, loop = FakeStore(), asyncio.get_running_loop()
     feed, author = a_feed(store), Author(store)
     reader = live(feed)
     await author.record(times=3 * feeds.MOST_FRAMES)
@@ -133,6 +133,7 @@ async def test_a_burst_alone_lets_nobody_go() -> None:
         got += ids(reader)
 
     assert got == list(range(1, store.last + 1))
+    assert loop.time() == 0.0
 
 
 @virtually
