@@ -62,20 +62,25 @@ def bar(share: float, style: str, width: int) -> Text:
 
 def _head(look: Look) -> RenderableType:
     live = look.live
-    step = f"step {live.step} of {len(live.steps)}" if live.step else ""
-    attempt = f"attempt {live.attempt}" if live.attempt else ""
-    told = " · ".join(part for part in (step, attempt, safe(live.revision)) if part)
-    grid = Table.grid(expand=True)
-    grid.add_column(ratio=1, overflow="ellipsis", no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
-    name = Text.assemble(
-        (safe(f"{live.namespace}/{live.name}"), "bold"),
-        "  ",
-        (safe(live.phase) or "new", _style(live.phase)),
-        f"  {told}",
-    )
-    grid.add_row(name, Text(span(look.seconds), style="dim"))
-    return grid
+    grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_column(no_wrap=True, ratio=1)
+    grid.add_column(no_wrap=True, justify="right")
+    name = Text(safe(f"{live.namespace}/{live.name}"), style="bold")
+    grid.add_row(name, Text(safe(live.phase) or "new", style=_style(live.phase)), Text(span(look.seconds), style="dim"))
+    return Group(grid, _place(live))
+
+
+def _place(live: Live) -> Text:
+    """Return the attempt, its revision, and the plan with the step of now."""
+    parts = [f"attempt {live.attempt}"] if live.attempt else []
+    parts += [safe(live.revision)] if live.revision else []
+    parts += [f"step {live.step} of {len(live.steps)}:"] if live.step else []
+    plan = [
+        (f" {percent(weight)}", "bold yellow" if number == live.step else "" if number > live.step else "dim")
+        for number, weight in enumerate(live.steps, 1)
+    ]
+    return Text.assemble(" · ".join(parts), *(plan if live.step else ()), no_wrap=True, overflow="ellipsis")
 
 
 def _style(phase: str) -> str:
@@ -111,16 +116,6 @@ def _weights(live: Live, width: int) -> Iterator[Row]:
         ready = f"  {health.ready} of {health.total} ready" if health is not None and health.known else ""
         label = Text.assemble((role, style), f" {safe(name)}")
         yield label, bar(weight / whole, style, width), Text(f"{percent(100 * weight / whole)}{ready}")
-    if live.steps:
-        yield Text("plan"), _plan(live), Text()
-
-
-def _plan(live: Live) -> Text:
-    parts = [
-        (percent(weight), "bold yellow" if number == live.step else "" if number > live.step else "dim")
-        for number, weight in enumerate(live.steps, 1)
-    ]
-    return Text(" ").join(Text(text, style=style) for text, style in parts)
 
 
 def _hold(live: Live, width: int) -> Iterator[Row]:

@@ -47,6 +47,8 @@ class StandIn:
     history: list[TransitionItem] = field(default_factory=list)
     events: list[TransitionEvent] = field(default_factory=list)
     """The journal: the sequence of an event is its place, from 1."""
+    cut: bool = False
+    """Whether event streams break after what they have told, and are not opened again."""
     streams: int = 0
     """How many event streams are open."""
 
@@ -84,6 +86,8 @@ class StandIn:
         return {"items": items, "total": len(self.summaries), "next": str(end) if end < len(self.summaries) else None}
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
+        if self.cut:
+            return problem(403, "not any more")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         sent = int(request.headers.get("Last-Event-ID", len(self.events)))
@@ -91,9 +95,12 @@ class StandIn:
         self.streams += 1
         try:
             while True:
-                for sent in range(sent + 1, len(self.events) + 1):
+                while sent < len(self.events):
+                    sent += 1
                     data = self.events[sent - 1].model_dump_json(by_alias=True)
                     await response.write(f"event: transition\nid: {sent}\ndata: {data}\n\n".encode())
+                if self.cut:
+                    return await breaking(request)
                 await asyncio.sleep(0.01)
         except ConnectionError:
             return response
