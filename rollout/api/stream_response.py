@@ -15,9 +15,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from rollout.api.feed import Ending, Feed, FeedClosed, Reader, TooManyReaders
+from rollout.api.feed import Ending, Feed, Reader
 from rollout.api.feed import Scope as Wanted
-from rollout.api.problems import Refused
 from rollout.api.stream_frames import chunks, gap, heartbeat, hello
 from rollout.api.stream_protocol import connection_of
 from rollout.api.stream_replay import Replay
@@ -81,9 +80,10 @@ class EventStream(Response):
         """Speak to the reader until one of the two ends it.
 
         Raises:
-            Refused: before anything was sent; there are too many streams, or the server ends.
+            TooManyReaders, FeedClosed: before anything was sent.
         """
-        feed, reader = self._source.feed, self._join()
+        feed = self._source.feed
+        reader = feed.join(self._wanted, after=self._after)
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         stream = _Stream(self._source, reader, self._allowed, send)
         watch = asyncio.create_task(_watch(receive, reader), name="event stream: reader gone")
@@ -101,15 +101,6 @@ class EventStream(Response):
                 connection.cut_after(LAST_SECONDS)
             watch.cancel()
         log.debug("event stream ended", why=reader.ending, position=reader.position)
-
-    def _join(self) -> Reader:
-        soon = {"Retry-After": f"{self._source.pace.retry_seconds:.0f}"}
-        try:
-            return self._source.feed.join(self._wanted, after=self._after)
-        except TooManyReaders as error:
-            raise Refused(429, str(error), headers=soon) from error
-        except FeedClosed as error:
-            raise Refused(503, str(error), headers=soon) from error
 
 
 async def _watch(receive: Receive, reader: Reader) -> None:
