@@ -111,6 +111,7 @@ class ApiClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(ssl=self._tls(), limit=8),
             headers={"User-Agent": f"rollout/{__version__}", "Accept": "application/json", **token},
+            middlewares=(self._unrepeated,),
         )
         return self
 
@@ -289,13 +290,20 @@ class ApiClient:
             call.method, url, data=call.body, headers=headers, timeout=within, allow_redirects=False
         )
 
+    async def _unrepeated(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Send a request; what fails becomes ours here already, or else the library itself would send PUTs again."""
+        with self._translated():
+            return await handler(request)
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """Turn the errors of the library into ours."""
         server = self.connection.server
         try:
             yield
-        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError, aiohttp.ClientSSLError) as error:
             raise ServerAway(f"cannot reach {server}: {_why(error)}", sent=False) from error
         except TimeoutError as error:
             raise TimedOut(f"{server} did not answer in time") from error
@@ -345,9 +353,12 @@ def _path(namespace: str, name: str) -> str:
 
 
 def _why(error: aiohttp.ClientError) -> str:
-    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
-        return os.strerror(cause.errno)
+    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", error)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {cause.verify_message}"
+    number = cause.errno if isinstance(cause, OSError) and not isinstance(cause, ssl.SSLError) else None
+    if number is not None and number > 0:
+        return os.strerror(number)
     return str(getattr(cause, "strerror", "") or cause) or type(error).__name__
 
 

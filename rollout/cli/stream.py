@@ -63,6 +63,7 @@ class Blocks:
         self.retry_seconds: float | None = None
         self._rest = b""
         self._name, self._id, self._data = "", last, list[str]()
+        self._size = 0
 
     def feed(self, part: bytes) -> Iterator[Block]:
         """Yield the blocks that end in ``part``.
@@ -72,11 +73,12 @@ class Blocks:
         """
         *lines, self._rest = (self._rest + part).replace(b"\r\n", b"\n").split(b"\n")
         for line in lines:
+            self._size += len(line)
             if line:
                 self._field(line.decode("utf-8", "replace"))
             else:
                 yield self._end()
-        if len(self._rest) + sum(map(len, self._data)) > MOST_BYTES:
+        if self._size + len(self._rest) > MOST_BYTES:
             raise NotUnderstood(f"the event stream has a block of more than {MOST_BYTES} bytes")
 
     def _field(self, line: str) -> None:
@@ -97,7 +99,7 @@ class Blocks:
     def _end(self) -> Block:
         self.last = self._id
         block = Block(self._name, "\n".join(self._data) if self._data else None)
-        self._name, self._data = "", []
+        self._name, self._data, self._size = "", [], 0
         return block
 
 
