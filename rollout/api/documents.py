@@ -59,11 +59,11 @@ class Reader:
         """
         form = _form_of(request, forms)
         body = await request.body()
-        return await self.aside(lambda: _read(body, form), long=len(body) > _SHORT)
+        return await self.aside(request, lambda: _read(body, form))
 
-    async def aside(self, work: Callable[[], T], *, long: bool) -> T:
-        """Return what ``work`` does; if it may take ``long``, it is done in a thread when its turn comes."""
-        if not long:
+    async def aside(self, request: Request, work: Callable[[], T]) -> T:
+        """Return what ``work`` does with the body of the request; for a long one in a thread, when its turn comes."""
+        if len(await request.body()) <= _SHORT:
             return work()
         async with self._turn:
             return await asyncio.to_thread(work)
