@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from rollout.api.models import Live
+from rollout.api.models import Live, TransitionItem
 from rollout.cli.outputs import note
 from rollout.cli.texts import safe
 from rollout.cli.transitions import line, stamp
@@ -18,6 +18,7 @@ class Lines:
         """Watch this Rollout; ``beside``: standard output carries something else, so lines go to standard error."""
         self._namespace, self._name, self._beside = namespace, name, beside
         self._last: tuple[str, int, str] | None = None
+        self._last_message = ""
         self._last_verdict = ""
         self._away = False
 
@@ -27,15 +28,21 @@ class Lines:
             self._away = bool(look.away)
             note(f"{look.away}; trying again" if look.away else "the server answers again")
         for item in look.transitions:
-            typer.echo(line(self._namespace, self._name, item), err=self._beside)
-            self._last = (item.phase, item.step, item.reason)
+            self._happen(item)
         if not look.away:
             self._stand(look.live)
+
+    def _happen(self, item: TransitionItem) -> None:
+        """Write a transition, unless the look before it has shown the same already."""
+        now = (item.phase, item.step, item.reason)
+        if (now, item.message) != (self._last, self._last_message):
+            typer.echo(line(self._namespace, self._name, item), err=self._beside)
+        self._last, self._last_message = now, item.message
 
     def _stand(self, live: Live) -> None:
         now = (live.phase, live.step, live.reason)
         if now != self._last:
-            self._last = now
+            self._last, self._last_message = now, live.message
             self._write(
                 live, f"{live.phase or 'new'}{f' step {live.step}' if live.step else ''} {live.reason}: {live.message}"
             )

@@ -62,12 +62,13 @@ def bar(share: float, style: str, width: int) -> Text:
 
 def _head(look: Look) -> RenderableType:
     live = look.live
+    phase, seconds = safe(live.phase) or "new", span(look.seconds)
     grid = Table.grid(expand=True, padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, overflow="ellipsis")
-    grid.add_column(no_wrap=True, ratio=1)
-    grid.add_column(no_wrap=True, justify="right")
+    grid.add_column(no_wrap=True, min_width=len(phase))
+    grid.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    grid.add_column(no_wrap=True, min_width=len(seconds), justify="right")
     name = Text(safe(f"{live.namespace}/{live.name}"), style="bold")
-    grid.add_row(name, Text(safe(live.phase) or "new", style=_style(live.phase)), Text(span(look.seconds), style="dim"))
+    grid.add_row(Text(phase, style=_style(live.phase)), name, Text(seconds, style="dim"))
     return Group(grid, _place(live))
 
 
