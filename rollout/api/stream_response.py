@@ -104,8 +104,12 @@ class EventStream(Response):
 
 
 async def _watch(receive: Receive, reader: Reader) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    """Let the stream end when its reader goes away, or sends what cannot be taken."""
+    try:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except Exception as error:  # noqa: BLE001 - the top of a task: whatever it is, this reader's stream ends
+        log.info("event stream ends", why=str(error), position=reader.position)
     reader.end(Ending.GONE)
 
 

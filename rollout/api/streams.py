@@ -1,33 +1,40 @@
 """The routes of event streams: which transitions are wanted, from where on, and who may read them.
 
-Called by ``rollout.api.app``, which has asked for a token before. The stream itself is in ``stream_response``.
+Called by the application. The stream itself is in ``stream_response``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Header, Query, Request
 from starlette.responses import Response
 
 from rollout.api.callers import bearer_of, caller_of, permit
 from rollout.api.feed import Feed, Scope
-from rollout.api.problems import Refused, invalid
+from rollout.api.operations import Operation, add
+from rollout.api.parameters import Namespace, OfNamespace, RolloutName
+from rollout.api.problems import Refused
 from rollout.api.service import Service
 from rollout.api.stream_response import EventStream, Pace, Source
-from rollout.errors import Problem
 from rollout.ports import Key, Verb
-from rollout.spec.base import Name
 
-ID_ALLOWED = "the id of an event: 1 to 18 digits"
 READ_TOGETHER = 2
 """So many readers catch up from the journal at once; the controller's records wait behind each page."""
 
-_ID = re.compile(r"[0-9]{1,18}")
+_ID: dict[str, Any] = {
+    "pattern": r"^[0-9]{1,18}$",
+    "json_schema_extra": {"allowed": "the id of an event: 1 to 18 digits"},
+}
+LastEvent = Annotated[
+    str | None, Header(alias="Last-Event-ID", description="Go on after this event; absent: from now on.", **_ID)
+]
+LastEventInQuery = Annotated[
+    str | None, Query(alias="lastEventId", description="As Last-Event-ID, which counts when both are given.", **_ID)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,86 +50,49 @@ class StreamOptions:
     pace: Pace = field(default_factory=Pace)
 
 
-_EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "description": "Events `transition` (data: TransitionEvent, id: its sequence) and `gap` (data: after, from).",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-}
-_SCHEMA = {"pattern": f"^{_ID.pattern}$"}
-LastHeader = Annotated[
-    str | None,
-    Header(
-        alias="Last-Event-ID", description="Go on after this event; absent: from now on.", json_schema_extra=_SCHEMA
-    ),
-]
-LastQuery = Annotated[
-    str | None,
-    Query(
-        alias="lastEventId",
-        description="As Last-Event-ID, which counts when both are given.",
-        json_schema_extra=_SCHEMA,
-    ),
-]
-
-
-def position(header: LastHeader = None, query: LastQuery = None) -> int | None:
-    """Return after which sequence the caller wants to go on; None: from now on.
-
-    Raises:
-        Refused: it is none.
-    """
-    given = query if header is None else header
-    if given is not None and not _ID.fullmatch(given):
-        name = "lastEventId" if header is None else "Last-Event-ID"
-        raise invalid(Problem(name, "is not the id of an event", given=given[:64], allowed=ID_ALLOWED))
-    return None if given is None else int(given)
-
-
-After = Annotated[int | None, Depends(position)]
-
-
-def stream_router(service: Service, options: StreamOptions) -> APIRouter:
-    """Return the routes; all their streams share one feed of the service's journal."""
-    router = APIRouter(tags=["events"])
-    streams = _Streams(service, options)
-
-    @router.get("/api/v1/events", responses=_EVENTS, response_class=Response)
-    async def stream_events(
-        request: Request, after: After, namespace: Annotated[Name | None, Query()] = None
-    ) -> Response:
-        """Stream the transitions of all Rollouts, or of those of a namespace, as server-sent events."""
-        return await streams.open(request, Scope(namespace or ""), after)
-
-    @router.get("/api/v1/rollouts/{namespace}/{name}/events", responses=_EVENTS, response_class=Response)
-    async def stream_events_of_rollout(request: Request, namespace: Name, name: Name, after: After) -> Response:
-        """Stream the transitions of one Rollout; it may be deleted and made again meanwhile."""
-        return await streams.open(request, Scope(namespace, name), after)
-
-    return router
-
-
-class _Streams:
-    """Opens streams of one service."""
+class Streams:
+    """The operations."""
 
     def __init__(self, service: Service, options: StreamOptions) -> None:
+        """Let all streams share one feed of the journal of ``service``."""
         self._service = service
-        feed = Feed(
-            service.journal,
-            options.closing,
-            most_readers=options.most_streams,
-            gather_seconds=options.gather_seconds,
-        )
+        most, gather = options.most_streams, options.gather_seconds
+        feed = Feed(service.journal, options.closing, most_readers=most, gather_seconds=gather)
         self._source = Source(feed, service.journal, asyncio.Semaphore(READ_TOGETHER), options.pace)
 
-    async def open(self, request: Request, wanted: Scope, after: int | None) -> Response:
-        verb = Verb.GET if wanted.name else Verb.LIST
+    async def of_all(
+        self,
+        request: Request,
+        *,
+        namespace: OfNamespace = None,
+        last: LastEvent = None,
+        last_in_query: LastEventInQuery = None,
+    ) -> Response:
+        """Stream the transitions of all Rollouts, or of those of a namespace."""
+        return await self._open(request, Verb.LIST, Scope(namespace or ""), last or last_in_query)
+
+    async def of_one(
+        self,
+        request: Request,
+        *,
+        namespace: Namespace,
+        name: RolloutName,
+        last: LastEvent = None,
+        last_in_query: LastEventInQuery = None,
+    ) -> Response:
+        """Stream the transitions of one Rollout."""
+        return await self._open(request, Verb.GET, Scope(namespace, name), last or last_in_query)
+
+    async def _open(self, request: Request, verb: Verb, wanted: Scope, last: str | None) -> Response:
         await permit(self._service.access, caller_of(request), verb, wanted.namespace)
-        if wanted.name and after is None and self._service.store.read(Key(wanted.namespace, wanted.name)) is None:
+        known = not wanted.name or self._service.store.read(Key(wanted.namespace, wanted.name)) is not None
+        if not known and last is None:
             raise Refused(404, f"there is no Rollout {wanted.namespace}/{wanted.name}")
+        after = None if last is None else int(last)
         return EventStream(self._source, wanted, after=after, allowed=self._still(request, verb, wanted.namespace))
 
     def _still(self, request: Request, verb: Verb, namespace: str) -> Callable[[], Awaitable[bool]]:
+        """Return what finds out whether the caller may go on."""
         access, token = self._service.access, bearer_of(request)
 
         async def allowed() -> bool:
@@ -130,3 +100,46 @@ class _Streams:
             return caller is not None and await access.may(caller, verb, namespace)
 
         return allowed
+
+
+def stream_router(service: Service, options: StreamOptions) -> APIRouter:
+    """Return the routes of event streams."""
+    router = APIRouter(tags=["events"])
+    streams = Streams(service, options)
+    add(router, "GET /api/v1/events", streams.of_all, _OF_ALL)
+    add(router, "GET /api/v1/rollouts/{namespace}/{name}/events", streams.of_one, _OF_ONE)
+    return router
+
+
+class _StreamOperation(Operation):
+    """An operation that answers with events."""
+
+    def responses(self) -> dict[int | str, dict[str, Any]]:
+        """Return the answers; events are text with a form of its own."""
+        found = super().responses()
+        return {
+            **found,
+            200: {"description": _EVENTS, "content": {"text/event-stream": {"schema": {"type": "string"}}}},
+        }
+
+
+_EVENTS = (
+    "Server-sent events. `transition`: the id is its place in the journal, the data a TransitionEvent."
+    " `gap`: transitions are missing after and before the ids that its data names as `after` and `from`."
+)
+_OF_ALL = _StreamOperation(
+    id="streamEvents",
+    summary="Transitions as they are recorded",
+    description="Streams the transitions of all Rollouts, or of those of a namespace, each once and in order.",
+    answers={200: (_EVENTS, None)},
+)
+_OF_ONE = _StreamOperation(
+    id="streamEventsOfRollout",
+    summary="Transitions of a Rollout as they are recorded",
+    description=(
+        "Streams the transitions of one Rollout, each once and in order. A deletion does not end it: the Rollout may be"
+        " made again."
+    ),
+    answers={200: (_EVENTS, None)},
+    errors=(404,),
+)
