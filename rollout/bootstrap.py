@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
+from rollout.api.app import ApiOptions, create_app
+from rollout.api.connections import Limits
+from rollout.api.server import ServerOptions, serving
+from rollout.api.service import Service
+from rollout.api.streams import StreamOptions
+from rollout.api.tls import TlsFiles
 from rollout.clock import SystemClock
 from rollout.controller.calendar import Calendar
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.controller.readiness import Readiness
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.health import EnvoyBackendHealth
 from rollout.envoy.measurements import EnvoyMeasurements
@@ -23,14 +30,23 @@ from rollout.manifests.folder import ManifestFolder
 from rollout.ports import Measurements
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
+from rollout.settings.address import Address
 from rollout.settings.table import ServeSettings
 from rollout.spec.resource import RouteKind
 from rollout.sqlite.store import SqliteStore
+from rollout.tokens.file import TokenFile
+from rollout.tokens.roles import Role
 
 log = structlog.get_logger(__name__)
 
 KEPT_TRANSITIONS = 1000
 """How many transitions of a Rollout the history keeps."""
+
+OTHER_CONNECTIONS = 256
+"""How many connections there may be beside those of event streams."""
+
+FIRST = "first"
+"""The name of the token that is made when there is no file of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +89,11 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         calendar = _calendar(controller, store)
         calendar.start()
         stack.callback(calendar.stop)
+        runtime = Runtime(store, routes, controller, done, parts=frozenset({done}))
+        if settings.address is not None:
+            runtime = await _with_api(runtime, settings, settings.address, stack)
         begun.set()
-        yield Runtime(store, routes, controller, done, parts=frozenset({done}))
+        yield runtime
 
 
 async def _ports(
@@ -98,6 +117,39 @@ async def _run(controller: Controller, begun: asyncio.Event) -> None:
     """Let the controller work once all that may fail at the start has not."""
     await begun.wait()
     await controller.run()
+
+
+async def _with_api(runtime: Runtime, settings: ServeSettings, address: Address, stack: AsyncExitStack) -> Runtime:
+    """Let the API of ``runtime`` take requests; it has the address before anything else is done."""
+    clock, closing, tokens = SystemClock(), asyncio.Event(), settings.tokens_file
+    access = TokenFile(tokens, clock)
+    readiness = Readiness(runtime.controller, runtime.store, clock, closing)
+    service = Service(
+        store=runtime.store,
+        intents=runtime.store,
+        journal=runtime.store,
+        controller=runtime.controller,
+        access=access,
+        clock=clock,
+        runtime="envoy",
+        ready=readiness.why_not,
+    )
+    streams = StreamOptions(closing, most_streams=settings.streams)
+    app = create_app(service, ApiOptions(settings.rate_per_second, settings.rate_burst, streams=streams))
+    limits = Limits(connections=settings.streams + OTHER_CONNECTIONS)
+    options = ServerOptions(address, limits, _tls(settings))
+    listening = await stack.enter_async_context(serving(app, options, closing))
+    first = (
+        "" if await asyncio.to_thread(tokens.exists) else await asyncio.to_thread(access.create, FIRST, Role.OPERATOR)
+    )
+    parts = runtime.parts | {listening.done}
+    return replace(runtime, url=listening.url, parts=parts, first_token=first)
+
+
+def _tls(settings: ServeSettings) -> TlsFiles | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
 
 
 async def _follow_manifests(folder: Path | None, store: SqliteStore, stack: AsyncExitStack) -> None:

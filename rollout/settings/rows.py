@@ -30,7 +30,6 @@ class Shape(StrEnum):
     TEXT = "text"
     FILE = "path"
     WHOLE = "whole number"
-    NUMBER = "number"
     DURATION = "duration"
     CHOICE = "choice"
 
@@ -67,8 +66,6 @@ class Setting:
             return format_duration(value)
         if isinstance(value, StrEnum):
             return value.value
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
         return str(value) if isinstance(value, Path) else masked(value)
 
     def parts(self, text: str) -> tuple[str, ...]:
@@ -109,7 +106,7 @@ def _shape(node: Node) -> Shape:
         return Shape.FILE
     if "enum" in node:
         return Shape.CHOICE
-    return {"integer": Shape.WHOLE, "number": Shape.NUMBER}.get(str(node.get("type")), Shape.TEXT)
+    return Shape.WHOLE if node.get("type") == "integer" else Shape.TEXT
 
 
 SETTINGS: tuple[Setting, ...] = tuple(_row(field, schema_of(ServeSettings)) for field in ServeSettings.model_fields)

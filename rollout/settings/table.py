@@ -33,13 +33,6 @@ def _whole(value: object) -> object:
     raise ValueError("must be a whole number")
 
 
-def _number(value: object) -> object:
-    text = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}(\.[0-9]{1,18})?", value)
-    if text or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return float(value)  # type: ignore[arg-type]
-    raise ValueError("must be a number")
-
-
 def _url(url: str) -> str:
     if not _URL.fullmatch(url):
         raise ValueError("must be a URL with a host")
@@ -126,10 +119,10 @@ class ServeSettings(BaseModel):
     """File (PEM) with authorities: whoever connects must then have a certificate of theirs, besides a token."""
     tokens: FilePath | None = None
     """File of the tokens that the API takes (hashes only). Without it: ``rollout.tokens`` beside the database."""
-    rate_per_second: Annotated[float, Field(ge=0.1, le=10_000), BeforeValidator(_number)] = 20.0
+    rate_per_second: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)] = 50
     """How many requests a second a token may send on and on."""
-    rate_burst: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)] = 100
-    """How many requests a token may send at once."""
+    rate_burst: Annotated[int, Field(ge=1, le=100_000), BeforeValidator(_whole)] = 200
+    """How many requests a token may send at once; at least ``rate_per_second``."""
     streams: Annotated[int, Field(ge=1, le=10_000), BeforeValidator(_whole)] = 200
     """How many event streams may be open at one time."""
     log_format: LogFormat = LogFormat.CONSOLE
@@ -155,6 +148,9 @@ def rules(settings: ServeSettings) -> Iterator[Problem]:
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         lacking = "tls_key" if settings.tls_key is None else "tls_certificate"
         yield Problem(lacking, "is required", given="nothing", allowed="tls_certificate and tls_key together, or none")
+    if settings.rate_burst < settings.rate_per_second:
+        allowed = f"at least rate_per_second, which is {settings.rate_per_second}"
+        yield Problem("rate_burst", "is less than comes in a second", given=str(settings.rate_burst), allowed=allowed)
     address, certificate = settings.address, settings.tls_certificate
     if settings.tls_client_ca is not None and certificate is None:
         yield Problem("tls_client_ca", "needs TLS", given=str(settings.tls_client_ca), allowed="with tls_certificate")

@@ -45,7 +45,7 @@ def test_json_has_name_value_and_source() -> None:
 @pytest.mark.parametrize("form", ["toml", "yaml"])
 def test_a_file_that_is_printed_can_be_given(tmp_path: Path, form: str) -> None:
     """The same settings come from it."""
-    flags = [*FLAGS[:4], "--gate-host", "a", "--gate-host", "b:80", "--rate-per-second", "0.5"]
+    flags = [*FLAGS[:4], "--gate-host", "a", "--gate-host", "b:80", "--rate-per-second", "5"]
     first = run(*flags, "-o", form)
     path = tmp_path / f"rollout.{form}"
     path.write_text(first.stdout)
@@ -54,7 +54,7 @@ def test_a_file_that_is_printed_can_be_given(tmp_path: Path, form: str) -> None:
     same = tomllib.loads(again.stdout) if form == "toml" else YAML(typ="safe").load(again.stdout)
 
     assert values == same
-    assert (values["gate_hosts"], values["rate_per_second"]) == (["a", "b:80"], 0.5)
+    assert (values["gate_hosts"], values["rate_per_second"]) == (["a", "b:80"], 5)
 
 
 @pytest.mark.parametrize("form", ["table", "json", "yaml", "toml"])

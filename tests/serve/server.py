@@ -59,9 +59,14 @@ class Server:
         """Ask it to end; return its exit code and how many seconds that took."""
         assert self._process is not None
         began = time.monotonic()
-        self._process.send_signal(number)
+        self.signal(number)
         code = await asyncio.wait_for(self._process.wait(), 20)
         return code, time.monotonic() - began
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal and do not wait for anything."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     async def ended(self, *, seconds: float = 20.0) -> int:
         """Wait until it ends by itself; return its exit code."""

@@ -90,7 +90,7 @@ def test_every_setting_can_come_from_every_source(tmp_path: Path) -> None:
         "tls_key": "k",
         "tls_client_ca": "a",
         "tokens": "t",
-        "rate_per_second": "0.5",
+        "rate_per_second": "6",
         "rate_burst": "7",
         "streams": "8",
         "log_format": "json",
@@ -103,7 +103,7 @@ def test_every_setting_can_come_from_every_source(tmp_path: Path) -> None:
 
     assert set(texts) == {row.name for row in SETTINGS}
     assert by_file == by_variable == by_flag.settings
-    assert (by_file.tick_seconds, by_file.rate_per_second, by_file.rate_burst) == (90.0, 0.5, 7)
+    assert (by_file.tick_seconds, by_file.rate_per_second, by_file.rate_burst) == (90.0, 6, 7)
     assert (by_file.log_format, by_file.log_level) == (LogFormat.JSON, LogLevel.ERROR)
     assert all(getattr(by_file, row.field) != ServeSettings.model_fields[row.field].default for row in SETTINGS)
 
@@ -150,7 +150,8 @@ def test_every_problem_is_told_at_once_with_its_place(tmp_path: Path) -> None:
         ('tick = "100ms"\n', 'tick: is too small (given: "100ms")'),
         ('tick = "2h"\n', 'tick: is too large (given: "2h")'),
         ("streams = true\n", "streams: must be a whole number (given: true)"),
-        ("rate_per_second = true\n", "rate_per_second: must be a number (given: true)"),
+        ("rate_per_second = 0.5\n", "rate_per_second: must be a whole number (given: 0.5)"),
+        ("rate_burst = 49\n", "rate_burst: is less than comes in a second (given: 49); allowed: at least"),
         ("streams = 1.5\n", "streams: must be a whole number (given: 1.5)"),
         ("database = 5\n", "database: "),
         ("listen = 8686\n", "listen: must be text; put it in quotes (given: 8686)"),
