@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -192,14 +192,16 @@ async def serving(journal: Journal, *, pace: Pace = USUAL, tls: TlsFiles | None 
 
 
 class Client:
-    """A reader: takes what comes."""
+    """A reader: takes what comes. ``refusal`` is the answer when there is no stream."""
 
-    def __init__(self, port: int, query: str = "") -> None:
+    def __init__(self, port: int, target: str = "/events", headers: Mapping[str, str] | None = None) -> None:
         self.got = Transcript()
         self.status = 0
         self.headers: dict[str, str] = {}
+        self.refusal: Any = None
         self.ended = asyncio.Event()
-        self._target = f"/events{query}"
+        given = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+        self._request = f"GET {target} HTTP/1.1\r\nHost: here\r\n{given}\r\n".encode()
         self._port = port
         self._task: asyncio.Task[None] | None = None
         self._begun = asyncio.Event()
@@ -219,11 +221,13 @@ class Client:
 
     async def _read(self) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.write(f"GET {self._target} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        writer.write(self._request)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
             self.status = int(head[0].split()[1])
             self.headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
+            if self.status != 200:
+                self.refusal = json.loads(await reader.readexactly(int(self.headers["content-length"])))
             while self.status == 200 and (size := int(await reader.readline(), 16)):
                 self.got.feed((await reader.readexactly(size + 2))[:-2])
                 self._begun.set()

@@ -55,7 +55,7 @@ async def test_a_reader_takes_what_is_recorded() -> None:
     store = FakeStore()
     author = Author(store)
     await author.record(times=3)
-    async with serving(store) as served, Client(served.port, "?after=1") as client:
+    async with serving(store) as served, Client(served.port, "/events?after=1") as client:
         await author.record(times=3)
         await until(lambda: len(client.got.ids) == 5)
 
