@@ -1,5 +1,6 @@
 """A `rollout serve` without Envoy: its controller says of each Rollout what it waits for, and its API serves."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,12 @@ async def put(server: Server, path: str, document: str, *, headers: Mapping[str,
     return await _send(server, "PUT", path, headers=given, body=document)
 
 
+async def post(server: Server, path: str, request: Mapping[str, object]) -> tuple[int, Any]:
+    """Post a request with the first token; return status and JSON."""
+    headers = {**_bearer(server.token), "Content-Type": "application/json"}
+    return await _send(server, "POST", path, headers=headers, body=json.dumps(request))
+
+
 def _bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -43,7 +50,7 @@ def _bearer(token: str) -> dict[str, str]:
 async def _send(
     server: Server, method: str, path: str, *, headers: Mapping[str, str], body: str | None = None
 ) -> tuple[int, Any]:
-    limit = aiohttp.ClientTimeout(total=10)
+    limit = aiohttp.ClientTimeout(total=20)
     async with (
         aiohttp.ClientSession(timeout=limit) as session,
         session.request(method, f"{server.url}{path}", headers=headers, data=body) as response,

@@ -18,20 +18,23 @@ from tests.envoy.backends import HttpBackend
 from tests.envoy.world import CONFIGURATION, Cluster, EnvoyWorld, rds_yaml
 from tests.serve.server import Database, Server
 
-CHECKED: Mapping[str, object] = {
-    "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
-    "health_checks": [
-        {
-            "timeout": "3s",
-            "interval": "0.2s",
-            "no_traffic_interval": "0.2s",
-            "unhealthy_threshold": 2,
-            "healthy_threshold": 1,
-            "http_health_check": {"path": "/healthz"},
-        }
-    ],
-}
-"""A cluster whose hosts Envoy checks often."""
+
+def checked(every_seconds: float) -> Mapping[str, object]:
+    """Return what makes Envoy check the hosts of a cluster this often."""
+    return {
+        "common_lb_config": {"healthy_panic_threshold": {"value": 0}},
+        "health_checks": [
+            {
+                "timeout": "3s",
+                "interval": f"{every_seconds:g}s",
+                "no_traffic_interval": f"{every_seconds:g}s",
+                "unhealthy_threshold": 2,
+                "healthy_threshold": 1,
+                "http_health_check": {"path": "/healthz"},
+            }
+        ],
+    }
+
 
 _CLUSTER = re.compile(r"- \{name: ([\w-]+), weight: (\d+)\}")
 _ROUTE = re.compile(r"^    - name: ([\w-]+)$")
@@ -177,13 +180,16 @@ class ServeWorld:
 
 
 @asynccontextmanager
-async def serve_world(folder: Path, *routes: str, tick: str = "0.5s", **more: str) -> AsyncIterator[ServeWorld]:
+async def serve_world(
+    folder: Path, *routes: str, tick: str = "0.5s", check_seconds: float = 0.2, **more: str
+) -> AsyncIterator[ServeWorld]:
     """Start Envoy and backends for these routes; `rollout serve` is ready to be started, with flags `more`."""
     first, second = FlakyBackend("v1"), FlakyBackend("v2")
     await first.start()
     await second.start()
-    clusters = [Cluster(f"{name}-v1", (first.port,), extra=CHECKED) for name in routes]
-    clusters += [Cluster(f"{name}-v2", (second.port,), extra=CHECKED) for name in routes]
+    extra = checked(check_seconds)
+    clusters = [Cluster(f"{name}-v1", (first.port,), extra=extra) for name in routes]
+    clusters += [Cluster(f"{name}-v2", (second.port,), extra=extra) for name in routes]
     envoy = EnvoyWorld(folder, clusters)
     envoy.rds.write_text(rds_yaml("by-hand", {name: {f"{name}-v1": 100, f"{name}-v2": 0} for name in routes}))
     (folder / "manifests").mkdir()
