@@ -22,7 +22,7 @@ from starlette.routing import compile_path
 from rollout.api.arrivals import request_id_of
 from rollout.api.feed import TooManyReaders
 from rollout.api.parameters import schemas_of
-from rollout.api.problems import RETRY_SECONDS, Refused, answer_of, invalid, items_of
+from rollout.api.problems import RETRY_SECONDS, Refused, answer_of, invalid
 from rollout.errors import (
     ConfigurationError,
     ConflictError,
@@ -77,7 +77,7 @@ def refusal_of(error: RolloutError, *, conditional: bool = False) -> Refused:
     """Return what an error of ours means to the caller; ``conditional``: a version was named."""
     match error:
         case ConfigurationError():
-            return Refused(422, str(error), problems=items_of(error.problems))
+            return invalid(*error.problems)
         case ConflictError():
             return Refused(412 if conditional else 409, str(error))
         case NotOursError():

@@ -6,6 +6,7 @@ Called by the route. Applies to the same Rollout take turns, so that each says w
 from __future__ import annotations
 
 import asyncio
+import uuid
 from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
@@ -17,7 +18,7 @@ from rollout.api.problems import Refused, invalid
 from rollout.api.resources import resource_of
 from rollout.api.service import Service
 from rollout.engine.table import Action
-from rollout.errors import NotOursError, Problem
+from rollout.errors import NotOursError, Problem, Unavailable
 from rollout.ports import Caller, Key, StoredRollout
 
 START_WAIT_SECONDS = 5.0
@@ -87,16 +88,25 @@ class Applying:
         wish = asked.wish
         if wish.start is None:
             return None
-        start = CommandRequest(action=Action.START, revision=wish.start, id=wish.command_id, reason=wish.why)
+        command_id = wish.command_id or uuid.uuid4().hex
+        start = CommandRequest(action=Action.START, revision=wish.start, id=command_id, reason=wish.why)
         try:
             return await self._outcomes.leave(asked.key, start, asked.caller, wait_seconds=START_WAIT_SECONDS)
         except Refused as refused:
-            told = {"id": wish.command_id or "", "action": "start", "state": "refused"}
+            told = {"id": command_id, "action": start.action.value, "state": "refused"}
             return CommandOutcome.model_validate({**told, "reason": refused.reason or "", "message": refused.detail})
+        except Unavailable as error:
+            told_so = (
+                f"Rollout {asked.key} was applied; whether its start ({command_id}) was left is not known: {error}"
+            )
+            raise Unavailable(told_so) from error
 
 
 def _tried(asked: Application, sound: Sound, before: StoredRollout | None) -> Applied:
-    effective = asked.document if sound.rollout is None else sound.rollout.model_dump(mode="json", by_alias=True)
+    effective = dict(asked.document)
+    if sound.rollout is not None:
+        merged = sound.rollout.model_dump(mode="json", by_alias=True, exclude_none=True)
+        effective = {**merged, "metadata": asked.document["metadata"]}
     same = before is not None and not before.deleting and _wanted(before.document) == _wanted(asked.document)
     return Applied(
         outcome="created" if before is None else "unchanged" if same else "changed",

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from rollout.api.problems import Refused, items_of, malformed
+from rollout.api.problems import Refused, items_of, malformed, sentence_of
 from rollout.errors import ConfigurationError
 from rollout.spec.fields import Location, path_of, printable
 from rollout.spec.text import DEEPEST, MOST_VALUES, manifests_in
@@ -101,7 +101,7 @@ def _yaml_in(text: str) -> object:
     try:
         manifests = manifests_in(text)
     except ConfigurationError as error:
-        raise Refused(400, str(error), problems=items_of(error.problems)) from error
+        raise Refused(400, sentence_of(error.problems), problems=items_of(error.problems)) from error
     if len(manifests) != 1:
         raise malformed("", "the body needs one document", given=str(len(manifests)), allowed="exactly one")
     _check(manifests[0].value)

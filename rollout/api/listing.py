@@ -10,11 +10,10 @@ import base64
 import binascii
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollout.api.problems import Refused, invalid
-from rollout.api.resources import labels_of, phase_of
 from rollout.api.service import Service
 from rollout.errors import Problem
 from rollout.ports import Key, StoredRollout
@@ -55,25 +54,37 @@ class Listing:
 
     def page(self, filters: Filters, *, after: Key | None, limit: int) -> Page:
         """Return at most ``limit`` Rollouts behind ``after``."""
-        found = self._found(filters)
-        begin = 0 if after is None else bisect_right(found, _order(after), key=lambda stored: _order(stored.key))
-        page = tuple(found[begin : begin + limit])
-        more = begin + limit < len(found)
-        return Page(page, len(found), page[-1].key if more else None)
+        keys = self._found(filters)
+        begin = 0 if after is None else bisect_right(keys, _order(after), key=_order)
+        page = keys[begin : begin + limit]
+        read = (self._service.store.read(key) for key in page)
+        more = begin + limit < len(keys)
+        return Page(tuple(stored for stored in read if stored is not None), len(keys), page[-1] if more else None)
 
-    def _found(self, filters: Filters) -> Sequence[StoredRollout]:
-        read = self._service.store.read
-        keys: Iterable[Key] = self._in_order()
+    def _found(self, filters: Filters) -> Sequence[Key]:
+        keys: Sequence[Key] = self._in_order()
         if filters.namespace:
-            keys = (key for key in keys if key.namespace == filters.namespace)
-        found = [stored for key in keys if (stored := read(key)) is not None]
+            keys = [key for key in keys if key.namespace == filters.namespace]
         if filters.phases:
-            controller = self._service.controller
-            found = [stored for stored in found if phase_of(stored, controller) in filters.phases]
+            keys = [key for key in keys if self._phase(key) in filters.phases]
         if filters.labels:
-            wanted = filters.labels.items()
-            found = [stored for stored in found if wanted <= labels_of(stored).items()]
-        return found
+            wanted = tuple(filters.labels.items())
+            keys = [key for key in keys if self._has(key, wanted)]
+        return keys
+
+    def _phase(self, key: Key) -> str:
+        """Return the phase, empty before the first look."""
+        state = self._service.controller.state(key)
+        if state is not None:
+            return state.phase.value
+        stored = self._service.store.read(key)
+        return "" if stored is None else str(stored.status.get("phase", ""))
+
+    def _has(self, key: Key, wanted: Sequence[tuple[str, str]]) -> bool:
+        stored = self._service.store.read(key)
+        metadata = stored.document.get("metadata") if stored is not None else None
+        labels = metadata.get("labels") if isinstance(metadata, Mapping) else None
+        return isinstance(labels, Mapping) and all(labels.get(name) == value for name, value in wanted)
 
     def _in_order(self) -> tuple[Key, ...]:
         keys = tuple(self._service.store.keys())

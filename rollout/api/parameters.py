@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Query, Request
@@ -31,21 +31,24 @@ CONTINUE_ALLOWED = "what the page before gave as next"
 Namespace = Annotated[Name, Path(description="The namespace.")]
 RolloutName = Annotated[Name, Path(description="The Rollout's name.")]
 PolicyName = Annotated[Name, Path(description="The policy's name.")]
-CommandId = Annotated[CommandIdText, Path(description="The command's id.", json_schema_extra={"allowed": ID_ALLOWED})]
+CommandId = Annotated[
+    CommandIdText, Path(alias="commandId", description="The command's id.", json_schema_extra={"allowed": ID_ALLOWED})
+]
 NewCommandId = Annotated[
     CommandIdText | None,
     Query(alias="commandId", description="The id of that start.", json_schema_extra={"allowed": ID_ALLOWED}),
 ]
 OfNamespace = Annotated[Name | None, Query(description="Only those of this namespace.")]
-OfPhase = Annotated[list[Phase], Query(description="Only those in this phase; may be repeated.", max_length=7)]
+OfPhase = Annotated[list[Phase] | None, Query(description="Only those in this phase; may be repeated.", max_length=7)]
 OfLabel = Annotated[
-    list[str],
+    list[str] | None,
     Query(description="Only those with this label, as name=value; may be repeated.", max_length=20),
 ]
 PageSize = Annotated[int, Query(ge=1, le=500, description="How many of them at most.")]
 Continue = Annotated[
     str | None,
     Query(
+        alias="continue",
         max_length=1024,
         description="The `next` of the page before.",
         json_schema_extra={"allowed": CONTINUE_ALLOWED},
@@ -55,7 +58,12 @@ Full = Annotated[bool, Query(description="Whole resources instead of summaries."
 HistorySize = Annotated[int, Query(ge=1, le=1000, description="How many of them at most.")]
 Before = Annotated[
     int | None,
-    Query(ge=1, le=MOST_NUMBER, description="Only those with a smaller number: the `next` of the page before."),
+    Query(
+        ge=1,
+        le=MOST_NUMBER,
+        description="Only those with a smaller number: the `next` of the page before.",
+        json_schema_extra={"allowed": "a whole number from 1 on, of at most 64 bits"},
+    ),
 ]
 DryRun = Annotated[bool, Query(alias="dryRun", description="Check and answer, and change nothing.")]
 Start = Annotated[
@@ -103,8 +111,8 @@ class Sieve:
     """Which Rollouts a list is to have."""
 
     namespace: OfNamespace = None
-    phase: OfPhase = field(default_factory=list)
-    label: OfLabel = field(default_factory=list)
+    phase: OfPhase = None
+    label: OfLabel = None
 
 
 GivenConditions = Annotated[Conditions, Depends()]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from starlette.responses import Response
@@ -35,6 +35,9 @@ KINDS: Mapping[int, tuple[str, str]] = {
 """Status -> the last word of ``type``, and the title."""
 
 UNEXPECTED = "something unexpected went wrong; the log has it under the id of this request"
+MOST_PROBLEMS = 100
+"""So many problems of one input are told at most."""
+
 RETRY_SECONDS = 1
 """When to come back to what is not available now."""
 
@@ -72,8 +75,8 @@ def answer_of(refused: Refused, request_id: str) -> Response:
     return Response(content, refused.status, headers=dict(refused.headers), media_type=MEDIA_TYPE)
 
 
-def items_of(problems: Iterable[Problem]) -> tuple[ProblemItem, ...]:
-    """Return problems of an input as the API tells them; where one is another document's, its field says so."""
+def items_of(problems: Sequence[Problem]) -> tuple[ProblemItem, ...]:
+    """Return problems of an input as the API tells them, the first of many; one of another document says so."""
     return tuple(
         ProblemItem(
             field=f"{problem.source}: {problem.field}" if problem.source else problem.field,
@@ -81,13 +84,19 @@ def items_of(problems: Iterable[Problem]) -> tuple[ProblemItem, ...]:
             given=problem.given,
             allowed=problem.allowed,
         )
-        for problem in problems
+        for problem in problems[:MOST_PROBLEMS]
     )
 
 
 def invalid(*problems: Problem) -> Refused:
     """Return the refusal of an input with everything that is wrong with it."""
-    return Refused(422, "; ".join(map(str, problems)), problems=items_of(problems))
+    return Refused(422, sentence_of(problems), problems=items_of(problems))
+
+
+def sentence_of(problems: Sequence[Problem]) -> str:
+    """Return one sentence for all problems (at least one)."""
+    first = str(problems[0])
+    return first if len(problems) == 1 else f"{len(problems)} things are wrong, the first: {first}"
 
 
 def malformed(field_name: str, message: str, *, given: str = "", allowed: str = "") -> Refused:

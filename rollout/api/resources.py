@@ -62,12 +62,6 @@ def labels_of(stored: StoredRollout) -> dict[str, str]:
     return {str(name): value for name, value in labels.items() if isinstance(value, str)}
 
 
-def phase_of(stored: StoredRollout, controller: Controller) -> str:
-    """Return the phase, empty before the first look."""
-    state = controller.state(stored.key)
-    return state.phase.value if state is not None else str(stored.status.get("phase", ""))
-
-
 def summary_of(stored: StoredRollout, controller: Controller) -> Summary:
     """Return the Rollout's line in a list."""
     state = controller.state(stored.key)

@@ -6,20 +6,18 @@ Time is the machine's: what is awaited comes within milliseconds. Routes, endpoi
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
-import uvicorn
 from yarl import URL
 
 from rollout.api.app import ApiOptions, create_app
+from rollout.api.connections import Limits
+from rollout.api.server import ServerOptions, serving
 from rollout.api.service import Service
-from rollout.api.stream_protocol import ReachableProtocol
-from rollout.api.streams import StreamOptions
 from rollout.clock import SystemClock
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
@@ -27,6 +25,7 @@ from rollout.engine.observation import BackendKey, Endpoints, RouteKey
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.ports import IntentStore, Journal, Key, RolloutStore
+from rollout.settings.address import Address
 from rollout.spec.resource import RouteKind
 from tests.fakes.access import FakeAccess
 from tests.fakes.gates import FakeGates
@@ -82,7 +81,6 @@ class World:
     port: int
     session: aiohttp.ClientSession
     token: str = OPERATOR
-    closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def url(self) -> str:
@@ -180,38 +178,17 @@ async def world(
     abilities = Abilities(frozenset({RouteKind.ENVOY_ROUTE}))
     controller = Controller(ports, Options(cadence_seconds=0.2, abilities=abilities))
     service = Service(kept, kept, kept, controller, access, clock, "envoy", lambda: ready)
-    closing = asyncio.Event()
-    limits = given or options(streams=StreamOptions(closing))
-    closing = limits.streams.closing
+    limits = given or options()
     running = asyncio.create_task(controller.run()) if controlling else None
+    server = ServerOptions(Address("127.0.0.1", 0), Limits(connections=500))
     try:
-        async with _served(service, limits) as port, aiohttp.ClientSession() as session:
-            try:
-                yield World(service, kept, access, routes, health, measurements, port, session, closing=closing)
-            finally:
-                closing.set()
+        async with (
+            serving(create_app(service, limits), server, limits.streams.closing) as listening,
+            aiohttp.ClientSession() as session,
+        ):
+            port = listening.address.port
+            yield World(service, kept, access, routes, health, measurements, port, session)
     finally:
         if running is not None:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _served(service: Service, limits: ApiOptions) -> AsyncIterator[int]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(service, limits),
-        http=ReachableProtocol,
-        lifespan="off",
-        log_config=None,
-        ws="none",
-        timeout_graceful_shutdown=2,
-    )
-    server = uvicorn.Server(config)
-    done = asyncio.create_task(server.serve(sockets=[listening]))
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        await done
-        listening.close()
