@@ -131,7 +131,7 @@ async def serving(app: ASGIApp, options: ServerOptions, closing: asyncio.Event) 
     bound = await _bound(options.address)
     address = Address(options.address.host, bound.getsockname()[1])
     server = _Server(_configuration(_Endable(app, closing)), Doors(options.limits), tls)
-    done = asyncio.create_task(server.serve([bound]), name="API")
+    done = asyncio.create_task(server.serve([bound]), name="the API")
     following = asyncio.create_task(tls.follow(), name="certificate") if tls is not None else None
     try:
         yield Listening(address, f"{'https' if tls else 'http'}://{address}", done)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Collection
 
 import structlog
 import typer
@@ -16,6 +17,8 @@ from rollout.errors import RolloutError, Unavailable
 from rollout.settings.reading import Effective
 from rollout.settings.table import ServeSettings, masked
 from rollout.telemetry import configure_logs
+
+log = structlog.get_logger("rollout.serve")
 
 UNUSABLE = 1
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -28,7 +31,7 @@ def serve(*, effective: Effective) -> None:
     settings = effective.settings
     configure_logs(settings.log_format, settings.log_level)
     for warning in effective.warnings:
-        structlog.get_logger("rollout.serve").warning(printable(warning))
+        log.warning(printable(warning))
     try:
         asyncio.run(_serve(settings))
     except RolloutError as error:
@@ -44,27 +47,43 @@ async def _serve(settings: ServeSettings) -> None:
     """
     from rollout.bootstrap import envoy_runtime
 
-    log = structlog.get_logger("rollout.serve")
     stop = _stopped_by_signals()
     async with envoy_runtime(settings) as runtime:
         if runtime.first_token:
-            typer.echo(FIRST_SENTENCE.format(file=settings.tokens_file, token=runtime.first_token))
-        rollouts, source = len(list(runtime.store.keys())), masked(settings.prometheus or settings.admin)
+            _show(FIRST_SENTENCE.format(file=settings.tokens_file, token=runtime.first_token))
         log.info(
             "serving",
-            rollouts=rollouts,
-            counters_from=source,
+            rollouts=len(list(runtime.store.keys())),
+            counters_from=masked(settings.prometheus or settings.admin),
             tick_seconds=settings.tick_seconds,
             api=runtime.url or "off",
         )
-        stopped = asyncio.create_task(stop.wait())
-        ended, _ = await asyncio.wait({stopped, *runtime.parts}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        log.info("stopping")
-        for part in ended - {stopped}:
+        await until_stopped(stop, runtime.parts)
+    log.info("stopped")
+
+
+async def until_stopped(stop: asyncio.Event, parts: Collection[asyncio.Task[None]]) -> None:
+    """Return when ``stop`` is set.
+
+    Raises:
+        Unavailable: one of ``parts`` has ended, which none should; or what ended it.
+    """
+    stopped = asyncio.create_task(stop.wait())
+    ended, _ = await asyncio.wait({stopped, *parts}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    log.info("stopping")
+    for part in parts:
+        if part in ended:
             await part
             raise Unavailable(f"{part.get_name()} has ended by itself")
-    log.info("stopped")
+
+
+def _show(sentence: str) -> None:
+    """Print a sentence that has a token; it must not go anywhere else."""
+    try:
+        typer.echo(sentence)
+    except OSError as error:
+        log.warning("the first token could not be shown; make another with `rollout token create`", why=str(error))
 
 
 def _stopped_by_signals() -> asyncio.Event:

@@ -1,7 +1,9 @@
 """A `rollout serve` without Envoy: its controller says of each Rollout what it waits for, and its API serves."""
 
 import json
+import socket
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from tests.serve.server import Server
 from tests.tools import free_port
 
 CHECKOUT = "/api/v1/rollouts/shop/checkout"
+HANGING = (b"", b"GET /healthz HT", b"PUT %s HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\nabc" % CHECKOUT.encode())
 
 
 def server_alone(folder: Path) -> Server:
@@ -41,6 +44,13 @@ async def post(server: Server, path: str, request: Mapping[str, object]) -> tupl
     """Post a request with the first token; return status and JSON."""
     headers = {**_bearer(server.token), "Content-Type": "application/json"}
     return await _send(server, "POST", path, headers=headers, body=json.dumps(request))
+
+
+def hang(server: Server, stack: AsyncExitStack) -> None:
+    """Open connections on which a request does not come to its end."""
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
+    for first in HANGING:
+        stack.enter_context(socket.create_connection((host, int(port)))).sendall(first)
 
 
 def _bearer(token: str) -> dict[str, str]:

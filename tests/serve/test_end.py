@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,14 +9,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.serve.alone import CHECKOUT, ask, put, server_alone
+from tests.serve.alone import CHECKOUT, ask, hang, put, server_alone
 from tests.serve.server import Server
 from tests.serve.world import manifest
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(60)]
 
 LIMIT_SECONDS = 5.0
-HANGING = (b"", b"GET /healthz HT", b"PUT %s HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\nabc" % CHECKOUT.encode())
 
 
 @pytest.fixture
@@ -27,13 +25,6 @@ async def server(tmp_path: Path) -> AsyncIterator[Server]:
     await server.serving()
     yield server
     await server.kill()
-
-
-def hang(server: Server, stack: AsyncExitStack) -> None:
-    """Open connections on which a request does not come to its end."""
-    host, _, port = server.url.removeprefix("http://").rpartition(":")
-    for first in HANGING:
-        stack.enter_context(socket.create_connection((host, int(port)))).sendall(first)
 
 
 async def streams(server: Server, stack: AsyncExitStack, count: int) -> list[aiohttp.ClientResponse]:

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from tests.serve.alone import post, put
+from tests.serve.alone import hang, post, put
 from tests.serve.server import Server
 from tests.serve.world import ServeWorld, manifest, serve_world
 
@@ -136,3 +137,27 @@ async def test_attempts_go_on_after_a_stop_with_open_streams(world: ServeWorld) 
         assert numbers == list(range(1, len(numbers) + 1))
         assert moves[-len(MOVES) :] == MOVES
         assert world.weights(name) == {f"{name}-v1": 0, f"{name}-v2": 100}
+
+
+async def test_a_stop_is_in_time_whatever_hangs(tmp_path: Path) -> None:
+    """An Envoy that takes no weights, clients that do not come to an end, and a reader: code 0 within 5 s."""
+    async with serve_world(tmp_path, "checkout") as world, AsyncExitStack() as stack:
+        await world.server.serving()
+        document = manifest("checkout", revision="1", steps=((20, "60s"),), analysis={"checks": []})
+        await put(world.server, f"{PATH}/checkout", document)
+        await world.adopted()
+        await post(world.server, f"{PATH}/checkout/commands", {"action": "start", "revision": "2"})
+        await world.weights_are({"checkout-v1": 80, "checkout-v2": 20})
+        opened = asyncio.Event()
+        following = asyncio.create_task(Listener(world.server).follow(opened))
+        await opened.wait()
+        hang(world.server, stack)
+        world.envoy.pause()
+        stack.callback(world.envoy.go_on)
+        await post(world.server, f"{PATH}/checkout/commands?wait=0", {"action": "abort"})
+        await world.weights_are({"checkout-v1": 100, "checkout-v2": 0})
+        code, seconds = await world.server.end()
+        await following
+
+    assert code == 0
+    assert seconds <= 5
