@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rollout.analysis.judge import Judgement
 from rollout.analysis.state import weights_changed
 from rollout.engine import drift, guards
 from rollout.engine.commands import obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
 from rollout.engine.guards import At
-from rollout.engine.judging import judged
+from rollout.engine.judging import judged, last_word
 from rollout.engine.moves import Context
 from rollout.engine.observation import Observation
 from rollout.engine.phases import adopted, advance, deadline
@@ -159,18 +158,12 @@ def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:
     if spec is None or spec.suspend or not drift.running(state):
         return Wants(measurement=False)
     measure = state.share > 0 and state.judge is not None and bool(spec.analysis.checks)
-    at = At(state, Context.of(rollout, seen), _last_word(state) if measure else None)
+    at = At(state, Context.of(rollout, seen), last_word(state) if measure else None)
     if state.phase is not Phase.PROGRESSING or not guards.exit_gates(at):
         return Wants(measurement=measure)
     if guards.first((*guards.COUNTING, *guards.BEFORE_GATES), at) is not None:
         return Wants(measurement=measure)
     return Wants(measurement=measure, gates=guards.exit_gates(at))
-
-
-def _last_word(state: State) -> Judgement | None:
-    if state.word is None or state.judge is None:
-        return None
-    return Judgement(state.judge, state.word.verdict, state.word.reason, state.word.message, state.evidence)
 
 
 def acknowledge(state: State, written: tuple[RouteWrite, ...], now: float) -> State:

@@ -28,6 +28,13 @@ def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
     return _asked(state, state.judge, spec.analysis, context)
 
 
+def last_word(state: State) -> Judgement | None:
+    """Return what the judge said last, None before it has said anything."""
+    if state.word is None or state.judge is None:
+        return None
+    return Judgement(state.judge, state.word.verdict, state.word.reason, state.word.message, state.evidence)
+
+
 def _standing(state: State, known: JudgeState, context: Context) -> Judgement | None:
     """Return the last word again, if it is of this step, nothing new was measured and the last sample is fresh."""
     word, last = state.word, known.last_tick_at
