@@ -21,6 +21,7 @@ from rollout.controller import measure
 from rollout.controller.agenda import Agenda
 from rollout.controller.catalog import Abilities, Catalog, Resolved
 from rollout.controller.entry import NEVER, Entry
+from rollout.controller.look import Look, look_at
 from rollout.controller.memory import Settling
 from rollout.controller.observe import Observer, backends_of, routes_of
 from rollout.controller.passes import Passes, Told
@@ -124,6 +125,15 @@ class Controller:
         """Return what the Rollout effectively wants; None when it is invalid or has not been seen yet."""
         entry = self._entries.get(key)
         return entry.resolved.rollout if entry is not None and entry.resolved is not None else None
+
+    def look(self, key: Key) -> Look | None:
+        """Return where the Rollout stands and what it waits for, from caches; None when there is none."""
+        stored = self._ports.store.read(key)
+        if stored is None:
+            return None
+        entry = self._entries.get(key) or Entry(key)
+        resolved, now = self._catalog.resolve(stored, entry.resolved), self._ports.clock.now()
+        return look_at(self._observer, entry, stored, resolved, now=now, session=self._session)
 
     def lacking(self, rollout: Rollout) -> tuple[Problem, ...]:
         """Return what a Rollout asks for and this runtime does not have."""
