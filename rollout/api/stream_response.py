@@ -34,6 +34,8 @@ PAGE_SECONDS = 10.0
 UNKNOWN_CHECKS = 5
 """A stream goes on while it cannot be found out whether it may, for this many checks."""
 
+_USUAL = (None, Ending.GONE, Ending.CLOSED)
+
 T = TypeVar("T")
 
 
@@ -100,7 +102,8 @@ class EventStream(Response):
             elif connection is not None:
                 connection.cut_after(LAST_SECONDS)
             watch.cancel()
-        log.debug("event stream ended", why=reader.ending, position=reader.position)
+            tell = log.debug if reader.ending in _USUAL else log.info
+            tell("event stream ended", why=reader.ending, position=reader.position)
 
 
 async def _watch(receive: Receive, reader: Reader) -> None:
@@ -185,7 +188,6 @@ class _Stream:
         except TimeoutError:
             self.blocked = True
             self._reader.end(Ending.STALLED)
-            log.info("event stream cut", why=self._reader.ending, position=self._reader.position)
 
     async def _within(self, seconds: float, work: Awaitable[T]) -> T:
         """Wait for ``work``, but no longer than this, nor for long once the stream is to end."""

@@ -125,7 +125,10 @@ class Streams:
 
 
 class Wire:
-    """A stream under way whose other end is the test: it takes what is said while ``taking``, and may be ``gone``."""
+    """A stream under way whose other end is the test: it takes what is said while ``taking``, and may be ``gone``.
+
+    ``fault`` is what is raised instead of saying that it is gone.
+    """
 
     def __init__(
         self,
@@ -140,6 +143,7 @@ class Wire:
         self.streams = streams if isinstance(streams, Streams) else Streams(streams)
         self.got = Transcript()
         self.messages: list[Message] = []
+        self.fault: Exception | None = None
         self.taking, self.gone = asyncio.Event(), asyncio.Event()
         self.taking.set()
         stream = EventStream(self.streams.source, wanted, after=after, allowed=allowed)
@@ -149,6 +153,8 @@ class Wire:
 
     async def _receive(self) -> Message:
         await self.gone.wait()
+        if self.fault is not None:
+            raise self.fault
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:

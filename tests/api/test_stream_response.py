@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from rollout.api.feed import FeedClosed, Scope, TooManyReaders
+from rollout.api.feed import Ending, FeedClosed, Scope, TooManyReaders
 from rollout.api.stream_protocol import MOST_UNWRITTEN_BYTES, Connection
 from rollout.api.stream_response import LAST_SECONDS
 from rollout.errors import Unavailable
@@ -82,6 +82,20 @@ async def test_a_reader_that_goes_away_is_forgotten() -> None:
 
 
 @virtually
+async def test_a_reader_that_sends_what_cannot_be_taken_has_no_stream() -> None:
+    """A body beyond the limit is not left unanswered in a task that nobody looks at."""
+    wire = Wire(FakeStore())
+    wire.fault = ValueError("the body is too large")
+    await asyncio.sleep(1)
+    with capture_logs() as logs:
+        wire.gone.set()
+        await wire.done
+
+    assert wire.finished
+    assert "the body is too large" in [entry["why"] for entry in logs]
+
+
+@virtually
 async def test_a_reader_that_takes_nothing_is_cut_after_thirty_seconds() -> None:
     """Nobody waits for it any longer, and the log says so."""
     store, loop = FakeStore(), asyncio.get_running_loop()
@@ -94,9 +108,7 @@ async def test_a_reader_that_takes_nothing_is_cut_after_thirty_seconds() -> None
 
     assert loop.time() == pytest.approx(31)
     assert wire.streams.feed.readers == 0
-    assert [(entry["event"], entry["position"]) for entry in logs if entry["log_level"] == "info"] == [
-        ("event stream cut", 1)
-    ]
+    assert [(entry["log_level"], entry["why"], entry["position"]) for entry in logs] == [("info", Ending.STALLED, 1)]
 
 
 @virtually

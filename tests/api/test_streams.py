@@ -193,8 +193,9 @@ async def test_a_revoked_token_ends_its_streams_and_no_others() -> None:
 
 async def test_all_streams_end_when_the_server_is_to_end() -> None:
     """Also through every layer of the application, and no new one begins."""
-    async with world() as api, reading(api) as first, reading(api, OF_WEB, Last_Event_ID="0") as second:
-        api.closing.set()
+    given = options(streams=streams())
+    async with world(given=given) as api, reading(api) as first, reading(api, OF_WEB, Last_Event_ID="0") as second:
+        given.streams.closing.set()
         async with asyncio.timeout(1):
             await first.ended.wait()
             await second.ended.wait()
@@ -207,7 +208,7 @@ async def test_all_streams_end_when_the_server_is_to_end() -> None:
 @pytest.mark.real
 async def test_readers_get_everything_and_others_take_nothing(tmp_path: Path) -> None:
     """Twenty in another process, beside two that take nothing and a controller at work: each once, in order, soon."""
-    figures = await measure(tmp_path / "rollout.db", Size(rollouts=10, commands=100, readers=20, stalled=2))
+    figures = await measure(tmp_path / "rollout.db", Size(rollouts=25, commands=100, readers=20, stalled=2))
 
     assert figures["transitions recorded"] == 100
     assert figures["readers that got each once and in order"] == 20

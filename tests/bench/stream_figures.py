@@ -79,7 +79,8 @@ class Author:
             self._took.append(now - self._sent.pop(recorded.key))
 
     async def command(self, key: Key, action: str, args: Mapping[str, object] | None = None) -> None:
-        """Leave a command."""
+        """Leave a command, once the one before it has been recorded."""
+        await until(lambda: key not in self._sent, seconds=30)
         self._number += 1
         self._sent[key] = time.monotonic()
         await self._store.command(key, Command(f"c{self._number}", action, args or {}, at=time.time()))
