@@ -57,14 +57,36 @@ def about_router(service: Service) -> APIRouter:
     """Return the routes."""
     router = APIRouter(tags=["service"])
     about = About(service)
-    router.add_api_route("/healthz", about.health, methods=["GET"], include_in_schema=False)
-    router.add_api_route("/readyz", about.readiness, methods=["GET"], include_in_schema=False)
-    router.add_api_route("/openapi.json", about.description, methods=["GET"], include_in_schema=False)
+    add(router, "GET /healthz", about.health, _HEALTH)
+    add(router, "GET /readyz", about.readiness, _READINESS)
+    add(router, "GET /openapi.json", about.description, _DESCRIPTION)
     add(router, "GET /api/v1/version", about.version, _VERSION)
     add(router, "GET /api/v1/whoami", about.who_am_i, _WHO_AM_I)
     return router
 
 
+_HEALTH = Operation(
+    id="getHealth",
+    summary="Whether the service lives",
+    description="Answers as long as the process answers at all.",
+    answers={200: ("It lives.", None)},
+    errors=(422,),
+    is_open=True,
+)
+_READINESS = Operation(
+    id="getReadiness",
+    summary="Whether the service is ready",
+    description="Answers whether requests can be served, and if not, why not.",
+    answers={200: ("It is ready.", None)},
+    errors=(422, 503),
+    is_open=True,
+)
+_DESCRIPTION = Operation(
+    id="getDescription",
+    summary="This description",
+    description="Answers the description of the API after OpenAPI 3.1.",
+    answers={200: ("The description.", None)},
+)
 _VERSION = Operation(
     id="getVersion",
     summary="What answers",

@@ -132,7 +132,7 @@ class CommandRequest(Question):
     """For ``adopt``: which backend holds the role."""
     to: Name | None = None
     """For ``failover``: which backup."""
-    epoch: Annotated[int, Field(ge=0)] | None = None
+    epoch: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
     """For ``failback``: which failover is meant."""
     id: CommandId | None = None
     """Absent: one is made up. The same id again changes nothing and answers what became of it."""

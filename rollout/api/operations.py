@@ -43,6 +43,8 @@ class Operation:
     body: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[str, Any] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
+    is_open: bool = False
+    """Whether it needs no token."""
 
     def responses(self) -> dict[int | str, dict[str, Any]]:
         """Return the answers as FastAPI wants them."""
@@ -53,16 +55,18 @@ class Operation:
             links = {"links": self.links} if self.links else {}
             found[status] = {"description": sentence, **shape, **headers, **links}
         body_errors = WITH_BODY if self.body else ()
-        for status in sorted({*ALWAYS, *body_errors, *self.errors}):
+        always = () if self.is_open else ALWAYS
+        for status in sorted({*always, *body_errors, *self.errors}):
             found[status] = {"description": f"{KINDS[status][1]}.", "model": ProblemView}
         return found
 
     def extra(self) -> dict[str, Any]:
         """Return what FastAPI does not know of."""
+        security: dict[str, Any] = {"security": []} if self.is_open else {}
         if not self.body:
-            return {}
+            return security
         content = {media: {"schema": schema} for media, schema in self.body.items()}
-        return {"requestBody": {"required": True, "content": content}}
+        return {**security, "requestBody": {"required": True, "content": content}}
 
 
 HEADERS: Mapping[str, Mapping[str, Any]] = {

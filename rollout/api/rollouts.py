@@ -177,7 +177,7 @@ _PUT = Operation(
         200: ("It is there already, and changed or not; or it was only tried.", Applied),
         201: ("It is new.", Applied),
     },
-    errors=(409, 412),
+    errors=(404, 409, 412),
     body={"application/json": _MANIFEST, "application/yaml": _MANIFEST},
     links=_OF_ONE,
     headers=("ETag",),
