@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from rollout.api.app import ApiOptions, create_app
-from rollout.api.connections import Limits
+from rollout.api.connections import Limits, make_room
 from rollout.api.server import ServerOptions, serving
 from rollout.api.service import Service
 from rollout.api.streams import StreamOptions
@@ -137,6 +137,7 @@ async def _with_api(runtime: Runtime, settings: ServeSettings, address: Address,
     streams = StreamOptions(closing, most_streams=settings.streams)
     app = create_app(service, ApiOptions(settings.rate_per_second, settings.rate_burst, streams=streams))
     limits = Limits(connections=settings.streams + OTHER_CONNECTIONS)
+    make_room(limits.connections)
     options = ServerOptions(address, limits, _tls(settings))
     listening = await stack.enter_async_context(serving(app, options, closing))
     first = (

@@ -7,6 +7,7 @@ for a client that takes nothing; one such client costs a file, and a thousand co
 from __future__ import annotations
 
 import asyncio
+import resource
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,9 @@ import structlog
 from rollout.api.stream_protocol import ReachableProtocol
 
 log = structlog.get_logger(__name__)
+
+OWN_FILES = 256
+"""How many files everything but the API's connections may have open: database, Envoy, Prometheus, gates."""
 
 _COMING = (h11.IDLE, h11.SEND_BODY)
 """States of h11 in which the client has not sent all of its request."""
@@ -29,6 +33,18 @@ class Limits:
     request_seconds: float = 10.0
     taking_seconds: float = 30.0
     closing_seconds: float = 2.0
+
+
+def make_room(connections: int) -> None:
+    """Let this process have files for so many connections beside its own, as far as the system allows; else warn."""
+    needed = connections + OWN_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= needed or soft == resource.RLIM_INFINITY:
+        return
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < needed:
+        log.warning("the system allows fewer open files than the API may need", allowed=most, needed=needed)
 
 
 class Doors:
