@@ -24,6 +24,7 @@ from rollout.api.description import ABOUT, SUMMARY, TAGS, TITLE, complete
 from rollout.api.documents import Reader
 from rollout.api.doorkeeper import Doorkeeper, Rates
 from rollout.api.history import history_router
+from rollout.api.live import live_router
 from rollout.api.outcomes import Outcomes
 from rollout.api.policies import policies_router
 from rollout.api.rates import Rate
@@ -91,6 +92,7 @@ def _routers(service: Service, options: ApiOptions) -> tuple[APIRouter, ...]:
         rollouts_router(service, reader, outcomes),
         commands_router(service, reader, outcomes),
         history_router(service),
+        live_router(service),
         policies_router(service, reader),
         stream_router(service, options.streams),
         about_router(service),

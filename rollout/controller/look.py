@@ -28,7 +28,7 @@ class Look:
 
     ``state`` is that of the last pass, with weights and endpoints as they are seen now; before the first pass the
     recorded one, or the beginning. ``rollout`` is the effective one (None: invalid), with its ``steps``; ``problems``
-    are one sentence each. ``endpoints`` are by name of the backend.
+    are one sentence each. ``endpoints`` are by name of the backend. ``is_new``: no pass has looked at it yet.
     """
 
     at: float
@@ -40,13 +40,15 @@ class Look:
     endpoints: Mapping[str, Endpoints]
     steps: tuple[Step, ...]
     outlook: Outlook
+    is_new: bool
 
 
 def look_at(
     observer: Observer, entry: Entry, stored: StoredRollout, resolved: Resolved, *, now: float, session: float
 ) -> Look:
     """Return what ``observer`` sees of the Rollout; ``entry`` stays as it is."""
-    state = entry.state or from_status(stored.status) or State()
+    known = entry.state or from_status(stored.status)
+    state = known or State()
     unmeasured = replace(entry, state=state, batch=None)  # an observer takes what was measured out of what it is given
     seen = observer.observe(unmeasured, stored, resolved, now=now, session=session)
     context = Context.of(resolved.rollout, seen)
@@ -61,4 +63,5 @@ def look_at(
         endpoints=seen.endpoints,
         steps=context.steps,
         outlook=outlook(resolved.rollout, state, seen),
+        is_new=known is None,
     )

@@ -34,6 +34,7 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
         step_at=context.now,
         steps_seen=tuple(step.weight for step in context.steps),
         judge=begin_attempt(context.now),
+        word=None,
         evidence=(),
         effective="Unknown",
         drift=Drift(),
