@@ -39,6 +39,11 @@ class Outcomes:
         self._waiters: defaultdict[tuple[Key, str], set[asyncio.Future[CommandOutcome]]] = defaultdict(set)
         service.controller.subscribe(self._hear)
 
+    @property
+    def waiting(self) -> int:
+        """Return how many calls wait."""
+        return sum(map(len, self._waiters.values()))
+
     async def leave(self, key: Key, request: CommandRequest, caller: Caller, *, wait_seconds: float) -> CommandOutcome:
         """Leave a command; return what became of it within this time, or that it waits.
 

@@ -83,6 +83,12 @@ class World:
     token: str = OPERATOR
 
     @property
+    def faults(self) -> FakeStore:
+        """Return the store as one whose writes can be made to fail."""
+        assert isinstance(self.store, FakeStore)
+        return self.store
+
+    @property
     def url(self) -> str:
         """Return where the server is."""
         return f"http://127.0.0.1:{self.port}"
