@@ -14,7 +14,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 MOST_COUNTED = 10_000
-"""So many are counted one by one at most; all others that come then share one count."""
+"""So many counts are kept at most, one or two for each who asks; all others that come then share one."""
 
 _OTHERS = "others"
 _NETWORK_BITS = 64
@@ -23,18 +23,18 @@ _NETWORK_BITS = 64
 class Rate:
     """At most ``times`` in ``seconds``, each."""
 
-    def __init__(self, times: int, seconds: int) -> None:
+    def __init__(self, times: int, seconds: int, *, most_counted: int = MOST_COUNTED) -> None:
         """Begin with nothing counted."""
         self.times = times
         self.seconds = seconds
         self._item = RateLimitItemPerSecond(times, seconds)
         self._storage = MemoryStorage()
         self._limiter = SlidingWindowCounterRateLimiter(self._storage)
-        self._most = 2 * MOST_COUNTED  # the storage has two counters for each: this window's, and the last one's
+        self._most_counted = most_counted
 
     async def take(self, who: str) -> int:
         """Count one; return 0, or after how many seconds the next will be let through."""
-        name = who if len(self._storage.storage) < self._most else _OTHERS
+        name = who if len(self._storage.storage) < self._most_counted else _OTHERS
         if await self._limiter.hit(self._item, name):
             return 0
         stats = await self._limiter.get_window_stats(self._item, name)
