@@ -20,8 +20,6 @@ from tests.controller.builders import (
     V2,
     Scene,
     backend,
-    beside,
-    counting,
     manifest,
     prepared,
     standing,
@@ -67,31 +65,6 @@ async def test_endpoints_and_weights_are_those_of_now() -> None:
     assert dict(intended(look.state)) == {V1: 90, V2: 10}
     assert scene.state is before
     await scene.stop()
-
-
-@virtually
-async def test_looks_take_nothing_from_the_judge() -> None:
-    """With looks all the time, every sample is judged as without them."""
-
-    async def judged(*, looking: bool) -> int:
-        scene = await under_way(analysis=ERRORS_ONLY, steps=PLAN)
-
-        async def look() -> None:
-            while True:
-                _look(scene)
-                await asyncio.sleep(0.003)
-
-        task = asyncio.create_task(look()) if looking else None
-        ends_at = scene.clock.now() + 100
-        await beside(counting(scene), scene, lambda: scene.clock.now() >= ends_at, within=200)
-        if task is not None:
-            task.cancel()
-        judge = scene.state.judge
-        assert judge is not None
-        await scene.stop()
-        return judge.canary_requests
-
-    assert await judged(looking=True) == await judged(looking=False) > 0
 
 
 @virtually
