@@ -130,7 +130,7 @@ def _more_requests(live: Live, reason: str) -> int:
     if found is None or reason not in {Verdicts.TOO_FEW_REQUESTS, Reason.WAITING_FOR_REQUESTS}:
         return 0
     is_of_step = reason == Reason.WAITING_FOR_REQUESTS
-    return found.needed_in_step - found.canary_in_step if is_of_step else found.needed - found.canary
+    return max(0, found.needed_in_step - found.canary_in_step if is_of_step else found.needed - found.canary)
 
 
 def _requests(more: int, seconds: float | None) -> str:
