@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rollout.analysis.reasons import Reason as Verdicts
-from rollout.api.models import ArmView, CheckView, Live, MissingView
+from rollout.api.models import ArmView, CheckView, Live, MissingView, RequestsView
 from rollout.cli.outputs import COLOURS
 from rollout.cli.texts import percent, safe, span
 from rollout.cli.watch_picture import bar
@@ -116,27 +116,24 @@ def _row(live: Live, missing: MissingView, told: set[str]) -> Text:
 
 
 def _how_long(live: Live, missing: MissingView) -> str:
-    more = _more_requests(live, missing.reason)
-    if more:
-        return _requests(more, missing.seconds)
+    if live.requests is not None and (more := _more_requests(live.requests, missing.reason)):
+        return _requests(more, missing.seconds, is_measured=live.requests.per_second is not None)
     if missing.seconds is None or missing.reason == Reason.HOLDING:
         return ""
     return f"About {span(missing.seconds)}."
 
 
-def _more_requests(live: Live, reason: str) -> int:
+def _more_requests(found: RequestsView, reason: str) -> int:
     """Return how many more canary requests this reason asks for."""
-    found = live.requests
-    if found is None or reason not in {Verdicts.TOO_FEW_REQUESTS, Reason.WAITING_FOR_REQUESTS}:
-        return 0
-    is_of_step = reason == Reason.WAITING_FOR_REQUESTS
-    return max(0, found.needed_in_step - found.canary_in_step if is_of_step else found.needed - found.canary)
+    if reason == Verdicts.TOO_FEW_REQUESTS:
+        return max(0, found.needed - found.canary)
+    return max(0, found.needed_in_step - found.canary_in_step) if reason == Reason.WAITING_FOR_REQUESTS else 0
 
 
-def _requests(more: int, seconds: float | None) -> str:
+def _requests(more: int, seconds: float | None, *, is_measured: bool) -> str:
     what = f"{more} more canary request{'s' if more > 1 else ''}"
     if seconds is None:
-        return f"{what}; at present none come."
+        return f"{what}; {'at present none come' if is_measured else 'how often they come is not known yet'}."
     rate = f" at {more / seconds:.3g}/s" if seconds > 0 else ""
     return f"{what}: about {span(seconds)}{rate}."
 

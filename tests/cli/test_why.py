@@ -40,7 +40,7 @@ def told(found: Live, *, width: int = 120, bars: bool = True) -> str:
 
 def waiting(*missing: Mapping[str, object], **fields: Any) -> Live:  # noqa: ANN401 - any field
     """Return an attempt that waits for this."""
-    return live(missing=list(missing), requests=REQUESTS, **{"nextStepInSeconds": None, **fields})
+    return live(**{"missing": list(missing), "requests": REQUESTS, "nextStepInSeconds": None, **fields})
 
 
 # ---------------------------------------------------------------- the text
@@ -113,6 +113,13 @@ def test_requests_that_are_there_are_not_missed(fields: dict[str, float], line: 
     )
 
     assert line in told(found)
+
+
+def test_before_the_first_measurement_no_rate_is_known() -> None:
+    """That is not the same as no traffic."""
+    found = waiting({**TOO_FEW, "seconds": None}, requests={**REQUESTS, "perSecond": None})
+
+    assert "180 more canary requests; how often they come is not known yet.\n" in told(found)
 
 
 def test_a_reason_with_two_sentences_has_one_duration() -> None:
