@@ -92,38 +92,55 @@ IfNoneMatch = Annotated[list[str] | None, Header(alias="If-None-Match", descript
 class Conditions:
     """For which version a change is meant, as the headers have it."""
 
-    if_match: IfMatch = None
-    if_none_match: IfNoneMatch = None
+    if_match: list[str] | None = None
+    if_none_match: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What an apply is to do beside: only try, or start a revision afterwards, why, and under which id."""
 
-    dry_run: DryRun = False
-    start: Start = None
-    why: Why = None
-    command_id: NewCommandId = None
+    dry_run: bool = False
+    start: str | None = None
+    why: str | None = None
+    command_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sieve:
     """Which Rollouts a list is to have."""
 
-    namespace: OfNamespace = None
-    phase: OfPhase = None
-    label: OfLabel = None
+    namespace: str | None = None
+    phase: list[Phase] | None = None
+    label: list[str] | None = None
 
 
-GivenConditions = Annotated[Conditions, Depends()]
-GivenWish = Annotated[Wish, Depends()]
-GivenSieve = Annotated[Sieve, Depends()]
+# FastAPI runs what is not a coroutine in a thread, which takes longer than all else.
+
+
+async def _conditions(*, if_match: IfMatch = None, if_none_match: IfNoneMatch = None) -> Conditions:
+    return Conditions(if_match, if_none_match)
+
+
+async def _wish(
+    *, dry_run: DryRun = False, start: Start = None, why: Why = None, command_id: NewCommandId = None
+) -> Wish:
+    return Wish(dry_run=dry_run, start=start, why=why, command_id=command_id)
+
+
+async def _sieve(*, namespace: OfNamespace = None, phase: OfPhase = None, label: OfLabel = None) -> Sieve:
+    return Sieve(namespace, phase, label)
+
+
+GivenConditions = Annotated[Conditions, Depends(_conditions)]
+GivenWish = Annotated[Wish, Depends(_wish)]
+GivenSieve = Annotated[Sieve, Depends(_sieve)]
 
 _TAG = re.compile(r'\s*(W/)?(?:"([\x21\x23-\x7e]*)"|([A-Za-z0-9._-]+))\s*')
 _MOST_TAGS = 20
 
 
-def known_query(request: Request) -> None:
+async def known_query(request: Request) -> None:
     """Refuse what is asked for and not known here.
 
     Raises:

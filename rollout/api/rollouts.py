@@ -139,6 +139,7 @@ _OF_FIRST = {
 _OF_ONE = {
     "leaveCommand": {"operationId": "leaveCommand", "parameters": _HERE, "description": "Give it a command."},
     "getHistory": {"operationId": "getHistory", "parameters": _HERE, "description": "Its transitions."},
+    "getLive": {"operationId": "getLive", "parameters": _HERE, "description": "Where it stands right now."},
     "getRollout": {"operationId": "getRollout", "parameters": _HERE, "description": "The Rollout as it is then."},
     "deleteRollout": {"operationId": "deleteRollout", "parameters": _HERE, "description": "Let it go."},
 }

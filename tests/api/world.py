@@ -47,7 +47,8 @@ class Store(RolloutStore, IntentStore, Journal, Protocol):
     """A store as the service needs it: three ports in one."""
 
 
-def _access() -> FakeAccess:
+def known_callers() -> FakeAccess:
+    """Return who may do what: those of the three tokens."""
     access = FakeAccess(SystemClock())
     made = [access.create(name, role) for name, role in (("olga", "operator"), ("victor", "viewer"), ("nora", "none"))]
     assert made == [OPERATOR, VIEWER, NOBODY]
@@ -179,7 +180,7 @@ async def world(
     """Serve the API over ``store`` as long as the context is open; without ``controlling``, no controller runs."""
     clock = SystemClock()
     kept: Store = FakeStore(clock) if store is None else store
-    access, routes, health, measurements = _access(), FakeRouteTable(), FakeBackendHealth(), FakeMeasurements()
+    access, routes, health, measurements = known_callers(), FakeRouteTable(), FakeBackendHealth(), FakeMeasurements()
     ports = Ports(kept, routes, health, measurements, FakeGates(), clock)
     abilities = Abilities(frozenset({RouteKind.ENVOY_ROUTE}))
     controller = Controller(ports, Options(cadence_seconds=0.2, abilities=abilities))

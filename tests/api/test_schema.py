@@ -1,0 +1,49 @@
+"""What schemathesis makes of the description: requests in and out of it, against the real server."""
+
+import asyncio
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.api.world import OPERATOR, world
+
+EXAMPLES = 12
+HEADERS = {"Authorization": f"Bearer {OPERATOR}"}
+
+
+def _try_all(url: str) -> int:
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=HEADERS).exclude(path_regex="/events$")
+    # What a schema cannot say (names that must agree, a policy that must exist) is refused although it fits.
+    skipped: list[Any] = [positive_data_acceptance]
+    tried = 0
+    for result in schema.get_all_operations():
+        assert isinstance(result, Ok)
+
+        @given(case=result.ok().as_strategy())
+        @settings(
+            max_examples=EXAMPLES,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        def attempt(case: Case[Any]) -> None:
+            case.call_and_validate(headers=HEADERS, excluded_checks=skipped)
+
+        attempt()
+        tried += 1
+    return tried
+
+
+async def test_the_server_keeps_to_its_description() -> None:
+    """Whatever is asked, the answer has a status, a form and headers that the description has."""
+    async with world() as api:
+        await api.under_way()
+        tried = await asyncio.to_thread(_try_all, api.url)
+
+    assert tried > 15
