@@ -170,7 +170,6 @@ async def test_a_dry_run_shows_the_effective_rollout_and_writes_nothing() -> Non
 async def test_a_start_comes_with_the_apply() -> None:
     """A Rollout can be made and started in one call, also when nobody has looked at it before."""
     async with world() as api:
-        api.furnish()
         reply = await _put(api, "?start=7&reason=because&commandId=one")
         stored = api.state()
 

@@ -179,7 +179,6 @@ async def test_a_command_waits_for_the_next_start_of_the_controller(tmp_path: Pa
         await api.apply()
         await api.command("start", wait="0", id="one", revision="2")
     async with world(store) as api:
-        api.furnish()
         reply = await api.command("start", id="one", revision="2")
     await store.close()
 

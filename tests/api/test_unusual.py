@@ -193,7 +193,6 @@ async def test_no_body_ever_fails() -> None:
     """Whatever stands in a manifest, policy or command: it is taken or refused, and nothing unexpected is logged."""
     chance = random.Random(20)
     async with world() as api:
-        api.furnish()
         with capture_logs() as logs:
             for _ in range(400):
                 path, sound = chance.choice(list(SOUND.items()))

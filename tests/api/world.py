@@ -117,10 +117,7 @@ class World:
 
     def furnish(self, key: Key = WEB) -> None:
         """Put the route and the endpoints of a Rollout there."""
-        names = (f"{key.name}-v1", f"{key.name}-v2")
-        self.routes.put(RouteKey("EnvoyRoute", key.namespace, key.name), {names[0]: 100, names[1]: 0})
-        for name in names:
-            self.health.put(BackendKey(key.namespace, name), Endpoints(ready=2, total=2))
+        furnish(self.routes, self.health, key)
 
     async def standing(self, key: Key = WEB, **spec: object) -> None:
         """Apply a Rollout and wait until the controller has seen it and knows its roles."""
@@ -147,6 +144,15 @@ class World:
     async def until_phase(self, phase: Phase, key: Key = WEB) -> None:
         """Wait until the Rollout is in this phase."""
         await until(lambda: self.state(key).phase is phase)
+
+
+def furnish(routes: FakeRouteTable, health: FakeBackendHealth, key: Key) -> None:
+    """Put the route of a Rollout there, unless it is, and ready endpoints of both backends."""
+    names, route = (f"{key.name}-v1", f"{key.name}-v2"), RouteKey("EnvoyRoute", key.namespace, key.name)
+    if routes.read(route) is None:
+        routes.put(route, {names[0]: 100, names[1]: 0})
+    for name in names:
+        health.put(BackendKey(key.namespace, name), Endpoints(ready=2, total=2))
 
 
 def manifest(key: Key = WEB, **spec: object) -> dict[str, object]:
@@ -177,10 +183,14 @@ def options(**given: Any) -> ApiOptions:  # noqa: ANN401 - what the options take
 async def world(
     store: Store | None = None, *, given: ApiOptions | None = None, controlling: bool = True, ready: str = ""
 ) -> AsyncIterator[World]:
-    """Serve the API over ``store`` as long as the context is open; without ``controlling``, no controller runs."""
+    """Serve the API over ``store`` as long as the context is open; without ``controlling``, no controller runs.
+
+    The route and the endpoints of ``WEB`` are there from the beginning.
+    """
     clock = SystemClock()
     kept: Store = FakeStore(clock) if store is None else store
     access, routes, health, measurements = known_callers(), FakeRouteTable(), FakeBackendHealth(), FakeMeasurements()
+    furnish(routes, health, WEB)
     ports = Ports(kept, routes, health, measurements, FakeGates(), clock)
     abilities = Abilities(frozenset({RouteKind.ENVOY_ROUTE}))
     controller = Controller(ports, Options(cadence_seconds=0.2, abilities=abilities))
