@@ -6,6 +6,7 @@ Called by ``rollout.bootstrap``; served by ``rollout.api.server``.
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,9 +101,9 @@ def _routers(service: Service, options: ApiOptions) -> tuple[APIRouter, ...]:
 
 
 def _rates(options: ApiOptions) -> Rates:
-    """Return the rates: a burst, and as much time as it takes to earn it again."""
-    seconds = max(1, round(options.burst / options.rate_per_second))
-    return Rates(Rate(options.rate_per_second * seconds, seconds), Rate(options.failures_per_minute, 60))
+    """Return the rates: a burst, in as many whole seconds as it takes to earn it again."""
+    seconds = max(1, math.ceil(options.burst / options.rate_per_second))
+    return Rates(Rate(options.burst, seconds), Rate(options.failures_per_minute, 60))
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -6,7 +6,7 @@ Used by the routes. A misspelt ``dryrun`` that is silently let through would cha
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -180,7 +180,7 @@ def expected_version(stored: StoredRollout | None, conditions: Conditions) -> st
 
 def _matching(stored: StoredRollout | None, if_match: list[str]) -> str:
     given = ",".join(if_match)
-    wanted = ["*"] if given.strip() == "*" else list(_tags(given))
+    wanted = ["*"] if given.strip() == "*" else _tags(given)
     if stored is None:
         raise Refused(412, "there is no such Rollout, so it has no version that If-Match could mean")
     if stored.version not in wanted and wanted != ["*"]:
@@ -188,17 +188,16 @@ def _matching(stored: StoredRollout | None, if_match: list[str]) -> str:
     return stored.version
 
 
-def _tags(given: str) -> Iterator[str]:
-    """Yield the versions in a list of entity tags; weak ones match nothing."""
+def _tags(given: str) -> list[str]:
+    """Return the versions in a list of entity tags; weak ones match nothing."""
     parts = given.split(",")
     if len(parts) > _MOST_TAGS:
         raise malformed("If-Match", "has too many versions", allowed=f"at most {_MOST_TAGS}")
-    for part in parts:
-        match = _TAG.fullmatch(part)
-        if match is None:
-            allowed = 'an ETag such as "17", or *'
-            raise malformed("If-Match", "is no version", given=printable(given), allowed=allowed)
-        yield "" if match[1] else match[2] or match[3] or ""
+    matches = [match for part in parts if (match := _TAG.fullmatch(part)) is not None]
+    if len(matches) < len(parts):
+        allowed = 'an ETag such as "17", or *'
+        raise malformed("If-Match", "is no version", given=printable(given), allowed=allowed)
+    return ["" if match[1] else match[2] or match[3] or "" for match in matches]
 
 
 def schemas_of(operation: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:

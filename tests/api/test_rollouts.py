@@ -138,6 +138,17 @@ async def test_a_full_list_has_whole_resources() -> None:
     assert page == {"items": [alone], "total": 1, "next": None}
 
 
+async def test_a_long_full_list_is_whole() -> None:
+    """Many whole resources come in one page, in order, while others have their turns between."""
+    keys = [Key("shop", f"web-{number:02}") for number in range(45)]
+    async with world(controlling=False) as api:
+        for key in keys:
+            await api.store.apply(manifest(key))
+        page = (await api.ask("GET", "/api/v1/rollouts?full=true")).json
+
+    assert [item["metadata"]["name"] for item in page["items"]] == [key.name for key in keys]
+
+
 async def test_who_may_not_list_a_namespace_is_told_so() -> None:
     """A list without namespace asks for all of them; who may only see one must name it."""
     async with world() as api:

@@ -7,7 +7,7 @@ import re
 import pytest
 from structlog.testing import capture_logs
 
-from tests.api.world import Reply, manifest, world
+from tests.api.world import WEB, Reply, manifest, world
 
 WORD = re.compile(r"urn:rollout:problem:[a-z-]+")
 PATHS = [
@@ -111,9 +111,12 @@ async def test_a_wrong_parameter_is_named(path: str, field: str) -> None:
 async def test_wrong_conditions_are_malformed(headers: dict[str, str]) -> None:
     """Conditions that cannot be read are 400, and nothing is written."""
     async with world(controlling=False) as api:
-        reply = await api.ask("PUT", "/api/v1/rollouts/shop/web", json={"kind": "Rollout"}, headers=headers)
+        reply = await api.ask("PUT", "/api/v1/rollouts/shop/web", json=manifest(), headers=headers)
+        stored = api.store.read(WEB)
 
     assert _is_problem(reply)
+    assert reply.status == 400
+    assert stored is None
 
 
 @pytest.mark.parametrize("method", ["PATCH", "POST", "OPTIONS", "TRACE", "FOO"])
