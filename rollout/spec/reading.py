@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,6 +19,9 @@ from pydantic import BaseModel, ValidationError
 from rollout.errors import Problem
 from rollout.spec.fields import Location, path_of
 from rollout.spec.sentences import REQUIRED, told
+
+MOST_AT_ONCE = 200
+"""A document with more problems than this at once is told of so many; to look for more would take too long."""
 
 _PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _CUT = object()
@@ -57,8 +61,11 @@ def read(document: Mapping[str, object], model: type[M], rules: Callable[[M], It
         try:
             value = model.model_validate(rest, by_alias=True, by_name=False)
         except ValidationError as error:
-            fresh = [(_original(location, holes), problem) for location, problem in told(error, rest, model)]
-            _keep(found, fresh, holes)
+            first = islice(told(error, rest, model), MOST_AT_ONCE + 1)
+            fresh = [(_original(location, holes), problem) for location, problem in first]
+            _keep(found, fresh[:MOST_AT_ONCE], holes)
+            if len(fresh) > MOST_AT_ONCE:
+                break
             for location, problem in fresh:
                 _dig(location, problem, holes)
         else:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.merge import examine
-from rollout.spec.reading import location_of, read
+from rollout.spec.reading import MOST_AT_ONCE, location_of, read
 from rollout.spec.resource import Rollout
 from tests.spec.builders import Document, policy_document, rollout_document
 
@@ -87,3 +87,12 @@ def test_indexes_are_those_of_the_document() -> None:
 def test_a_path_is_read_back() -> None:
     """A path names the location that it was written from."""
     assert location_of("spec.steps[1].gates[0].url") == ("spec", "steps", 1, "gates", 0, "url")
+
+
+def test_of_very_many_problems_the_first_are_told() -> None:
+    """A document with thousands of problems is refused soon, with as many of them as somebody would read."""
+    steps = [{"weight": 300, "colour": number} for number in range(5000)]
+    examined = examine(rollout_document(steps=steps), None, built_in_policy())
+
+    assert examined.rollout is None
+    assert len(examined.problems) == MOST_AT_ONCE
