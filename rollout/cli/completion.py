@@ -81,7 +81,7 @@ def _within(connection: Connection, namespace: str) -> list[str]:
 
 
 def _asked(connection: Connection, namespace: str) -> Iterator[str]:
-    with suppress(OSError, HTTPException, ValueError, AttributeError, TypeError), closing(_open(connection)) as http:
+    with suppress(OSError, HTTPException, ValueError, LookupError, TypeError), closing(_open(connection)) as http:
         query = urlencode({"namespace": namespace, "limit": MOST_NAMES})
         token = {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
         http.request("GET", f"{urlsplit(connection.server).path}/api/v1/rollouts?{query}", headers=token)

@@ -47,18 +47,16 @@ class LateCommands(TyperGroup):
     """Lists the commands without importing them; imports the one that is called or completed."""
 
     def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - typer's own
-        """Let the flags of the shell completion be plain booleans: reading None costs typer a library."""
+        """Have commands that only know their name and sentence."""
         super().__init__(**attributes)
-        for parameter in self.params:
-            parameter.default = False
+        self.commands = {name: TyperCommand(name, help=sentence) for name, (_, sentence) in COMMANDS.items()}
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - click's own type is not exported
-        """Return the names of all commands."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - as above
-        """Return a command that only knows its name and sentence, or None."""
-        return TyperCommand(cmd_name, help=COMMANDS[cmd_name][1]) if cmd_name in COMMANDS else None
+    def get_params(self, ctx: Any) -> Any:  # noqa: ANN401 - click's own type is not exported
+        """Return the flags; those that are not given are False, since reading None would cost typer a library."""
+        found = super().get_params(ctx)
+        for parameter in found:
+            parameter.default = False if parameter.default is None else parameter.default
+        return found
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - as above
         """Return the command that is called, imported now."""
