@@ -62,7 +62,14 @@ def live(**fields: Any) -> Live:  # noqa: ANN401 - any field
 def idle(**fields: Any) -> Live:  # noqa: ANN401 - any field
     """Return a Rollout whose attempt was promoted."""
     done = {"phase": "Idle", "reason": "Promoted", "message": "Promoted: checkout-v2 has the stable role.", "step": 0}
-    rest: dict[str, Any] = {"hold": None, "requests": None, "checks": [], "missing": [], "verdict": None, "next_step_in_seconds": None}
+    rest: dict[str, Any] = {
+        "hold": None,
+        "requests": None,
+        "checks": [],
+        "missing": [],
+        "verdict": None,
+        "next_step_in_seconds": None,
+    }
     weights = {"intended": {"checkout-v1": 0, "checkout-v2": 100}, "observed": {}, "effective": "Unknown"}
     return live(**{**done, **rest, "weights": weights, "stable": "checkout-v2", "canary": "checkout-v1", **fields})
 

@@ -42,13 +42,17 @@ class StandIn:
     """These answer the next questions, one each, whatever they are."""
     answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
     """(method, path without the prefix) -> status and body."""
+    after: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    """path without the prefix -> from which GET on (counted from 1) this body is the answer."""
     summaries: list[Summary] = field(default_factory=list)
     live: Live | None = None
     history: list[TransitionItem] = field(default_factory=list)
     events: list[TransitionEvent] = field(default_factory=list)
     """The journal: the sequence of an event is its place, from 1."""
+    begin: int | None = None
+    """Where a stream without a place begins; None: after all that has happened."""
     cut: bool = False
-    """Whether event streams break after what they have told, and are not opened again."""
+    """Whether event streams end after what they have told, and are refused to who comes back."""
     streams: int = 0
     """How many event streams are open."""
 
@@ -63,6 +67,9 @@ class StandIn:
         if self.first:
             return await self.first.popleft()(request)
         path = request.path.removeprefix("/api/v1")
+        count, value = self.after.get(path, (0, None))
+        if request.method == "GET" and 0 < count <= self.paths("GET").count(request.path):
+            return web.json_response(_plain(value))
         if (request.method, path) in self.answers:
             status, value = self.answers[request.method, path]
             return web.json_response(_plain(value), status=status)
@@ -86,11 +93,11 @@ class StandIn:
         return {"items": items, "total": len(self.summaries), "next": str(end) if end < len(self.summaries) else None}
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        if self.cut:
+        if self.cut and "Last-Event-ID" in request.headers:
             return problem(403, "not any more")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        sent = int(request.headers.get("Last-Event-ID", len(self.events)))
+        sent = int(request.headers.get("Last-Event-ID", len(self.events) if self.begin is None else self.begin))
         await response.write(f"retry: 10\nid: {sent}\n\n".encode())
         self.streams += 1
         try:
@@ -100,7 +107,7 @@ class StandIn:
                     data = self.events[sent - 1].model_dump_json(by_alias=True)
                     await response.write(f"event: transition\nid: {sent}\ndata: {data}\n\n".encode())
                 if self.cut:
-                    return await breaking(request)
+                    return response
                 await asyncio.sleep(0.01)
         except ConnectionError:
             return response
@@ -128,6 +135,11 @@ def answering(response: Callable[[], web.Response]) -> Handler:
         return response()
 
     return handler
+
+
+def streamed(content: bytes) -> Handler:
+    """Return a handler whose event stream has this and ends."""
+    return answering(lambda: web.Response(body=content, content_type="text/event-stream"))
 
 
 async def breaking(request: web.Request) -> web.StreamResponse:

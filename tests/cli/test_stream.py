@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +14,7 @@ from rollout.cli.failures import ApiProblem, NotUnderstood, ServerAway
 from rollout.cli.retries import Limits
 from rollout.cli.stream import Block, Blocks, Happened, Missed, Opened, Told, follow
 from tests.cli.answers import event, transition
-from tests.cli.standin import Handler, Running, StandIn, answering, problem
+from tests.cli.standin import Running, StandIn, answering, problem, streamed
 
 QUICK = Limits(first_wait_seconds=0.001, longest_wait_seconds=0.01, silence_seconds=5)
 STREAM = (
@@ -28,11 +27,6 @@ async def api(server: StandIn, running: Running) -> AsyncIterator[ApiClient]:
     """Return a client of the stand-in that does not wait for long."""
     async with ApiClient(Connection(server.url), QUICK) as api:
         yield api
-
-
-def streaming(content: bytes) -> Handler:
-    """Return a handler whose stream has this and ends."""
-    return answering(lambda: web.Response(body=content, content_type="text/event-stream"))
 
 
 async def told(api: ApiClient, lost: list[str] | None = None) -> list[Told]:
@@ -88,7 +82,7 @@ def test_odd_fields_do_no_harm(field: bytes) -> None:
 
 async def test_what_happens_is_told_in_order(api: ApiClient, server: StandIn) -> None:
     """With its place in the journal, after it is said that the stream is open."""
-    server.first.append(streaming(hello(retry_seconds=0, position=0) + _events(1, 2)))
+    server.first.append(streamed(hello(retry_seconds=0, position=0) + _events(1, 2)))
     server.cut = True
 
     assert await told(api) == [Opened(), *(Happened(number, event(transition(number))) for number in (1, 2))]
@@ -96,8 +90,8 @@ async def test_what_happens_is_told_in_order(api: ApiClient, server: StandIn) ->
 
 async def test_after_a_break_it_goes_on_where_it_was(api: ApiClient, server: StandIn) -> None:
     """Nothing is told twice, and the break is told."""
-    server.first.append(streaming(_events(1, 2)))
-    server.first.append(streaming(_events(3)))
+    server.first.append(streamed(_events(1, 2)))
+    server.first.append(streamed(_events(3)))
     server.cut = True
     lost = list[str]()
     found = await told(api, lost)
@@ -109,7 +103,7 @@ async def test_after_a_break_it_goes_on_where_it_was(api: ApiClient, server: Sta
 
 async def test_the_place_is_kept_though_nothing_happened(api: ApiClient, server: StandIn) -> None:
     """What happens during the first break is then told, too."""
-    server.first.append(streaming(hello(retry_seconds=0, position=41)))
+    server.first.append(streamed(hello(retry_seconds=0, position=41)))
     server.cut = True
     await told(api)
 
@@ -118,7 +112,7 @@ async def test_the_place_is_kept_though_nothing_happened(api: ApiClient, server:
 
 async def test_a_half_block_is_not_told(api: ApiClient, server: StandIn) -> None:
     """It comes again, whole."""
-    server.first.append(streaming(_events(1) + _events(2)[:-5]))
+    server.first.append(streamed(_events(1) + _events(2)[:-5]))
     server.cut = True
     found = await told(api)
 
@@ -128,7 +122,7 @@ async def test_a_half_block_is_not_told(api: ApiClient, server: StandIn) -> None
 
 async def test_a_gap_is_told(api: ApiClient, server: StandIn) -> None:
     """With where it begins and ends."""
-    server.first.append(streaming(gap(after=3, first=9)))
+    server.first.append(streamed(gap(after=3, first=9)))
     server.cut = True
 
     assert await told(api) == [Opened(), Missed(3, 9)]
@@ -136,7 +130,7 @@ async def test_a_gap_is_told(api: ApiClient, server: StandIn) -> None:
 
 async def test_an_event_of_a_later_version_is_passed_over(api: ApiClient, server: StandIn) -> None:
     """The stream may grow."""
-    server.first.append(streaming(b"event: else\nid: 1\ndata: {}\n\n" + _events(2)))
+    server.first.append(streamed(b"event: else\nid: 1\ndata: {}\n\n" + _events(2)))
     server.cut = True
 
     assert await told(api) == [Opened(), Happened(2, event(transition(2)))]
@@ -148,7 +142,7 @@ async def test_an_event_of_a_later_version_is_passed_over(api: ApiClient, server
 )
 async def test_an_event_that_cannot_be_read_is_an_error(api: ApiClient, server: StandIn, block: bytes) -> None:
     """Rather than a transition that nobody hears of."""
-    server.first.append(streaming(block))
+    server.first.append(streamed(block))
 
     with pytest.raises(NotUnderstood, match="cannot be read"):
         [each async for each in follow(api, "/api/v1/events", lost=lambda _: None)]
@@ -173,9 +167,9 @@ async def test_a_server_that_is_not_there_is_given_up(api: ApiClient, running: R
 
 async def test_once_open_a_stream_outlives_many_failures(api: ApiClient, server: StandIn) -> None:
     """A restart takes as long as it takes."""
-    server.first.append(streaming(_events(1)))
+    server.first.append(streamed(_events(1)))
     server.first.extend(answering(lambda: problem(503, "starting")) for _ in range(12))
-    server.first.append(streaming(_events(2)))
+    server.first.append(streamed(_events(2)))
     server.cut = True
     found = await told(api)
 
