@@ -10,7 +10,7 @@ import json
 import os
 import ssl
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self, TypeVar
@@ -229,7 +229,9 @@ class ApiClient:
 
     # ------------------------------------------------------------ asking
 
-    async def stream(self, path: str, query: Sequence[tuple[str, str]] = (), *, last: str = "") -> AsyncIterator[bytes]:
+    async def stream(
+        self, path: str, query: Sequence[tuple[str, str]] = (), *, last: str = ""
+    ) -> AsyncGenerator[bytes]:
         """Give the parts of an event stream as they come, from after the event ``last`` (empty: from now on).
 
         Raises:

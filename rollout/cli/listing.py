@@ -17,7 +17,7 @@ from rollout.cli.arguments import Shape
 from rollout.cli.client import ApiClient, Filters
 from rollout.cli.failures import ApiProblem
 from rollout.cli.outputs import ANSI, is_coloured, note, write
-from rollout.cli.stream import ALL_EVENTS, Happened, Missed, Opened, follow, path_of
+from rollout.cli.stream import ALL_EVENTS, Happened, Missed, Opened, Told, follow, path_of
 from rollout.cli.tables import Column
 from rollout.errors import NotOursError
 
@@ -46,15 +46,19 @@ class Listing:
         table = _Growing(self._columns)
         async with aclosing(follow(api, path, query, lost=lambda why: note(f"{why}; trying again"))) as told:
             async for each in told:
-                match each:
-                    case Opened():
-                        table.add([self._row(summary) async for summary in self._summaries(api)])
-                    case Missed():
-                        note("some transitions are no longer in the journal; they are not shown")
-                    case Happened():
-                        key = (each.event.namespace, each.event.name)
-                        if not self.keys or key in self.keys:
-                            table.add([self._row(summary) for summary in await self._changed(api, key)])
+                table.add([self._row(summary) for summary in await self._told(api, each)])
+
+    async def _told(self, api: ApiClient, told: Told) -> Sequence[Summary]:
+        """Return the Rollouts that may have changed: all once the stream is open, since much may have happened."""
+        match told:
+            case Opened():
+                return [summary async for summary in self._summaries(api)]
+            case Missed():
+                note("some transitions are no longer in the journal; they are not shown")
+                return [summary async for summary in self._summaries(api)]
+            case Happened():
+                key = (told.event.namespace, told.event.name)
+                return await self._changed(api, key) if not self.keys or key in self.keys else []
 
     async def policies(self, api: ApiClient) -> None:
         """Show the policies, of one namespace or all, with those of the cluster."""

@@ -118,23 +118,45 @@ async def follow(
     """
     blocks, failures, was_open = Blocks(), 0, False
     while True:
+        error: RolloutError = ServerAway("the server ended the event stream", sent=True)
+        connection = _connected(api, path, query, blocks)
         try:
-            async for part in api.stream(path, query, last=blocks.last):
-                for block in blocks.feed(part):
-                    if not was_open or failures:
-                        yield Opened()
-                    failures, was_open = 0, True
-                    if block.data is not None and (told := _read(block, blocks.last)) is not None:
-                        yield told
-            error: RolloutError = ServerAway("the server ended the event stream", sent=True)
+            async for told in connection:
+                failures, was_open = 0, True
+                yield told
         except RolloutError as caught:
             error = caught
+        finally:
+            await connection.aclose()
         failures += 1
         if not _is_passing(error) or (not was_open and failures >= api.limits.tries):
             raise error
         lost(str(error))
         await asyncio.sleep(_pause(failures, blocks.retry_seconds, api.limits))
         blocks = Blocks(blocks.last)
+
+
+async def _connected(
+    api: ApiClient, path: str, query: Sequence[tuple[str, str]], blocks: Blocks
+) -> AsyncGenerator[Told]:
+    """Give what one connection tells, first that it is open."""
+    parts, is_open = api.stream(path, query, last=blocks.last), False
+    try:
+        async for part in parts:
+            if not is_open:
+                yield Opened()
+            is_open = True
+            for told in _told(blocks, part):
+                yield told
+    finally:
+        await parts.aclose()
+
+
+def _told(blocks: Blocks, part: bytes) -> Iterator[Told]:
+    for block in blocks.feed(part):
+        told = _read(block, blocks.last) if block.data is not None else None
+        if told is not None:
+            yield told
 
 
 def path_of(namespace: str, name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -67,19 +67,47 @@ async def watch_until_end(
         RolloutError: the Rollout is gone, may not be read, or the server was never there.
     """
     api.limits = replace(api.limits, tries=1)  # the looks themselves go on after a failure, and tell of it
-    waited_for: Awaited | None = None
-    last: Look | None = None
+    watch = _Watch(api, key, spectator, awaited)
     try:
-        async with asyncio.timeout(timeout_seconds), aclosing(looks(api, key)) as seen:
-            async for last in seen:
-                spectator.look(last)
-                waited_for = (waited_for or awaited(last.live)).seen(last.live)
-                if not last.away and has_ended(waited_for, last.live):
-                    return await _ending(api, key, waited_for, last.live)
+        async with asyncio.timeout(timeout_seconds):
+            return await watch.until_end()
     except TimeoutError:
-        where = f"still {last.live.phase or 'new'}: {last.live.message}" if last is not None else "not seen"
-        return Ending(Code.TIMED_OUT, f"After {span(timeout_seconds)} {where}")
-    raise AssertionError("looks do not end by themselves")
+        return Ending(Code.TIMED_OUT, f"After {span(timeout_seconds)} {watch.standing}")
+
+
+class _Watch:
+    """One watch, and what it saw last."""
+
+    def __init__(
+        self, api: ApiClient, key: tuple[str, str], spectator: Spectator, awaited: Callable[[Live], Awaited]
+    ) -> None:
+        self._api, self._key, self._spectator, self._begin = api, key, spectator, awaited
+        self._last: Look | None = None
+        self._awaited: Awaited | None = None
+
+    @property
+    def standing(self) -> str:
+        """Return where the Rollout stood last."""
+        return f"still {self._last.live.phase or 'new'}: {self._last.live.message}" if self._last else "not seen"
+
+    async def until_end(self) -> Ending:
+        """Return how it ended."""
+        seen = looks(self._api, self._key)
+        try:
+            async for look in seen:
+                ended = self._see(look)
+                if ended is not None:
+                    return await _ending(self._api, self._key, ended, look.live)
+        finally:
+            await seen.aclose()
+        raise AssertionError("looks do not end by themselves")
+
+    def _see(self, look: Look) -> Awaited | None:
+        """Show it; return what was waited for, if that has ended."""
+        self._last = look
+        self._spectator.look(look)
+        self._awaited = (self._awaited or self._begin(look.live)).seen(look.live)
+        return self._awaited if not look.away and has_ended(self._awaited, look.live) else None
 
 
 async def _ending(api: ApiClient, key: tuple[str, str], awaited: Awaited, live: Live) -> Ending:
@@ -105,21 +133,34 @@ async def looks(api: ApiClient, key: tuple[str, str]) -> AsyncGenerator[Look]:
     told: list[Told] = []
     async with _events(api, key) as queue:
         while True:
-            away = ""
-            try:
-                live = await api.live(*key)
-            except RolloutError as error:
-                if not is_passing(error) or (live is None and time.monotonic() - began > FIRST_AWAY_SECONDS):
-                    raise
-                away = str(error)
+            is_late = live is None and time.monotonic() - began > FIRST_AWAY_SECONDS
+            found, away = await _asked(api, key, is_late=is_late)
+            live = found or live
             if live is not None:
                 yield Look(live, tuple(_transitions(told)), away, time.monotonic() - began)
                 told = []
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_SECONDS):
-                    told.append(await queue.get())
-            while not queue.empty():
-                told.append(queue.get_nowait())
+            told += await _gathered(queue)
+
+
+async def _gathered(queue: asyncio.Queue[Told]) -> list[Told]:
+    """Return what is told within a second, as soon as something is."""
+    found: list[Told] = []
+    with suppress(TimeoutError):
+        async with asyncio.timeout(EVERY_SECONDS):
+            found.append(await queue.get())
+    while not queue.empty():
+        found.append(queue.get_nowait())
+    return found
+
+
+async def _asked(api: ApiClient, key: tuple[str, str], *, is_late: bool) -> tuple[Live | None, str]:
+    """Return where the Rollout stands, or why that cannot be told now."""
+    try:
+        return await api.live(*key), ""
+    except RolloutError as error:
+        if is_late or not is_passing(error):
+            raise
+        return None, str(error)
 
 
 def is_passing(error: RolloutError) -> bool:
@@ -144,13 +185,15 @@ async def _events(api: ApiClient, key: tuple[str, str]) -> AsyncGenerator[asynci
 async def _flow(api: ApiClient, key: tuple[str, str], queue: asyncio.Queue[Told]) -> None:
     """Put what happens into the queue; a stream that cannot be had is tried again, since looks go on without."""
     while True:
+        stream = follow(api, path_of(*key), lost=lambda _: None)
         try:
-            async with aclosing(follow(api, path_of(*key), lost=lambda _: None)) as told:
-                async for each in told:
-                    await queue.put(each)
+            async for each in stream:
+                await queue.put(each)
         except RolloutError:
             # Why the server cannot be asked is told by the looks, which ask the same server.
             await asyncio.sleep(api.limits.longest_wait_seconds)
+        finally:
+            await stream.aclose()
 
 
 def _transitions(told: Sequence[Told]) -> Iterator[TransitionItem]:
