@@ -26,6 +26,9 @@ Generations = dict[tuple[str, str], int]
 TAKEN_UP_SECONDS = 0.2
 """How often is asked whether the controller has taken a manifest up."""
 
+MOST_AT_ONCE = 4
+"""So many Rollouts are watched at once; whatever ended before its turn is told then."""
+
 
 @dataclass(slots=True)
 class Applying:
@@ -180,18 +183,22 @@ def _wait(connection: Connection, applying: Applying, seconds: float) -> Code:
 
 
 async def _endings(api: ApiClient, generations: Generations, seconds: float, *, beside: bool) -> list[Ending]:
-    waits = (_ending(api, key, generation, seconds, beside=beside) for key, generation in generations.items())
-    return await asyncio.gather(*waits)
+    until, few = time.monotonic() + seconds, asyncio.Semaphore(MOST_AT_ONCE)
+
+    async def ending(key: tuple[str, str], generation: int) -> Ending:
+        async with few:
+            return await _ending(api, key, generation, until, beside=beside)
+
+    return await asyncio.gather(*(ending(key, generation) for key, generation in generations.items()))
 
 
-async def _ending(api: ApiClient, key: tuple[str, str], generation: int, seconds: float, *, beside: bool) -> Ending:
+async def _ending(api: ApiClient, key: tuple[str, str], generation: int, until: float, *, beside: bool) -> Ending:
     """Return how the attempt ended that runs once the controller has taken up the manifest, if one does."""
     from rollout.cli.endings import Awaited, Ending
     from rollout.cli.watch_lines import Lines
     from rollout.cli.watching import watch_until_end
 
-    until = time.monotonic() + seconds
-    while (await api.rollout(*key)).get("status", {}).get("observedGeneration", 0) < generation:
+    while not await _is_taken_up(api, key, generation):
         if time.monotonic() > until:
             return Ending(Code.TIMED_OUT, "The controller has not taken it up yet.")
         await asyncio.sleep(TAKEN_UP_SECONDS)
@@ -202,3 +209,17 @@ async def _ending(api: ApiClient, key: tuple[str, str], generation: int, seconds
         awaited=lambda live: Awaited(live.attempt),
         timeout_seconds=until - time.monotonic(),
     )
+
+
+async def _is_taken_up(api: ApiClient, key: tuple[str, str], generation: int) -> bool:
+    """Return whether the controller has seen the manifest; False while it cannot be asked."""
+    from rollout.cli.watching import is_passing
+    from rollout.errors import RolloutError
+
+    try:
+        status: dict[str, Any] = (await api.rollout(*key)).get("status", {})
+    except RolloutError as error:
+        if not is_passing(error):
+            raise
+        return False
+    return bool(status.get("observedGeneration", 0) >= generation)

@@ -73,6 +73,15 @@ Names = Annotated[
         show_default=False,
     ),
 ]
+SomeNames = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NAME...",
+        help="Rollouts: NAME or NAMESPACE/NAME. Or policies, and the names of some.",
+        autocompletion=_rollouts,
+        show_default=False,
+    ),
+]
 Reason = Annotated[
     str | None, typer.Option(help="Why, in one sentence, for history and notifications.", show_default=False)
 ]

@@ -48,6 +48,8 @@ A = TypeVar("A", bound=BaseModel)
 PREFIX = "/api/v1"
 MOST_BYTES = 64 * 1024 * 1024
 """No answer is read beyond this size."""
+MOST_CONNECTIONS = 32
+"""At once; each event stream holds one."""
 PAGE = 100
 PAGE_OF_SUMMARIES = 500
 COMMAND_WAIT_SECONDS = 30.0
@@ -109,7 +111,7 @@ class ApiClient:
         """
         token = {"Authorization": f"Bearer {self.connection.token}"} if self.connection.token else {}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=self._tls(), limit=8),
+            connector=aiohttp.TCPConnector(ssl=self._tls(), limit=MOST_CONNECTIONS),
             headers={"User-Agent": f"rollout/{__version__}", "Accept": "application/json", **token},
             middlewares=(self._unrepeated,),
         )
@@ -216,6 +218,10 @@ class ApiClient:
         """Make or change a policy; ``document`` is JSON."""
         headers = {"Content-Type": "application/json"}
         return _read(Applied, await self._ask(Call("PUT", policy_path(namespace, name), query, document, headers)))
+
+    async def delete_policy(self, namespace: str, name: str) -> PolicyItem:
+        """Take a policy away; return what it was."""
+        return _read(PolicyItem, await self._ask(Call("DELETE", policy_path(namespace, name))))
 
     # ------------------------------------------------------------ the service
 

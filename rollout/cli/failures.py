@@ -12,6 +12,7 @@ from rollout.errors import PermanentError, Problem, SourceTimeout, Unavailable
 MISUSED = frozenset({400, 409, 412, 413, 415, 422})
 """Answers that say that the question is refused as it is, rather than that it could not be looked at."""
 
+NO_TOKEN = 401
 REQUEST = "urn:rollout:request:"
 
 
@@ -40,10 +41,7 @@ class ApiProblem(PermanentError):
         return Code.REFUSED if self.status in MISUSED else Code.COULD_NOT
 
     def _sentence(self) -> str:
-        advice = {
-            401: "; see `rollout context set --help` for how to give a token",
-            403: "; `rollout context show` tells which token is in use",
-        }.get(self.status, "")
+        advice = "; see `rollout context set --help` for how to give a token" if self.status == NO_TOKEN else ""
         request = f" (request {self.request_id})" if self.request_id and self.status >= 500 else ""  # noqa: PLR2004 - as HTTP numbers it
         return f"{self.detail}{advice}{request}"
 

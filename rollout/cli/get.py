@@ -27,6 +27,12 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
+def _phases(incomplete: str) -> list[str]:
+    from rollout.engine.table import Phase
+
+    return [phase.value for phase in Phase if phase.value.startswith(incomplete)]
+
+
 @asks_server
 def get(
     connection: Connection,
@@ -37,7 +43,8 @@ def get(
     ] = Output.TABLE,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Then follow: a line for each that changes.")] = False,
     phase: Annotated[
-        list[str] | None, typer.Option(help="Only those in this phase, such as Progressing; may be given again.")
+        list[str] | None,
+        typer.Option(help="Only those in this phase, such as Progressing; may be given again.", autocompletion=_phases),
     ] = None,
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", help="Only those with NAME=VALUE; may be given again.")
@@ -46,7 +53,7 @@ def get(
 ) -> None:
     """List Rollouts, or show those that are named. `rollout get policies` lists policies.
 
-    Where a Rollout itself is called policies, NAMESPACE/policies is it.
+    Where a Rollout is itself called policies, it is NAMESPACE/policies.
     """
     filtered = {"--phase": phase, "--label": label}
     if names and names[0] == POLICIES:

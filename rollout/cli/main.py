@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "why": ("rollout.cli.why:why", "Tell why a Rollout is where it is, and what it waits for."),
     "watch": ("rollout.cli.watch:watch", "Look on while an attempt runs; the exit code tells how it ended."),
     "apply": ("rollout.cli.apply:apply", "Make or change Rollouts and policies from manifests."),
-    "delete": ("rollout.cli.orders:delete", "Delete a Rollout."),
+    "delete": ("rollout.cli.delete:delete", "Delete Rollouts or policies."),
     "start": ("rollout.cli.orders:start", "Begin an attempt."),
     "pause": ("rollout.cli.orders:pause", "Stop the attempt at its weight."),
     "resume": ("rollout.cli.orders:resume", "Go on after a pause."),

@@ -241,22 +241,3 @@ def adopt(
 ) -> None:
     """Say which backend is stable where the weights do not tell it."""
     Order(connection, name, reason, wait, no_wait, output).carry_out("adopt", stable=stable)
-
-
-@asks_server
-def delete(
-    connection: Connection,
-    name: Name,
-    *,
-    output: Written = Shape.TEXT,
-) -> None:
-    """Delete a Rollout: the controller gives all weight to stable first, then lets it go."""
-    from rollout.cli.outputs import write
-    from rollout.cli.texts import safe
-
-    key = key_of(name, connection)
-    deleted = ask(connection, lambda api: api.delete(*key))
-    if output is Shape.TEXT:
-        typer.echo(safe(f"{key[0]}/{key[1]}: {deleted.message}"))
-    else:
-        write(deleted, output)

@@ -108,8 +108,8 @@ async def follow(
 ) -> AsyncGenerator[Told]:
     """Give what happens from now on, without end; after a break it goes on where it was.
 
-    ``lost`` is called with a sentence when the connection breaks. A stream that never opened is given up after some
-    tries.
+    ``lost`` is called with a sentence when the connection breaks, once until it is open again. A stream that never
+    opened is given up after some tries.
 
     Raises:
         ApiProblem: it may not be read, or there is no such Rollout.
@@ -131,7 +131,8 @@ async def follow(
         failures += 1
         if not _is_passing(error) or (not was_open and failures >= api.limits.tries):
             raise error
-        lost(str(error))
+        if failures == 1:
+            lost(str(error))
         await asyncio.sleep(_pause(failures, blocks.retry_seconds, api.limits))
         blocks = Blocks(blocks.last)
 

@@ -145,7 +145,7 @@ def test_what_changes_is_followed(server: StandIn, run: Run) -> None:
         "default checkout Progressing 2/4 25% checkout-v1 v1.4.2 Normal AGE",
         "default checkout Progressing 3/4 25% checkout-v1 v1.4.2 Normal AGE",
     ]
-    assert result.stderr.splitlines()[-1] == "error: not any more; `rollout context show` tells which token is in use"
+    assert result.stderr.splitlines()[-1] == "error: not any more"
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ ASKS = [
     if where.split(":")[0]
     in {
         "rollout.cli.get",
+        "rollout.cli.delete",
         "rollout.cli.describe",
         "rollout.cli.watch",
         "rollout.cli.apply",
@@ -114,6 +115,7 @@ def completed(shell: str, words: str, **environ: str) -> list[str]:
         ("rollout promote --fu", ["--full"]),
         ("rollout get -o ", ["table", "wide", "name", "json", "yaml"]),
         ("rollout context sh", ["show"]),
+        ("rollout get --phase P", ["Progressing", "Paused", "Promoting"]),
         ("rollout context set --token", ["--token-stdin", "--token-file"]),
     ],
 )

@@ -124,6 +124,41 @@ def test_a_deletion_is_told_in_the_words_of_the_server(server: StandIn, run: Run
     assert json.loads(run("delete", "checkout", "-o", "json").stdout) == gone
 
 
+def test_several_are_deleted_one_after_the_other(server: StandIn, run: Run) -> None:
+    """Up to the first that cannot be."""
+    gone = {"namespace": "default", "name": "checkout", "message": "It goes."}
+    server.answers["DELETE", "/rollouts/default/checkout"] = (202, gone)
+    result = run("delete", "checkout", "nosuch", "other")
+
+    assert (result.exit_code, result.stdout) == (1, "default/checkout: It goes.\n")
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["calm"], "/policies/default/calm"),
+        (["other/calm"], "/policies/other/calm"),
+        (["calm", "--cluster"], "/cluster-policies/calm"),
+    ],
+)
+def test_policies_are_deleted(server: StandIn, run: Run, arguments: list[str], path: str) -> None:
+    """By their namespace and name, or those for all."""
+    answer = {"kind": "K", "namespace": "", "name": "calm", "source": "", "resource": {}}
+    server.answers["DELETE", path] = (200, answer)
+    result = run("delete", "policies", *arguments)
+
+    assert result.exit_code == 0
+    assert result.stdout == f"K {path.removeprefix('/policies/').removeprefix('/cluster-policies/')}: deleted\n"
+
+
+@pytest.mark.parametrize("arguments", [["policies"], ["checkout", "--cluster"], [], ["a b"]])
+def test_a_deletion_that_is_not_clear_asks_nobody(server: StandIn, run: Run, arguments: list[str]) -> None:
+    """It ends with 2."""
+    assert run("delete", *arguments).exit_code == 2
+    assert not server.asked
+
+
 def test_a_server_that_is_away_ends_with_1(run: Run) -> None:
     """And says where it should be."""
     result = run("pause", "checkout", ROLLOUT_SERVER="http://127.0.0.1:1")

@@ -101,6 +101,18 @@ async def test_after_a_break_it_goes_on_where_it_was(api: ApiClient, server: Sta
     assert lost == ["the server ended the event stream"] * 2
 
 
+async def test_a_long_break_is_told_once(api: ApiClient, server: StandIn) -> None:
+    """However often it is tried meanwhile."""
+    server.first.append(streamed(_events(1)))
+    server.first.extend(answering(lambda: problem(503, "starting")) for _ in range(5))
+    server.first.append(streamed(_events(2)))
+    server.cut = True
+    lost = list[str]()
+    await told(api, lost)
+
+    assert lost == ["the server ended the event stream"] * 2
+
+
 async def test_the_place_is_kept_though_nothing_happened(api: ApiClient, server: StandIn) -> None:
     """What happens during the first break is then told, too."""
     server.first.append(streamed(hello(retry_seconds=0, position=41)))

@@ -1,5 +1,8 @@
 """`rollout watch` from the outside: lines, and an exit code that tells how it ended."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -168,3 +171,24 @@ def test_a_wrong_command_line_ends_with_2(run: Run, server: StandIn, arguments: 
 
     assert result.exit_code == 2
     assert not server.asked
+
+
+@pytest.mark.real
+def test_on_a_terminal_it_is_a_picture(server: StandIn, running: Running) -> None:
+    """Drawn in place; how it ended stands below it, and the exit code is the same."""
+    server.live = live()
+    program = "import pty, sys; sys.exit(pty.spawn([sys.executable, '-m', 'rollout', 'watch', 'checkout']) >> 8)"
+    env = os.environ | {
+        "ROLLOUT_SERVER": server.url,
+        "ROLLOUT_CONFIG": "/nonexistent",
+        "TERM": "xterm",
+        "COLUMNS": "90",
+    }
+    with meanwhile(server, lambda: becomes(server, live(phase="Aborted", hold=None), rolled_back())):
+        done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, timeout=30, check=False)
+    shown = done.stdout.decode()
+
+    assert done.returncode == 3
+    assert "\x1b[" in shown
+    assert "█" in shown
+    assert shown.rstrip().endswith("default/checkout: Rolled back: too many errors.")

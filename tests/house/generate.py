@@ -8,6 +8,7 @@ time it is called.
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -57,10 +58,15 @@ def command_line() -> str:
     """Return the page with the help of every command, as it is printed."""
     parts = [f"{NOTE}\n\n# The command line\n\n`rollout COMMAND --help` prints the same.\n"]
     for name, (_, sentence) in COMMANDS.items():
-        command = load(name)
-        usage = command.get_help(typer.Context(command, info_name=f"rollout {name}", terminal_width=100))
-        parts.append(f"## rollout {name}\n\n{sentence}\n\n```text\n{usage.strip()}\n```\n")
+        parts.append(f"## rollout {name}\n\n{sentence}\n\n{_usage(name, load(name))}")
+        for below, command in getattr(load(name), "commands", {}).items():
+            parts.append(f"### rollout {name} {below}\n\n{_usage(f'{name} {below}', command)}")
     return "\n".join(parts)
+
+
+def _usage(name: str, command: Any) -> str:  # noqa: ANN401 - a click command
+    usage = command.get_help(typer.Context(command, info_name=f"rollout {name}", terminal_width=100))
+    return f"```text\n{usage.strip()}\n```\n"
 
 
 def configuration() -> str:
