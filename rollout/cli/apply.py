@@ -65,7 +65,7 @@ class Applying:
             self._tell(each, applied)
 
     def _start(self) -> list[tuple[str, str]]:
-        from rollout.cli.client import new_id
+        from rollout.cli.asking import new_id
 
         if self.start is None:
             return []

@@ -217,9 +217,9 @@ def _wrong(where: str, value: object, allowed: str, source: str) -> Problem:
 
 
 def _contexts_of(raw: Mapping[str, object], folder: Path) -> Contexts:
-    entries, current = raw.get("contexts", {}), raw.get("current", "")
-    assert isinstance(entries, dict)  # noqa: S101 - _problems_of has looked
-    return Contexts(str(current), {name: _context_of(entry, folder) for name, entry in entries.items()})
+    entries = raw.get("contexts", {})
+    found = entries.items() if isinstance(entries, dict) else ()
+    return Contexts(str(raw.get("current", "")), {name: _context_of(entry, folder) for name, entry in found})
 
 
 def _context_of(entry: Mapping[str, str], folder: Path) -> Context:
@@ -243,20 +243,3 @@ def _toml(contexts: Contexts) -> str:
 
 def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
-
-
-__all__ = [
-    "NAME",
-    "NAME_ALLOWED",
-    "SERVER_ALLOWED",
-    "TOKEN_ALLOWED",
-    "Context",
-    "Contexts",
-    "contexts_file",
-    "is_open_to_others",
-    "is_token",
-    "read_contexts",
-    "server_problem",
-    "shown",
-    "write_contexts",
-]

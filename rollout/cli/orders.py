@@ -56,7 +56,7 @@ def _request(action: str, arguments: Any) -> CommandRequest:  # noqa: ANN401 - a
     from pydantic import ValidationError
 
     from rollout.api.models import CommandRequest
-    from rollout.cli.client import new_id
+    from rollout.cli.asking import new_id
 
     try:
         return CommandRequest.model_validate({"action": action, "id": new_id(), **arguments})

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 
 from rollout.api.models import CommandRequest
-from rollout.cli.client import ApiClient, Call, Filters
+from rollout.cli.asking import Call
+from rollout.cli.client import ApiClient, Filters
 from rollout.cli.connection import Connection
 from rollout.cli.failures import ApiProblem, NotUnderstood, ServerAway, TimedOut
 from rollout.cli.retries import Limits
@@ -276,7 +277,7 @@ async def test_an_answer_that_is_too_large_is_not_read(
     api: ApiClient, server: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A memory is not filled."""
-    monkeypatch.setattr("rollout.cli.client.MOST_BYTES", 1000)
+    monkeypatch.setattr("rollout.cli.asking.MOST_BYTES", 1000)
     server.first.append(answering(lambda: web.Response(text="x" * 2000)))
 
     with pytest.raises(NotUnderstood, match="larger than 1000 bytes"):
