@@ -12,8 +12,8 @@ NONE = "-"
 """Stands where there is nothing to say."""
 
 COLUMNS = (
-    Column("NAMESPACE", gives=1),
-    Column("NAME", gives=1),
+    Column("NAMESPACE"),
+    Column("NAME", gives=1, least=24),
     Column("PHASE"),
     Column("STEP"),
     Column("WEIGHT"),
@@ -28,9 +28,9 @@ WIDE = (
     Column("CANARY", gives=3),
     Column("ATTEMPT"),
     Column("REASON", gives=2),
-    Column("MESSAGE", gives=5),
+    Column("MESSAGE", gives=5, least=24),
 )
-POLICIES = (Column("KIND"), Column("NAMESPACE", gives=1), Column("NAME", gives=1), Column("SOURCE", gives=2))
+POLICIES = (Column("KIND"), Column("NAMESPACE"), Column("NAME"), Column("SOURCE"))
 
 
 def row_of(summary: Summary, *, now: float, wide: bool = False) -> list[str]:

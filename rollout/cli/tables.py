@@ -9,16 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 GAP = "  "
-SHORTEST = 8
-"""A column that is cut keeps at least so many characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. ``gives`` says how soon it is cut where there is too little room: the largest first, 0 never."""
+    """A column.
+
+    ``gives`` says how soon it is cut where there is too little room: the largest first, 0 never. It keeps at least
+    ``least`` characters; where that is not enough, lines are longer than the terminal is wide.
+    """
 
     title: str
     gives: int = 0
+    least: int = 8
 
 
 def lines(
@@ -49,7 +52,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
     for at in sorted(range(len(columns)), key=lambda at: -columns[at].gives):
         if over <= 0 or not columns[at].gives:
             break
-        cut = min(over, max(0, widths[at] - max(SHORTEST, len(columns[at].title))))
+        cut = min(over, max(0, widths[at] - max(columns[at].least, len(columns[at].title))))
         widths[at] -= cut
         over -= cut
     return widths

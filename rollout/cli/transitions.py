@@ -19,7 +19,7 @@ COLUMNS = (
     Column("STEP"),
     Column("WEIGHTS", gives=1),
     Column("REASON", gives=2),
-    Column("MESSAGE", gives=3),
+    Column("MESSAGE", gives=3, least=40),
 )
 PHASE_AT = 2
 
