@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,8 @@ from rollout.clock import SystemClock
 from rollout.controller.calendar import Calendar
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.controller.gauges import RolloutGauges
+from rollout.controller.metered import count_told, metered
 from rollout.controller.readiness import Readiness
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.health import EnvoyBackendHealth
@@ -27,6 +30,7 @@ from rollout.envoy.measurements import EnvoyMeasurements
 from rollout.envoy.routes import EnvoyRouteTable, RouteTableOptions
 from rollout.gates.http import HttpGates
 from rollout.manifests.folder import ManifestFolder
+from rollout.meters import Meters
 from rollout.ports import Measurements
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
@@ -60,6 +64,7 @@ class Runtime:
     store: SqliteStore
     routes: EnvoyRouteTable
     controller: Controller
+    meters: Meters
     done: asyncio.Task[None]
     url: str = ""
     parts: frozenset[asyncio.Task[None]] = frozenset()
@@ -76,20 +81,22 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
     Raises:
         RolloutError: a file, a folder, an address or the database cannot be used; the sentence says which and why.
     """
-    clock = SystemClock()
     async with AsyncExitStack() as stack:
         store = await SqliteStore.open(settings.database)
         stack.push_async_callback(store.close)
-        ports, routes = await _ports(settings, store, clock, stack)
+        meters = Meters()
+        ports, routes = await _ports(settings, store, meters, stack)
         await _follow_manifests(settings.manifests, store, stack)
         options = Options(settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})))
-        controller, begun = Controller(ports, options), asyncio.Event()
+        controller, begun = Controller(metered(ports, meters), options, meters), asyncio.Event()
+        controller.subscribe(count_told(meters))
+        meters.registry.register(RolloutGauges(controller.states))
         done = asyncio.create_task(_run(controller, begun), name="the controller")
         stack.push_async_callback(_end, done)
         calendar = _calendar(controller, store)
         calendar.start()
         stack.callback(calendar.stop)
-        runtime = Runtime(store, routes, controller, done, parts=frozenset({done}))
+        runtime = Runtime(store, routes, controller, meters, done, parts=frozenset({done}))
         if settings.address is not None:
             runtime = await _with_api(runtime, settings, settings.address, stack)
         begun.set()
@@ -97,10 +104,10 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
 
 
 async def _ports(
-    settings: ServeSettings, store: SqliteStore, clock: SystemClock, stack: AsyncExitStack
+    settings: ServeSettings, store: SqliteStore, meters: Meters, stack: AsyncExitStack
 ) -> tuple[Ports, EnvoyRouteTable]:
     """Open the outside world beside the store."""
-    admin = AdminClient(settings.admin)
+    clock, admin = SystemClock(), AdminClient(settings.admin, count=partial(meters.asked, "envoy"))
     stack.push_async_callback(admin.aclose)
     routes = EnvoyRouteTable(admin, clock, RouteTableOptions(files=settings.rds, staging=settings.staging))
     await routes.start()
@@ -108,7 +115,7 @@ async def _ports(
     health = EnvoyBackendHealth(admin, poll_seconds=min(1.0, settings.tick_seconds))
     await health.start()
     stack.push_async_callback(health.aclose)
-    measurements = _measurements(settings, admin, clock, stack)
+    measurements = _measurements(settings, admin, meters, stack)
     gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
     return Ports(store, routes, health, measurements, gates, clock), routes
 
@@ -131,6 +138,7 @@ async def _with_api(runtime: Runtime, settings: ServeSettings, address: Address,
         controller=runtime.controller,
         access=access,
         clock=clock,
+        meters=runtime.meters,
         runtime="envoy",
         ready=readiness.why_not,
     )
@@ -160,16 +168,17 @@ async def _follow_manifests(folder: Path | None, store: SqliteStore, stack: Asyn
         stack.push_async_callback(manifests.aclose)
 
 
-def _measurements(
-    settings: ServeSettings, admin: AdminClient, clock: SystemClock, stack: AsyncExitStack
-) -> Measurements:
+def _measurements(settings: ServeSettings, admin: AdminClient, meters: Meters, stack: AsyncExitStack) -> Measurements:
     if settings.prometheus is None:
-        return EnvoyMeasurements(admin, clock)
+        return EnvoyMeasurements(admin, SystemClock())
     client = PrometheusClient(
-        settings.prometheus, token_file=settings.prometheus_token_file, ca_file=settings.prometheus_ca_file
+        settings.prometheus,
+        token_file=settings.prometheus_token_file,
+        ca_file=settings.prometheus_ca_file,
+        count=partial(meters.asked, "prometheus"),
     )
     stack.callback(client.close)
-    return PrometheusMeasurements(client, clock)
+    return PrometheusMeasurements(client, SystemClock())
 
 
 def _calendar(controller: Controller, store: SqliteStore) -> Calendar:

@@ -26,6 +26,7 @@ from rollout.api.documents import Reader
 from rollout.api.doorkeeper import Doorkeeper, Rates
 from rollout.api.history import history_router
 from rollout.api.live import live_router
+from rollout.api.metrics import metrics_router
 from rollout.api.outcomes import Outcomes
 from rollout.api.policies import policies_router
 from rollout.api.rates import Rate
@@ -81,9 +82,9 @@ def create_app(service: Service, options: ApiOptions | None = None) -> FastAPI:
         app.include_router(router)
     handle_errors(app)
     # The one that is added last is the outermost.
-    app.add_middleware(Doorkeeper, access=service.access, rates=_rates(limits))
+    app.add_middleware(Doorkeeper, access=service.access, rates=_rates(limits), meters=service.meters)
     app.add_middleware(Bodies, most_bytes=limits.body_bytes)
-    app.add_middleware(Arrivals)
+    app.add_middleware(Arrivals, meters=service.meters)
     return app
 
 
@@ -97,6 +98,7 @@ def _routers(service: Service, options: ApiOptions) -> tuple[APIRouter, ...]:
         policies_router(service, reader),
         stream_router(service, options.streams),
         about_router(service),
+        metrics_router(service),
     )
 
 

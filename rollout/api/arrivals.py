@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rollout.api.callers import CALLER
 from rollout.api.problems import UNEXPECTED, Refused, answer_of
+from rollout.meters import Meters
 from rollout.ports import Caller
 from rollout.spec.fields import printable
 
@@ -29,15 +30,17 @@ REQUEST_ID = "rollout.request_id"
 HEADER = "X-Request-ID"
 _USABLE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
 _TOO_MANY = 429
 
 
 class Arrivals:
     """Wraps an application."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Hand requests on to ``app``."""
+    def __init__(self, app: ASGIApp, meters: Meters) -> None:
+        """Hand requests on to ``app``, and count them."""
         self._app = app
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry one request through."""
@@ -48,6 +51,7 @@ class Arrivals:
         scope.setdefault("state", {})[REQUEST_ID] = request_id
         answer = _Answer(send, request_id)
         began = time.monotonic()
+        self._meters.request_began()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, answer.send)
@@ -58,7 +62,10 @@ class Arrivals:
                 if not answer.status:
                     await answer_of(Refused(500, UNEXPECTED), request_id)(scope, receive, answer.send)
             finally:
-                _tell(scope, answer.status, time.monotonic() - began)
+                seconds, route = time.monotonic() - began, _route_of(scope)
+                lasts = route.endswith("/events")
+                self._meters.request_ended(_method_of(scope), route, answer.status, None if lasts else seconds)
+                _tell(scope, answer.status, seconds)
 
 
 @dataclass(slots=True)
@@ -77,6 +84,15 @@ class _Answer:
             headers.setdefault("Cache-Control", "no-store")
             headers.setdefault("X-Content-Type-Options", "nosniff")
         await self.out(message)
+
+
+def _route_of(scope: Scope) -> str:
+    """Return the template of the route that was found, so that names make no new series."""
+    return str(getattr(scope.get("route"), "path", "none"))
+
+
+def _method_of(scope: Scope) -> str:
+    return scope["method"] if scope["method"] in _METHODS else "other"
 
 
 def request_id_of(scope: Scope) -> str:

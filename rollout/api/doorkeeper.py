@@ -17,6 +17,7 @@ from rollout.api.callers import CALLER, bearer_of, unauthenticated
 from rollout.api.problems import RETRY_SECONDS, Refused, answer_of
 from rollout.api.rates import Rate, network_of
 from rollout.errors import TemporaryError
+from rollout.meters import Meters
 from rollout.ports import Access, Caller
 
 log = structlog.get_logger(__name__)
@@ -36,11 +37,12 @@ class Rates:
 class Doorkeeper:
     """Wraps an application."""
 
-    def __init__(self, app: ASGIApp, access: Access, rates: Rates) -> None:
+    def __init__(self, app: ASGIApp, access: Access, rates: Rates, meters: Meters) -> None:
         """Hand requests of known callers on to ``app``, and those to what stands outside the door."""
         self._app = app
         self._access = access
         self._rates = rates
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request through, or answer it."""
@@ -63,6 +65,7 @@ class Doorkeeper:
             raise await self._stranger(connection)
         wait = await self._rates.asked.take(caller.name)
         if wait:
+            self._meters.rate_limited()
             raise _too_many(f"{caller.name} asks", self._rates.asked, wait)
         return caller
 
@@ -72,8 +75,10 @@ class Doorkeeper:
         address = connection.client.host if connection.client is not None else ""
         wait = await self._rates.failed.take(network_of(address)) if given else 0
         if wait:
+            self._meters.rate_limited()
             return _too_many("this address comes with tokens that are not accepted", self._rates.failed, wait)
         if given:
+            self._meters.authentication_failed()
             log.warning("a token was not accepted", address=address)
         return unauthenticated(given=given)
 

@@ -45,12 +45,14 @@ class Operation:
     headers: tuple[str, ...] = ()
     is_open: bool = False
     """Whether it needs no token."""
+    texts: tuple[str, ...] = ()
+    """The media types of an answer that is text and no JSON."""
 
     def responses(self) -> dict[int | str, dict[str, Any]]:
         """Return the answers as FastAPI wants them."""
         found: dict[int | str, dict[str, Any]] = {}
         for status, (sentence, model) in self.answers.items():
-            shape: dict[str, Any] = {"model": model} if model is not None else {"content": _json(_RESOURCE)}
+            shape: dict[str, Any] = {"model": model} if model is not None else {"content": self._content()}
             headers = {"headers": {name: HEADERS[name] for name in self.headers}} if self.headers else {}
             links = {"links": self.links} if self.links else {}
             found[status] = {"description": sentence, **shape, **headers, **links}
@@ -59,6 +61,11 @@ class Operation:
         for status in sorted({*always, *body_errors, *self.errors}):
             found[status] = {"description": f"{KINDS[status][1]}.", "model": ProblemView}
         return found
+
+    def _content(self) -> dict[str, Any]:
+        """Return what an answer without a model has in it."""
+        texts: dict[str, Any] = {media: {"schema": {"type": "string"}} for media in self.texts}
+        return texts or {"application/json": {"schema": _RESOURCE}}
 
     def extra(self) -> dict[str, Any]:
         """Return what FastAPI does not know of."""
@@ -73,10 +80,6 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
     "ETag": {"description": "The version, for If-Match.", "schema": {"type": "string"}},
     "Location": {"description": "Where what becomes of it stands.", "schema": {"type": "string"}},
 }
-
-
-def _json(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
 
 
 def add(router: APIRouter, call: str, endpoint: Endpoint, operation: Operation) -> None:

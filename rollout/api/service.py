@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollout.controller.controller import Controller
+from rollout.meters import Meters
 from rollout.ports import Access, Clock, IntentStore, Journal, RolloutStore
 
 
@@ -23,5 +24,6 @@ class Service:
     controller: Controller
     access: Access
     clock: Clock
+    meters: Meters
     runtime: str
     ready: Callable[[], str]

@@ -52,14 +52,19 @@ class Pace:
     write_seconds: float = 30.0
 
 
+def _nobody_counts(_: Ending) -> None:
+    """Count no ending."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What all streams share: the feed, the journal and the turns at reading from it."""
+    """What all streams share: the feed, the journal, the turns at reading from it, and who hears why each ended."""
 
     feed: Feed
     journal: Journal
     turns: asyncio.Semaphore
     pace: Pace
+    ended: Callable[[Ending], None] = _nobody_counts
 
 
 class EventStream(Response):
@@ -102,6 +107,7 @@ class EventStream(Response):
             elif connection is not None:
                 connection.cut_after(LAST_SECONDS)
             watch.cancel()
+            self._source.ended(reader.ending or Ending.GONE)
             tell = log.debug if reader.ending in _USUAL else log.info
             tell("event stream ended", why=reader.ending, position=reader.position)
 

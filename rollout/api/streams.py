@@ -58,7 +58,10 @@ class Streams:
         self._service = service
         most, gather = options.most_streams, options.gather_seconds
         feed = Feed(service.journal, options.closing, most_readers=most, gather_seconds=gather)
-        self._source = Source(feed, service.journal, asyncio.Semaphore(READ_TOGETHER), options.pace)
+        meters = service.meters
+        meters.streams_are(lambda: feed.readers)
+        turns, ended = asyncio.Semaphore(READ_TOGETHER), lambda why: meters.stream_ended(why.name.lower())
+        self._source = Source(feed, service.journal, turns, options.pace, ended)
 
     async def of_all(
         self,

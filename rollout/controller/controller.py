@@ -31,6 +31,7 @@ from rollout.engine.state import State
 from rollout.engine.status import from_status
 from rollout.engine.table import Phase
 from rollout.errors import ConflictError, NotOursError, Problem, RolloutError
+from rollout.meters import Meters, timed
 from rollout.ports import Ask, BackendHealth, Clock, Gates, Key, Measurements, RolloutStore, RouteTable
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.resource import Gate, Rollout
@@ -95,10 +96,11 @@ class Counts:
 class Controller:
     """Runs the passes of all Rollouts in the store until it is cancelled."""
 
-    def __init__(self, ports: Ports, options: Options = Options()) -> None:
-        """Join the ports; nothing runs before ``run``."""
+    def __init__(self, ports: Ports, options: Options = Options(), meters: Meters | None = None) -> None:
+        """Join the ports; nothing runs before ``run``. Passes are counted in ``meters``."""
         self._ports = ports
         self._options = options
+        self._meters = meters or Meters()
         self._catalog = Catalog(ports.store, options.built_in_policy, options.abilities)
         self._observer = Observer(ports.routes, ports.health, cadence_seconds=options.cadence_seconds)
         self._entries: dict[Key, Entry] = {}
@@ -120,6 +122,10 @@ class Controller:
         """Return where the Rollout stands right now, with live numbers, or None when it has not been seen yet."""
         entry = self._entries.get(key)
         return entry.state if entry is not None else None
+
+    def states(self) -> list[tuple[Key, State]]:
+        """Return where each Rollout stands that has been seen; may be called beside the loop."""
+        return [(key, entry.state) for key, entry in list(self._entries.items()) if entry.state is not None]
 
     def effective(self, key: Key) -> Rollout | None:
         """Return what the Rollout effectively wants; None when it is invalid or has not been seen yet."""
@@ -200,6 +206,7 @@ class Controller:
                 entry.again = True
             else:
                 entry.busy, entry.pass_at = True, NEVER
+                self._meters.began(now - due)
                 self._spawn(self._one_pass(entry))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -210,7 +217,7 @@ class Controller:
 
     async def _one_pass(self, entry: Entry) -> None:
         try:
-            await self._pass(entry)
+            await timed(self._pass(entry), self._meters.passed)
             entry.failures = 0
         except NotOursError:
             self._forget(entry)

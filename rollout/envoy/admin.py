@@ -17,6 +17,7 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from rollout.errors import PermanentError, SourceTimeout, TemporaryError, Unavailable
+from rollout.meters import Count, timed, uncounted
 
 _CHUNK_BYTES = 256 * 1024
 _UNREADY = (
@@ -74,10 +75,11 @@ class AdminOptions:
 class AdminClient:
     """Asks one Envoy; made once and closed with ``aclose``."""
 
-    def __init__(self, address: str, options: AdminOptions | None = None) -> None:
-        """Remember the address (``127.0.0.1:9901``, with or without ``http://``); nothing is sent yet."""
+    def __init__(self, address: str, options: AdminOptions | None = None, count: Count = uncounted) -> None:
+        """Remember the address (``127.0.0.1:9901``, with or without ``http://``); ``count`` hears of every question."""
         self.address = (address if "://" in address else f"http://{address}").rstrip("/")
         self._options = options or AdminOptions()
+        self._count = count
         self._session: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:
@@ -140,7 +142,7 @@ class AdminClient:
             retry=retry_if_exception_type(TemporaryError),
             reraise=True,
         )
-        answer: tuple[int, bytes] = await retrying(self._get, path, query)
+        answer: tuple[int, bytes] = await timed(retrying(self._get, path, query), self._count)
         status, body = answer
         if status != HTTPStatus.OK:
             said = body[:200].decode("utf-8", "replace").strip()

@@ -8,7 +8,7 @@ temporary fault. Nothing that is raised holds a token.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,6 +19,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from urllib3.util.retry import Retry
 
 from rollout.errors import RolloutError, SourceTimeout, Unavailable
+from rollout.meters import Count, timed, uncounted
 from rollout.prometheus.faults import translated
 from rollout.prometheus.session import BoundedSession
 
@@ -43,8 +44,9 @@ class PrometheusClient:
         timeout_seconds: float = TIMEOUT_SECONDS,
         token_file: Path | None = None,
         ca_file: Path | None = None,
+        count: Count = uncounted,
     ) -> None:
-        """Ask ``url``; nothing is sent yet.
+        """Ask ``url``; nothing is sent yet. ``count`` hears of every query.
 
         ``timeout_seconds`` bounds a query with its second try. The bearer token is read from its file for
         each query, so that it may be renewed. ``ca_file`` (PEM) is trusted in place of the usual authorities.
@@ -58,6 +60,7 @@ class PrometheusClient:
         self._name = f"Prometheus at {parts.hostname}{f':{parts.port}' if parts.port else ''}"
         self._timeout = timeout_seconds
         self._token_file = token_file
+        self._count = count
         session = BoundedSession(timeout_seconds, ca_file=None if ca_file is None else str(ca_file))
         self._client = PrometheusConnect(url=url.rstrip("/"), retry=Retry(0), session=session)
         self._threads = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="prometheus")
@@ -83,9 +86,12 @@ class PrometheusClient:
             retry=retry_if_exception_type(Unavailable),
             reraise=True,
         )
+        return await timed(self._within_time(retrying(self._once, expression, at, read)), self._count)
+
+    async def _within_time(self, query: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self._timeout):
-                return await retrying(self._once, expression, at, read)
+                return await query
         except TimeoutError as error:
             raise SourceTimeout(f"{self._name} did not answer within {self._timeout:g} s") from error
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from rollout.api.arrivals import Arrivals
+from rollout.meters import Meters
 from tests.api.world import OPERATOR, VIEWER, manifest, world
 
 Logs = list[MutableMapping[str, Any]]
@@ -28,7 +29,7 @@ async def _sent(app: ASGIApp, *, method: str = "GET", path: str = "/x") -> list[
         out.append(message)
 
     scope = {"type": "http", "method": method, "path": path, "headers": [], "query_string": b"", "state": {}}
-    await Arrivals(app)(scope, receive, send)
+    await Arrivals(app, Meters())(scope, receive, send)
     return out
 
 
@@ -153,6 +154,6 @@ async def test_what_is_no_request_goes_through() -> None:
     async def nothing(*_: object) -> Any:  # noqa: ANN401 - never called
         raise AssertionError
 
-    await Arrivals(app)({"type": "lifespan"}, nothing, nothing)
+    await Arrivals(app, Meters())({"type": "lifespan"}, nothing, nothing)
 
     assert seen == ["lifespan"]

@@ -16,6 +16,7 @@ from rollout.api.app import create_app
 from rollout.api.service import Service
 from rollout.controller.catalog import Abilities
 from rollout.engine.observation import BackendKey, Endpoints, RouteKey
+from rollout.meters import Meters
 from rollout.rehearsal.virtual_loop import VirtualClock, run
 from rollout.spec.resource import RouteKind
 from tests.api.inward import Inward
@@ -71,7 +72,7 @@ async def _scenario() -> Script:
         scene.health.put(BackendKey("shop", name), Endpoints(ready=3, total=3))
     await scene.start()
     store = scene.store
-    service = Service(store, store, store, scene.controller, known_callers(), clock, "envoy", lambda: "")
+    service = Service(store, store, store, scene.controller, known_callers(), clock, Meters(), "envoy", lambda: "")
     app = create_app(service, options())
     script = Script(Inward(app, {"Authorization": f"Bearer {OPERATOR}", "X-Request-ID": "example"}))
     await _of_rollouts(script, scene)

@@ -21,9 +21,12 @@ from rollout.api.service import Service
 from rollout.clock import SystemClock
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.controller.gauges import RolloutGauges
+from rollout.controller.metered import count_told, metered
 from rollout.engine.observation import BackendKey, Endpoints, RouteKey
 from rollout.engine.state import State
 from rollout.engine.table import Phase
+from rollout.meters import Meters
 from rollout.ports import IntentStore, Journal, Key, RolloutStore
 from rollout.settings.address import Address
 from rollout.spec.resource import RouteKind
@@ -193,8 +196,11 @@ async def world(
     furnish(routes, health, WEB)
     ports = Ports(kept, routes, health, measurements, FakeGates(), clock)
     abilities = Abilities(frozenset({RouteKind.ENVOY_ROUTE}))
-    controller = Controller(ports, Options(cadence_seconds=0.2, abilities=abilities))
-    service = Service(kept, kept, kept, controller, access, clock, "envoy", lambda: ready)
+    meters = Meters()
+    controller = Controller(metered(ports, meters), Options(cadence_seconds=0.2, abilities=abilities), meters)
+    controller.subscribe(count_told(meters))
+    meters.registry.register(RolloutGauges(controller.states))
+    service = Service(kept, kept, kept, controller, access, clock, meters, "envoy", lambda: ready)
     limits = given or options()
     running = asyncio.create_task(controller.run()) if controlling else None
     server = ServerOptions(Address("127.0.0.1", 0), Limits(connections=500))

@@ -17,6 +17,7 @@ from rollout.analysis.reasons import Reason as Verdict
 from rollout.cli.main import COMMANDS, load
 from rollout.engine.reasons import MEANING, Reason, Refusal
 from rollout.engine.table import LEGAL, Phase, diagram
+from rollout.meters import TABLE, Kind, Metric
 from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
 
 ROOT = Path(__file__).parents[2]
@@ -93,9 +94,30 @@ def configuration() -> str:
     )
 
 
+def metrics() -> str:
+    """Return the page that says what each of the service's own metrics means."""
+    rows = "".join(
+        f"| `{_full_name(row)}` | {row.kind} | {', '.join(f'`{label}`' for label in row.labels)} | {row.meaning} |"
+        f" {row.wrong} |\n"
+        for row in TABLE
+    )
+    return (
+        f"{NOTE}\n\n# Metrics of the service itself\n\n"
+        "`GET /metrics`, in the text format of Prometheus or OpenMetrics, with the token of a viewer. A Rollout that\n"
+        "is gone has no series; one at rest has a few, one with an attempt under way has all. A histogram has the\n"
+        "usual `_bucket`, `_sum` and `_count`. Beside these come `process_*` and `python_*` of the client library.\n\n"
+        f"| metric | kind | labels | meaning | when it looks wrong |\n|---|---|---|---|---|\n{rows}"
+    )
+
+
+def _full_name(row: Metric) -> str:
+    return f"{row.name}_total" if row.kind is Kind.COUNTER else row.name
+
+
 GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
     ("docs/reference/phases.md", phases),
     ("docs/reference/cli.md", command_line),
+    ("docs/reference/metrics.md", metrics),
     ("docs/reference/configuration.md", configuration),
 )
 
