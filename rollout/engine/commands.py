@@ -27,6 +27,14 @@ _ARGUMENTS: dict[Action, dict[str, type]] = {
 }
 
 
+UNSEEN_SECONDS = 10.0
+"""So long a command waits for the first look at the endpoints that it needs, as after a restart."""
+
+
+class _TooSoon(Exception):
+    """What the command needs to know has not been seen yet."""
+
+
 class _Refused(Exception):
     def __init__(self, reason: Refusal, message: str) -> None:
         super().__init__(message)
@@ -36,15 +44,22 @@ class _Refused(Exception):
 def obey(state: State, context: Context) -> State:
     """Carry out the waiting command, once per id; what became of it is kept in ``state.handled``."""
     command = context.seen.command
-    if command is None or any(done.id == command.id for done in state.handled):
+    if command is None or is_answered(command, state):
         return state
     try:
         action = _legal(command, state, context)
         changed = _DO[action](state, context, command)
+    except _TooSoon:
+        return state
     except _Refused as no:
         return _remember(state, Handled(command.id, command.action[:64], done=False, reason=no.reason, message=str(no)))
     said = f"{command.action} was carried out"
     return _remember(changed, Handled(command.id, command.action, done=True, reason=changed.reason, message=said))
+
+
+def is_answered(command: Command, state: State) -> bool:
+    """Return whether it is known what became of the command."""
+    return any(done.id == command.id for done in state.handled)
 
 
 def _remember(state: State, handled: Handled) -> State:
@@ -117,9 +132,17 @@ def _resume(state: State, context: Context, command: Command) -> State:
     return move(drift.take_over(state, context), context, Trigger.RESUME, Reason.RESUMED, f"Resumed{_by(command)}.")
 
 
+def _need_ready(state: State, context: Context, command: Command, who: str) -> None:
+    """Refuse where the canary is not ready; where nobody has looked yet, let the command wait for that."""
+    if context.is_ready(state.canary):
+        return
+    if not context.endpoints(state.canary).known and context.now - command.at < UNSEEN_SECONDS:
+        raise _TooSoon
+    raise _Refused(Refusal.NOT_READY, f"{who} has no ready endpoint known")
+
+
 def _promote(state: State, context: Context, command: Command) -> State:
-    if not context.is_ready(state.canary):
-        raise _Refused(Refusal.NOT_READY, f"{state.canary} has no ready endpoint known")
+    _need_ready(state, context, command, state.canary)
     ready = attempt.edited(drift.take_over(state, context), context)
     if command.args.get("full"):
         return attempt.finish(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Promoted fully{_by(command)}.")
@@ -154,11 +177,10 @@ def _retry(state: State, context: Context, command: Command) -> State:
     return attempt.start(state, context, revision=state.revision, reason=Reason.RETRIED, message=message)
 
 
-def _undo(state: State, context: Context, _command: Command) -> State:
+def _undo(state: State, context: Context, command: Command) -> State:
     if state.previous_revision is None:
         raise _Refused(Refusal.NOTHING_TO_UNDO, "there is no promotion to undo")
-    if not context.is_ready(state.canary):
-        raise _Refused(Refusal.NOT_READY, f"{state.canary}, the previous stable, has no ready endpoint known")
+    _need_ready(state, context, command, f"{state.canary}, the previous stable,")
     return attempt.undo(state, context)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from rollout.analysis.state import weights_changed
 from rollout.engine import drift, guards
-from rollout.engine.commands import obey
+from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
 from rollout.engine.guards import At
@@ -26,6 +26,9 @@ from rollout.spec.resource import Gate, OnDelete, Rollout
 
 SOONEST_SECONDS = 0.001
 """The next pass is due no sooner than this: Unix time in a float goes on in steps of half a microsecond."""
+
+UNANSWERED_SECONDS = 1.0
+"""How soon a command is looked at again that waits for something to be seen."""
 
 GIVE_UP_SECONDS = 60.0
 """A deletion waits for its weights at most this long."""
@@ -121,6 +124,9 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
         times += [context.now + left] if left > 0 else []
     if state.phase is Phase.PROGRESSING and guards.sample_due(At(state, context, None)) is not None:
         times.append(context.now + guards.SOON_PART * context.seen.cadence_seconds)
+    command = context.seen.command
+    if command is not None and not is_answered(command, state):
+        times.append(context.now + UNANSWERED_SECONDS)
     ends_at = state.started_at + deadline(context)
     if state.phase is Phase.PROGRESSING and state.step == 0 and ends_at > context.now:
         times.append(ends_at)

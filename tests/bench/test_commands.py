@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.commanding import Commander, expected_reasons
+from tests.serve.commanding import Commander, expected_reasons, reasons_of
 from tests.serve.world import serve_world
 from tests.tools import free_port
 
@@ -24,7 +24,7 @@ async def test_a_hundred_commands_survive_a_hundred_kills(tmp_path: Path, capsys
         for number in range(TURNS):
             await commander.turn(number)
         history = world.database.history("checkout")
-    made = [entry["reason"] for entry in history if entry["reason"] != "Baseline"]
+    made = reasons_of(history)
     toll = commander.toll
     with capsys.disabled():
         sys.stdout.write(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.engine.commands import OLDEST_SECONDS
+from rollout.engine.commands import OLDEST_SECONDS, UNSEEN_SECONDS
+from rollout.engine.decide import UNANSWERED_SECONDS
+from rollout.engine.observation import Endpoints
 from rollout.engine.reasons import Reason, Refusal
 from rollout.engine.state import MOST_HANDLED
 from rollout.engine.table import Phase
@@ -337,17 +339,35 @@ def test_promote_works_while_paused() -> None:
     assert (world.state.phase, world.state.step) == (Phase.PROGRESSING, 2)
 
 
-@pytest.mark.parametrize("endpoints", [DOWN, UNKNOWN])
-def test_nothing_is_promoted_to_a_canary_that_is_not_ready(endpoints: object) -> None:
+@pytest.mark.parametrize(("endpoints", "age"), [(DOWN, 0.0), (UNKNOWN, UNSEEN_SECONDS)])
+def test_nothing_is_promoted_to_a_canary_that_is_not_ready(endpoints: Endpoints, age: float) -> None:
     """Without a ready endpoint known, even a person cannot give it more weight."""
     world = at_rest()
     world.endpoints[V2] = DOWN
     world.tell("start", revision="2")
-    world.endpoints[V2] = endpoints  # type: ignore[assignment]
-    world.tell("promote", full=True)
+    world.endpoints[V2] = endpoints
+    world.look(command=command("promote", at=world.now - age, full=True))
 
     assert _refusal(world) == (Refusal.NOT_READY, f"{V2} has no ready endpoint known")
     assert world.weights() == (100, 0)
+
+
+@pytest.mark.parametrize("action", ["promote", "undo"])
+def test_a_command_waits_for_the_first_look(action: str) -> None:
+    """Just after a restart nobody has seen the endpoints: the command waits until somebody has, and is done then."""
+    world = under_way() if action == "promote" else _promoted()
+    wanted, canary = command(action, at=world.now), world.state.canary
+    world.endpoints[canary] = UNKNOWN
+    before = world.look(command=wanted)
+
+    assert (before.handled, before.transitions) == ((), ())
+    assert before.next_at is not None
+    assert before.next_at <= world.now + UNANSWERED_SECONDS
+
+    world.endpoints[canary] = UP
+    after = world.look(command=wanted, after=1)
+
+    assert [(one.id, one.done) for one in after.handled] == [(wanted.id, True)]
 
 
 def test_promote_after_edited_steps_goes_by_the_new_ones() -> None:

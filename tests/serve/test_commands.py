@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serve.commanding import Commander, expected_reasons
+from tests.serve.commanding import Commander, expected_reasons, reasons_of
 from tests.serve.world import serve_world
 from tests.tools import free_port
 
@@ -24,7 +24,7 @@ async def test_commands_survive_kills(tmp_path: Path) -> None:
             await commander.turn(number)
         history = world.database.history("checkout")
 
-    made = [entry["reason"] for entry in history if entry["reason"] != "Baseline"]
+    made = reasons_of(history)
 
     assert commander.toll.outcomes == {"done": 10}
     assert made == expected_reasons(TURNS)
