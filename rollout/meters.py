@@ -7,6 +7,7 @@ controller's room. It knows no adapter and nothing of HTTP.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -126,7 +127,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "rollout_transitions",
         Kind.COUNTER,
-        "Changes of phase, step or roles, by the phase they led to and their reason.",
+        "Changes of phase, step or roles, by the phase they led to and their reason; `Aborting` are rollbacks.",
         ("phase", "reason"),
     ),
     Metric(
@@ -185,7 +186,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "rollout_check_evidence_ratio",
         Kind.GAUGE,
-        "Evidence against the canary towards the limit: at 1 the check fails.",
+        "Evidence against the canary towards the limit: at 1 the check fails; dry runs are there, too.",
         (*_ONE, "check"),
         "above 0.5: look now, before it rolls back",
         live=True,
@@ -230,15 +231,20 @@ def uncounted(_seconds: float, _error: BaseException | None) -> None:
 
 
 async def timed(work: Awaitable[T], count: Count) -> T:
-    """Return what ``work`` does, and ``count`` its seconds and the error that it ended with, if it did."""
-    began, failure = time.perf_counter(), None
+    """Return what ``work`` does, and ``count`` its seconds and the error that it ended with, if it did.
+
+    What is cancelled is not counted: at a stop nothing has failed.
+    """
+    began = time.perf_counter()
     try:
-        return await work
-    except BaseException as error:
-        failure = error
+        done = await work
+    except asyncio.CancelledError:
         raise
-    finally:
-        count(time.perf_counter() - began, failure)
+    except BaseException as error:
+        count(time.perf_counter() - began, error)
+        raise
+    count(time.perf_counter() - began, None)
+    return done
 
 
 class Meters:

@@ -125,7 +125,7 @@ class Controller:
 
     def states(self) -> list[tuple[Key, State]]:
         """Return where each Rollout stands that has been seen; may be called beside the loop."""
-        return [(key, entry.state) for key, entry in list(self._entries.items()) if entry.state is not None]
+        return [(key, entry.state) for key, entry in self._entries.copy().items() if entry.state is not None]
 
     def effective(self, key: Key) -> Rollout | None:
         """Return what the Rollout effectively wants; None when it is invalid or has not been seen yet."""

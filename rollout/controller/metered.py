@@ -108,10 +108,10 @@ class MeteredGates:
 
     async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:
         """Call the gate, counted."""
-        answered = "failed"
         try:
             answer = await self._gates.ask(gate, body=body)
-            answered = "agrees" if answer.agrees else "refuses"
-            return answer
-        finally:
-            self._meters.gate_called(answered)
+        except Exception:
+            self._meters.gate_called("failed")
+            raise
+        self._meters.gate_called("agrees" if answer.agrees else "refuses")
+        return answer

@@ -135,14 +135,18 @@ class AdminClient:
         return status == HTTPStatus.OK and body.startswith(b"LIVE")
 
     async def _ask(self, path: str, query: Mapping[str, str], *, attempts: int | None = None) -> Mapping[str, object]:
-        """Return the JSON answer, asking again a bounded number of times."""
+        """Return the JSON answer, asking again a bounded number of times; it is counted as what it came to."""
+        return await timed(self._answered(path, query, attempts), self._count)
+
+    async def _answered(self, path: str, query: Mapping[str, str], attempts: int | None) -> Mapping[str, object]:
+        """Return the JSON answer."""
         retrying = AsyncRetrying(
             stop=stop_after_attempt(attempts or self._options.attempts),
             wait=wait_random(0.02, 0.1),
             retry=retry_if_exception_type(TemporaryError),
             reraise=True,
         )
-        answer: tuple[int, bytes] = await timed(retrying(self._get, path, query), self._count)
+        answer: tuple[int, bytes] = await retrying(self._get, path, query)
         status, body = answer
         if status != HTTPStatus.OK:
             said = body[:200].decode("utf-8", "replace").strip()
