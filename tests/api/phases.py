@@ -103,6 +103,7 @@ class Standing:
             case Phase.PROMOTING:
                 self.routes.down = True
                 await self.do("promote", full=True)
+                await until(lambda: "is down" in self.state.message)  # the last thing that changes by itself
             case Phase.ABORTING:
                 self.routes.down = True
                 await self.do("abort")
