@@ -31,6 +31,8 @@ from tests.api.world import OPERATOR, known_callers, options
 from tests.controller.builders import KEY
 from tests.waiting import until
 
+pytestmark = pytest.mark.real
+
 ROLES_UNKNOWN = "Paused, roles unknown"
 
 FLAGS = {Action.START: ("--revision", "4"), Action.APPROVE: ("--step", "1"), Action.ADOPT: ("--stable", "checkout-v1")}
