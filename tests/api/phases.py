@@ -5,15 +5,25 @@ canary is ready. `Promoting` and `Aborting` stand still because the routes canno
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from rollout.api.app import create_app
+from rollout.api.connections import Limits
+from rollout.api.server import ServerOptions, serving
+from rollout.api.service import Service
 from rollout.clock import SystemClock
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.engine.commands import FAILOVER_ACTIONS
 from rollout.engine.observation import Command
+from rollout.engine.reasons import Refusal
 from rollout.engine.state import State
-from rollout.engine.table import Action, Phase
+from rollout.engine.table import LEGAL, Action, Phase
+from rollout.meters import Meters
+from rollout.settings.address import Address
+from tests.api.world import known_callers, options
 from tests.controller.builders import KEY, ROUTE, UP, V1, V2, backend, manifest
 from tests.fakes.gates import FakeGates
 from tests.fakes.health import FakeBackendHealth
@@ -32,6 +42,23 @@ ARGUMENTS: Mapping[Action, Mapping[str, object]] = {
     Action.FAILBACK: {"epoch": 1},
 }
 """What each command that takes arguments is given."""
+
+ROLES_UNKNOWN = "Paused, roles unknown"
+"""The scene beside the phases: both backends have weight, so that nobody knows which is stable."""
+
+SCENES: tuple[str, ...] = (*Phase, ROLES_UNKNOWN)
+
+HOLD_LEFT = re.compile(r": \S+ of(?= \S+ hold time left)")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a refused command must leave as it is; ``writes`` is how many writes the routes took."""
+
+    state: State
+    weights: tuple[int, ...]
+    writes: int
+    wanted: Mapping[str, object]
 
 
 @dataclass(slots=True)
@@ -62,14 +89,27 @@ class Standing:
 
     @property
     def untouched(self) -> State:
-        """Return where the Rollout stands, without what was answered to commands."""
-        return replace(self.state, handled=())
+        """Return where the Rollout stands, without what was answered to commands and how much hold time is left."""
+        return replace(self.state, handled=(), message=HOLD_LEFT.sub(": some of", self.state.message))
 
     def weights(self) -> tuple[int, ...]:
         """Return the weights of the route."""
         view = self.routes.read(ROUTE)
         assert view is not None
         return tuple(ref.weight for ref in view.rules[0].refs)
+
+    async def facts(self) -> Facts:
+        """Return the facts once they are at rest: the same after two more passes."""
+        before, after = self._facts(), await self.facts_later()
+        while before != after:
+            before, after = after, await self.facts_later()
+        return after
+
+    async def facts_later(self) -> Facts:
+        """Return the facts two passes later: what the last command set going is over by then."""
+        for _ in range(2):
+            await self._one_more_pass()
+        return self._facts()
 
     async def do(self, action: str, **args: object) -> None:
         """Give a command past the API, and wait until it was done."""
@@ -90,6 +130,16 @@ class Standing:
             await self._in_step(1)
         await self._on(phase)
         await until(lambda: self.state.phase is phase)
+
+    async def _one_more_pass(self) -> None:
+        passes = self.controller.counts.passes
+        self.controller.wake(KEY)
+        await until(lambda: self.controller.counts.passes > passes)
+
+    def _facts(self) -> Facts:
+        stored = self.store.read(KEY)
+        assert stored is not None
+        return Facts(self.untouched, self.weights(), len(self.routes.writes), stored.document)
 
     async def _in_step(self, step: int) -> None:
         await until(lambda: self.state.step == step and self.state.hold.since is not None)
@@ -133,3 +183,42 @@ async def standing(*, stable: int = 100, canary: int = 0) -> AsyncIterator[Stand
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def scene(name: str) -> AsyncIterator[Standing]:
+    """Bring a Rollout into one of ``SCENES``, as long as the context is open."""
+    stable = 50 if name == ROLES_UNKNOWN else 100
+    async with standing(stable=stable, canary=100 - stable) as rollout:
+        if name == ROLES_UNKNOWN:
+            await until(lambda: rollout.controller.state(KEY) is not None and rollout.state.phase is Phase.PAUSED)
+        else:
+            await rollout.reach(Phase(name))
+        yield rollout
+
+
+@asynccontextmanager
+async def served(rollout: Standing) -> AsyncIterator[str]:
+    """Put the API before the Rollout on a free port, as long as the context is open; yield its URL."""
+    store, limits = rollout.store, options()
+    service = Service(
+        store, store, store, rollout.controller, known_callers(), rollout.clock, Meters(), "envoy", lambda: ""
+    )
+    where = ServerOptions(Address("127.0.0.1", 0), Limits(connections=20))
+    async with serving(create_app(service, limits), where, limits.streams.closing) as listening:
+        yield listening.url
+
+
+def refusal(name: str, action: Action) -> tuple[Refusal, str] | None:
+    """Return why the command is refused in this scene: reason and sentence; None where it is legal."""
+    phase = Phase.PAUSED if name == ROLES_UNKNOWN else Phase(name)
+    if action in FAILOVER_ACTIONS:
+        return Refusal.NOT_AVAILABLE, f"{action} is not yet available"
+    if phase not in LEGAL[action]:
+        allowed = " or ".join(LEGAL[action])
+        return Refusal.ILLEGAL, f"{action} is legal in phase {allowed}; the phase is {phase}"
+    if name == ROLES_UNKNOWN and action is not Action.ADOPT:
+        return Refusal.ROLES_UNKNOWN, f"{action} is refused while the roles are unknown; adopt tells them"
+    if name != ROLES_UNKNOWN and action is Action.ADOPT:
+        return Refusal.ILLEGAL, f"the roles are known: {V2} is stable"
+    return None
