@@ -38,7 +38,10 @@ def worse_than_objective(bet: Bet, arms: Arms, analysis: Analysis, *, alpha: flo
 
 
 def within_tolerance(bet: Bet, arms: Arms) -> str:
-    """Return what was counted, and that it is tolerable."""
+    """Return what was counted, and that it is tolerable, or not yet enough to say that it is not."""
+    tolerated = bet.ratio * _share(arms.stable_bad, arms.stable_total) + bet.points_fraction
+    if _share(arms.canary_bad, arms.canary_total) > tolerated:
+        return f"{counted(bet, arms)}: not enough yet to say that it is beyond your tolerance"
     return f"{counted(bet, arms)}: within your tolerance"
 
 
@@ -87,6 +90,10 @@ def warming_up(analysis: Analysis) -> str:
 def for_too_long(analysis: Analysis, sentence: str) -> str:
     """Return the sentence of a hold without data that has lasted too long."""
     return f"no data for {format_duration(analysis.on_no_data.hold or 0.0)}: {sentence}"
+
+
+def _share(bad: int, total: int) -> float:
+    return bad / total if total else 0.0
 
 
 def _part(bad: int, total: int) -> tuple[str, str]:

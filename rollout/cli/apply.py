@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from rollout.errors import Problem, RolloutError
 
 Outcome = dict[str, Any]
-Generations = dict[tuple[str, str], int]
+Generations = dict[tuple[str, str], tuple[int, int | None]]
+"""Of each Rollout the generation that was applied, and the last attempt before it (None: a start came with it)."""
 
 TAKEN_UP_SECONDS = 0.2
 """How often is asked whether the controller has taken a manifest up."""
@@ -90,7 +91,8 @@ class Applying:
 
         if each.kind == "Rollout":
             generation = applied.resource.get("metadata", {}).get("generation", 0)
-            self.generations[each.namespace, each.name] = int(generation)
+            began = None if self.start else int(applied.resource.get("status", {}).get("attempt", 0))
+            self.generations[each.namespace, each.name] = (int(generation), began)
         for warning in applied.warnings:
             note(safe(f"{each.place}: warning: {warning}"))
         command = applied.command
@@ -185,19 +187,22 @@ def _wait(connection: Connection, applying: Applying, seconds: float) -> Code:
 async def _endings(api: ApiClient, generations: Generations, seconds: float, *, beside: bool) -> list[Ending]:
     until, few = time.monotonic() + seconds, asyncio.Semaphore(MOST_AT_ONCE)
 
-    async def ending(key: tuple[str, str], generation: int) -> Ending:
+    async def ending(key: tuple[str, str], taken: tuple[int, int | None]) -> Ending:
         async with few:
-            return await _ending(api, key, generation, until, beside=beside)
+            return await _ending(api, key, taken, until, beside=beside)
 
-    return await asyncio.gather(*(ending(key, generation) for key, generation in generations.items()))
+    return await asyncio.gather(*(ending(key, taken) for key, taken in generations.items()))
 
 
-async def _ending(api: ApiClient, key: tuple[str, str], generation: int, until: float, *, beside: bool) -> Ending:
+async def _ending(
+    api: ApiClient, key: tuple[str, str], taken: tuple[int, int | None], until: float, *, beside: bool
+) -> Ending:
     """Return how the attempt ended that runs once the controller has taken up the manifest, if one does."""
     from rollout.cli.endings import Awaited, Ending
     from rollout.cli.watch_lines import Lines
     from rollout.cli.watching import watch_until_end
 
+    generation, before = taken
     while not await _is_taken_up(api, key, generation):
         if time.monotonic() > until:
             return Ending(Code.TIMED_OUT, "The controller has not taken it up yet.")
@@ -206,7 +211,7 @@ async def _ending(api: ApiClient, key: tuple[str, str], generation: int, until: 
         api,
         key,
         Lines(*key, beside=beside),
-        awaited=lambda live: Awaited(live.attempt),
+        awaited=lambda live: Awaited(live.attempt, after=before),
         timeout_seconds=until - time.monotonic(),
     )
 

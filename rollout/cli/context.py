@@ -35,7 +35,6 @@ MOST_TOKEN = 8192
 
 app = typer.Typer(
     help="Servers under names. Kept in $ROLLOUT_CONFIG, else ~/.config/rollout/config.toml.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

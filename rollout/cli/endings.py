@@ -30,12 +30,14 @@ class Awaited:
     """What is waited for.
 
     ``attempt`` is the number of the attempt, 0 for whichever runs; ``exact``: no later one will do. ``begun``: it was
-    seen to run.
+    seen to run. ``after``: only an attempt later than this one is meant; where none has begun there is nothing to wait
+    for, and an invalid Rollout ends the wait, too (None: whatever is there).
     """
 
     attempt: int = 0
     exact: bool = False
     begun: bool = False
+    after: int | None = None
 
     def seen(self, live: Live) -> Awaited:
         """Return what is waited for after ``live`` was seen: a newer attempt takes the place of an older one."""
@@ -56,6 +58,8 @@ def has_ended(awaited: Awaited, live: Live) -> bool:
     """Return whether there is nothing to wait for any more."""
     if awaited.exact and live.attempt > awaited.attempt:
         return True
+    if awaited.after is not None and live.phase == Phase.INVALID:
+        return True
     return bool(live.phase) and not is_running(live) and live.attempt >= awaited.attempt
 
 
@@ -66,6 +70,10 @@ def ending_of(awaited: Awaited, live: Live, transitions: Iterable[TransitionItem
             f"Attempt {awaited.attempt} is over, attempt {live.attempt} came after it; history tells how it ended."
         )
         return Ending(Code.COULD_NOT, sentence)
+    if live.phase == Phase.INVALID:
+        return Ending(Code.COULD_NOT, f"The Rollout is invalid, and nothing goes on until it is mended. {live.message}")
+    if awaited.after is not None and not awaited.begun and live.attempt <= awaited.after:
+        return Ending(Code.DONE, "Nothing was started by this, so there is nothing to wait for.")
     idle = "" if awaited.begun else "Nothing is running. "
     last = next((item for item in transitions if is_end(item) or item.reason in BEGAN), None)
     if last is None:

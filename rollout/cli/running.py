@@ -63,8 +63,9 @@ def sentences(error: RolloutError) -> list[str]:
 
     if isinstance(error, ConfigurationError):
         return [safe(str(problem)) for problem in error.problems]
-    problems = getattr(error, "problems", ())
-    return [safe(str(error)), *(f"  {safe(str(problem))}" for problem in problems)]
+    told = str(error)
+    problems = [str(problem) for problem in getattr(error, "problems", ())]
+    return [safe(told), *(f"  {safe(problem)}" for problem in problems if problem not in told)]
 
 
 def code_of(error: RolloutError) -> Code:

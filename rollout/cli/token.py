@@ -25,7 +25,6 @@ P = ParamSpec("P")
 
 app = typer.Typer(
     help="Tokens of the API: who may look, who may change. Kept as hashes in one file, which the service reads again.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -22,6 +22,8 @@ COLUMNS = (
     Column("MESSAGE", gives=3, least=40),
 )
 PHASE_AT = 2
+ROOMY = 140
+"""A terminal that is narrower has weights without the names of their backends."""
 
 
 def stamp(at: float) -> str:
@@ -39,6 +41,11 @@ def weights(found: Mapping[str, int]) -> str:
     return safe(" ".join(f"{name}={weight}" for name, weight in found.items())) or "-"
 
 
+def _short(found: Mapping[str, int]) -> str:
+    """Return weights as ``90/10``, in their order."""
+    return "/".join(str(weight) for weight in found.values()) or "-"
+
+
 def table(items: Sequence[TransitionItem], *, width: int | None) -> list[str]:
     """Return the transitions as a table, cut to ``width`` where it is given."""
     rows = [
@@ -47,7 +54,7 @@ def table(items: Sequence[TransitionItem], *, width: int | None) -> list[str]:
             stamp(item.at),
             safe(item.phase),
             str(item.step),
-            weights(item.weights),
+            weights(item.weights) if width is None or width >= ROOMY else _short(item.weights),
             safe(item.reason) or "-",
             safe(item.message),
         ]

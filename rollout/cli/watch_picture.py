@@ -18,6 +18,7 @@ from rollout.cli.outputs import COLOURS
 from rollout.cli.texts import percent, safe, span
 from rollout.cli.transitions import clock
 from rollout.cli.watching import Look
+from rollout.engine.table import Phase
 
 BAR = (8, 40)
 BESIDE_BAR = 62
@@ -164,7 +165,7 @@ def _missing(live: Live) -> Iterator[RenderableType]:
 
 def _happened(items: Iterable[TransitionItem]) -> Iterator[RenderableType]:
     grid = Table.grid(padding=(0, 1))
-    for least in (8, 0):
+    for least in (len("00:00:00"), max(map(len, Phase))):
         grid.add_column(no_wrap=True, min_width=least)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     for item in items:

@@ -111,6 +111,9 @@ def _start(state: State, context: Context, command: Command) -> State:
     if given == state.aborted_revision:
         raise _Refused(Refusal.ABORTED_BEFORE, f"revision {given} was aborted; retry starts it again")
     if state.phase in RUNNING and given == state.stable_revision and not state.undoing:
+        if "revision" not in command.args:
+            told = f"revision {given} of the spec is what stable runs; name it to roll back to it, or abort"
+            raise _Refused(Refusal.AT_WORK, told)
         why = f"Rolled back: revision {given}, which stable runs, was started{_by(command)}."
         return attempt.abort(state, context, reason=Reason.REVISION_WITHDRAWN, message=why, ordered=True)
     _need_steps(context)

@@ -123,6 +123,17 @@ def test_a_good_canary_goes_on() -> None:
     assert said.message == "canary failed 0 of 500 requests (0.00%), stable 5 of 4500 (0.11%): within your tolerance"
 
 
+def test_a_bad_canary_is_not_called_tolerable() -> None:
+    """Two failures of three are more than tolerated, but too few to say so: the sentence says just that."""
+    said = bench().tick((3, 2), (100, 0))
+
+    assert said.verdict is not Verdict.FAIL
+    assert said.reports[0].sentence == (
+        "canary failed 2 of 3 requests (66.67%), stable 0 of 100 (0.00%): "
+        "not enough yet to say that it is beyond your tolerance"
+    )
+
+
 def test_a_failing_canary_is_convicted_with_a_sentence() -> None:
     """The sentence has both arms' numbers, the tolerance, and how seldom a good version looks like this."""
     said = bench().tick((50, 10), (900, 1), times=2)

@@ -73,6 +73,20 @@ async def test_a_rollout_from_its_manifest_to_its_end(api: World, cli: Cli, tmp_
     await until(lambda: not list(api.store.keys()))
 
 
+async def test_waiting_for_an_apply_that_starts_nothing(api: World, cli: Cli, tmp_path: Path) -> None:
+    """The same manifest once more after a rollback: exit code 0, and no word of the old attempt."""
+    api.furnish()
+    path = written(tmp_path)
+    await cli("apply", "-f", path)
+    await until(lambda: api.state().stable)
+    await cli("start", "web", "--revision", "2")
+    await cli("abort", "web")
+    again = await cli("apply", "-f", path, "--wait", "--timeout", "10s")
+
+    assert again.exit_code == 0, again.output
+    assert again.stdout.splitlines()[-1] == ("shop/web: Nothing was started by this, so there is nothing to wait for.")
+
+
 async def test_a_refusal_is_the_sentence_of_the_engine(api: World, cli: Cli) -> None:
     """With exit code 2; JSON has the outcome on standard output."""
     await api.standing()

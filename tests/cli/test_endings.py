@@ -54,6 +54,40 @@ def test_when_there_is_nothing_to_wait_for(awaited: Awaited, found: Live, ended:
     assert has_ended(awaited, found) is ended
 
 
+def test_an_invalid_rollout_ends_badly() -> None:
+    """Whatever came before: nothing goes on, and nobody may take that for a success."""
+    found = live(phase="Invalid", hold=None, weights=NO_WEIGHT, message="EnvoyRoute shop/nope: no such route.")
+
+    assert has_ended(Awaited(3), found)
+    assert ending_of(Awaited(3), found, [promoted()]) == Ending(
+        Code.COULD_NOT,
+        "The Rollout is invalid, and nothing goes on until it is mended. EnvoyRoute shop/nope: no such route.",
+    )
+
+
+def test_an_apply_that_froze_an_attempt_does_not_wait_for_it() -> None:
+    """What was applied made the Rollout invalid while an attempt runs: that is the end of the wait."""
+    assert has_ended(Awaited(3, after=3), live(phase="Invalid"))
+    assert not has_ended(Awaited(3), live(phase="Invalid"))
+
+
+def test_the_end_of_an_older_attempt_is_not_that_of_an_apply() -> None:
+    """An apply that starts nothing has nothing to wait for, even if the last attempt was rolled back."""
+    awaited = Awaited(3, after=3)
+
+    assert has_ended(awaited, live(phase="Aborted"))
+    assert ending_of(awaited, live(phase="Aborted"), [rolled_back()]) == Ending(
+        Code.DONE, "Nothing was started by this, so there is nothing to wait for."
+    )
+
+
+def test_the_attempt_that_an_apply_began_is_told() -> None:
+    """A later attempt than before is the one that is meant, also if it has ended already."""
+    awaited = Awaited(4, after=3)
+
+    assert ending_of(awaited, live(phase="Aborted", attempt=4), [rolled_back()]).code is Code.ROLLED_BACK
+
+
 def test_a_newer_attempt_takes_the_place() -> None:
     """Unless one is meant exactly."""
     assert Awaited(3).seen(live(attempt=4)) == Awaited(4, begun=True)

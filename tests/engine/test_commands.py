@@ -352,6 +352,15 @@ def test_nothing_is_promoted_to_a_canary_that_is_not_ready(endpoints: Endpoints,
     assert world.weights() == (100, 0)
 
 
+def test_a_start_without_a_name_rolls_nothing_back() -> None:
+    """The spec still names what stable runs: who names no revision did not ask for a rollback."""
+    world = under_way()
+    world.tell("start")
+
+    assert _refusal(world)[0] == Refusal.AT_WORK
+    assert world.state.phase is Phase.PROGRESSING
+
+
 @pytest.mark.parametrize("action", ["promote", "undo"])
 def test_a_command_waits_for_the_first_look(action: str) -> None:
     """Just after a restart nobody has seen the endpoints: the command waits until somebody has, and is done then."""
