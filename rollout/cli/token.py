@@ -76,10 +76,13 @@ def create(
     """Make a token and print it. Only its hash is kept: it cannot be shown again."""
     from rollout.cli.outputs import note
 
+    is_new = not file.exists()
     token = _tokens(file).create(name, role, None if expires is None else _seconds(expires))
     typer.echo(token)
     until = "until it is revoked" if expires is None else f"for {expires}"
     note(f"The token of {name} ({role.value}) is good {until}. Keep it now: it is not shown again.")
+    if is_new:
+        note(f"The file {file} is new: a server takes the token only if its setting `tokens` names this file.")
 
 
 @app.command("list")

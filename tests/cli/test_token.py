@@ -40,9 +40,18 @@ def test_the_token_stands_alone_on_standard_output(path: Path) -> None:
     assert result.exit_code == 0
     assert re.fullmatch(r"rollout_[0-9a-f]{16}_[0-9a-f]{64}\n", result.stdout)
     assert identified(path, result.stdout.strip()) == Caller("ada", ("operator",))
-    assert result.stderr == (
-        "The token of ada (operator) is good until it is revoked. Keep it now: it is not shown again.\n"
-    )
+    assert result.stderr.splitlines() == [
+        "The token of ada (operator) is good until it is revoked. Keep it now: it is not shown again.",
+        f"The file {path} is new: a server takes the token only if its setting `tokens` names this file.",
+    ]
+
+
+def test_a_file_that_is_there_is_not_called_new(path: Path) -> None:
+    """The second token goes where the first is; nothing needs to be said of the file."""
+    run(path, "create", "ada", "--role", "operator")
+    result = run(path, "create", "bob", "--role", "viewer")
+
+    assert "is new" not in result.stderr
 
 
 def test_a_token_can_be_made_for_a_time(path: Path) -> None:
