@@ -12,6 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.api.world import OPERATOR, world
 
 EXAMPLES = 12
+SEQUENCES, STEPS = 15, 6
 HEADERS = {"Authorization": f"Bearer {OPERATOR}"}
 
 
@@ -47,3 +48,43 @@ async def test_the_server_keeps_to_its_description() -> None:
         tried = await asyncio.to_thread(_try_all, api.url)
 
     assert tried > 15
+
+
+def _try_sequences(url: str) -> int:
+    schema = schemathesis.openapi.from_url(f"{url}/openapi.json", headers=HEADERS).exclude(path_regex="/events$")
+    calls = 0
+
+    class Sequences(schema.as_state_machine()):  # type: ignore[misc]
+        """Operations one after the other, along the links of the description."""
+
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
+            nonlocal calls
+            calls += 1
+            return {"headers": HEADERS}
+
+        def validate_response(self, response: Any, case: Case[Any], **given: Any) -> None:  # noqa: ANN401
+            case.validate_response(
+                response, excluded_checks=[positive_data_acceptance], transport_kwargs=given, recorder=self.recorder
+            )
+
+    Sequences.run(
+        settings=settings(
+            max_examples=SEQUENCES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+    )
+    return calls
+
+
+async def test_the_server_keeps_to_its_description_in_sequences() -> None:
+    """Made, read, commanded, asked after, deleted in any order: every answer is as described, and none is a 5xx."""
+    async with world() as api:
+        await api.under_way()
+        calls = await asyncio.to_thread(_try_sequences, api.url)
+
+    assert calls > SEQUENCES
