@@ -95,7 +95,11 @@ class RolloutStore(Protocol):
         ...
 
     async def remove(self, key: Key) -> None:
-        """Take away a Rollout that is ``deleting`` and has been finished."""
+        """Take away a Rollout that is ``deleting`` and has been finished.
+
+        Raises:
+            ConflictError: it is not ``deleting`` any more.
+        """
         ...
 
     def subscribe(self, listener: Callable[[Key], None]) -> None:

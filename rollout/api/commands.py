@@ -63,8 +63,9 @@ class Commands:
 
     async def _read(self, request: Request) -> CommandRequest:
         document = await self._reader.document_in(request, Form.JSON)
+        text = (await request.body()).decode("utf-8-sig")
         try:
-            return CommandRequest.model_validate_json(await request.body(), strict=True, by_alias=True, by_name=False)
+            return CommandRequest.model_validate_json(text, strict=True, by_alias=True, by_name=False)
         except ValidationError as error:
             raise invalid(*(problem for _, problem in told(error, document, CommandRequest))) from error
 

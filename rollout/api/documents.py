@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
-from email.message import Message
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -30,6 +30,11 @@ class Form(StrEnum):
     JSON = "application/json"
     YAML = "application/yaml"
 
+
+_CONTENT_TYPE = re.compile(
+    r"([A-Za-z0-9.+/-]{1,100})[ \t]*(?:;[ \t]*charset=\"?(?:utf-?8|us-ascii)\"?[ \t]*)?", re.IGNORECASE
+)
+"""A media type, with UTF-8 or nothing as its charset."""
 
 _FORMS: Mapping[str, Form] = {
     "application/json": Form.JSON,
@@ -77,11 +82,9 @@ def _form_of(request: Request, forms: tuple[Form, ...]) -> Form:
     given = request.headers.getlist("content-type")
     if len(given) != 1:
         raise Refused(415, f"the body needs one Content-Type; allowed: {allowed}")
-    content_type = Message()
-    content_type["Content-Type"] = given[0]
-    form = _FORMS.get(content_type.get_content_type())
-    charset = str(content_type.get_param("charset", "utf-8")).lower()
-    if form not in forms or charset not in {"utf-8", "utf8", "us-ascii"}:
+    found = _CONTENT_TYPE.fullmatch(given[0])
+    form = _FORMS.get(found[1].lower()) if found is not None else None
+    if form not in forms:
         raise Refused(415, f"the Content-Type is {printable(given[0])!r}; allowed: {allowed}, in UTF-8")
     return form
 

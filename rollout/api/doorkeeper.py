@@ -53,7 +53,9 @@ class Doorkeeper:
                 await answer_of(refused, request_id_of(scope))(scope, receive, send)
                 return
             except TemporaryError as error:
-                unavailable = Refused(503, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
+                log.warning("callers cannot be identified", why=str(error))
+                told = "callers cannot be identified now; the log of the service says why"
+                unavailable = Refused(503, told, headers={"Retry-After": str(RETRY_SECONDS)})
                 await answer_of(unavailable, request_id_of(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)

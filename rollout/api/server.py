@@ -21,6 +21,7 @@ from rollout.api.connections import Doors, LimitedProtocol, Limits
 from rollout.api.tls import Tls, TlsFiles
 from rollout.errors import Unavailable
 from rollout.settings.address import Address
+from rollout.spec.fields import printable
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +115,8 @@ class _Endable:
         except asyncio.CancelledError:
             if not self._closing.is_set():
                 raise
-            log.info("a request was cut off, since the server ends", method=scope["method"], path=scope["path"])
+            path = printable(scope["path"])
+            log.info("a request was cut off, since the server ends", method=scope["method"], path=path)
 
 
 @asynccontextmanager
@@ -168,6 +170,8 @@ async def _bound(address: Address) -> socket.socket:
         found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise Unavailable(f"the API cannot listen on {address}: {error.strerror}") from error
+    except UnicodeError as error:
+        raise Unavailable(f"the API cannot listen on {address}: that is no name of a host") from error
     family, kind, protocol, _, place = found[0]
     bound = socket.socket(family, kind, protocol)
     try:

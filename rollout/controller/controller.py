@@ -20,7 +20,7 @@ from rollout.analysis.reasons import Reason as Verdicts
 from rollout.controller import measure
 from rollout.controller.agenda import Agenda
 from rollout.controller.catalog import Abilities, Catalog, Resolved
-from rollout.controller.entry import NEVER, Entry
+from rollout.controller.entry import NEVER, Entry, answers_more
 from rollout.controller.look import Look, look_at
 from rollout.controller.memory import Settling
 from rollout.controller.observe import Observer, backends_of, routes_of
@@ -257,7 +257,7 @@ class Controller:
             self._forget(entry)
             return
         self.counts.passes += 1
-        if entry.state is None or _number(stored.status) > entry.recorded:
+        if entry.state is None or _number(stored.status) > entry.recorded or answers_more(stored.status, entry.state):
             entry.state, entry.recorded = from_status(stored.status) or State(), _number(stored.status)
         resolved = self._resolved(entry, self._catalog.resolve(stored, entry.resolved))
         seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=self._session)

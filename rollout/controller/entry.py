@@ -43,3 +43,10 @@ class Entry:
     again: bool = False
     measuring: asyncio.Task[None] | None = None
     asking: asyncio.Task[None] | None = None
+
+
+def answers_more(status: Mapping[str, object], state: State) -> bool:
+    """Return whether the status has an answer to a command that ``state`` lacks: its record landed after all."""
+    handled = status.get("handledCommands")
+    last = handled[-1] if isinstance(handled, list) and handled else None
+    return isinstance(last, Mapping) and all(done.id != last.get("id") for done in state.handled)

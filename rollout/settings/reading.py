@@ -103,7 +103,7 @@ def _of_file(written: Written, source: str, problems: list[Problem]) -> dict[str
         if row is None:
             near = guess(name, list(BY_NAME))
             message = f"is not a known setting; did you mean {near}?" if near else "is not a known setting"
-            problems.append(Problem(name, message, given=shown(value), source=source, line=line))
+            problems.append(Problem(name, message, source=source, line=line))  # its value may be a secret
             continue
         values = tuple(value) if row.many and isinstance(value, list) else value
         if value is not None:

@@ -71,6 +71,11 @@ def manifests_in(text: str, *, source: str = "") -> tuple[Manifest, ...]:
         raise _refused(error.message, source, line=error.line, given=error.given, allowed=error.allowed) from None
     except YAMLError as error:
         raise _unreadable(error, text, source) from error
+    except (ValueError, OverflowError) as error:  # of numbers in escapes and directives that no number can be
+        allowed = "YAML 1.2 or JSON"
+        raise _refused(
+            "is not YAML: a number is too large", source, line=1, given="this text", allowed=allowed
+        ) from error
     return tuple(manifest for document in documents for manifest in _unlisted(document))
 
 

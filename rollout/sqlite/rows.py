@@ -107,14 +107,18 @@ def set_deleting(connection: sqlite3.Connection, key: Key) -> str:
 
 
 def delete(connection: sqlite3.Connection, key: Key) -> None:
-    """Take the Rollout away with its command and checkpoint; its history stays.
+    """Take a Rollout that is being deleted away with its command and checkpoint; its history stays.
 
     Raises:
+        ConflictError: it is not being deleted any more.
         NotOursError: it is gone.
     """
     where = (key.namespace, key.name)
-    if connection.execute("DELETE FROM rollouts WHERE namespace = ? AND name = ?", where).rowcount == 0:
-        raise _gone(key)
+    statement = "DELETE FROM rollouts WHERE namespace = ? AND name = ? AND deleting = 1"
+    if connection.execute(statement, where).rowcount == 0:
+        if manifest_of(connection, key) is None:
+            raise _gone(key)
+        raise ConflictError(f"{key} was applied again and is not being deleted any more")
 
 
 def put_command(connection: sqlite3.Connection, key: Key, command: Command) -> str | None:

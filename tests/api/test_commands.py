@@ -209,7 +209,7 @@ async def test_a_rollout_that_goes_meanwhile_is_not_found() -> None:
         await api.apply()
         waiting = asyncio.create_task(api.command("pause", wait="0.5"))
         await until(lambda: (stored := api.store.read(WEB)) is not None and stored.command is not None)
-        await api.store.remove(WEB)
+        api.faults.vanish(WEB)
         reply = await asyncio.wait_for(waiting, 5)
 
     assert reply.status == 404

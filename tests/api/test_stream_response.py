@@ -303,7 +303,7 @@ async def test_a_rollout_that_is_made_again_goes_on_in_its_stream() -> None:
     author = Author(store)
     await author.record(MAIL)
     wire = Wire(store, wanted=Scope("post", "mail"))
-    await store.remove(MAIL)
+    store.vanish(MAIL)
     await asyncio.sleep(20)
     await author.record(MAIL)
     await asyncio.sleep(1)

@@ -205,3 +205,32 @@ async def test_no_body_ever_fails() -> None:
                 assert reply.status < 300 or _is_problem(reply), (path, body, reply.content)
 
     assert not [entry for entry in logs if entry["log_level"] in {"error", "critical"}]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json; charset*0=a; charset*=b", b"{}"),
+        (f"application/json; charset*{'0' * 5000}=x", b"{}"),
+        ("application/yaml", b'a: "\\UFFFFFFFF"'),
+        ("application/yaml", b"%YAML 1." + b"9" * 5000 + b"\n--- a\n"),
+    ],
+    ids=["charset twice", "charset with a long number", "no such character", "no such version"],
+)
+async def test_what_parsers_choke_on_is_refused(content_type: str, body: bytes) -> None:
+    """Bodies and types that break a parser's own arithmetic are a 4xx like any other."""
+    async with world() as api:
+        path = "/api/v1/rollouts/shop/web"
+        reply = await api.ask("PUT", path, data=body, headers={"Content-Type": content_type})
+
+    assert reply.status in {400, 415}, reply.content
+
+
+async def test_a_command_may_begin_with_a_mark_of_its_order() -> None:
+    """Some editors put a byte order mark before JSON; it means nothing in UTF-8."""
+    async with world() as api:
+        body = b"\xef\xbb\xbf" + b'{"action": "pause"}'
+        path = "/api/v1/rollouts/shop/nope/commands"
+        reply = await api.ask("POST", path, data=body, headers={"Content-Type": "application/json"})
+
+    assert reply.status == 404

@@ -357,3 +357,14 @@ async def test_a_changed_policy_is_told_to_those_who_use_it(store: Store) -> Non
     assert sources == {("ClusterRolloutPolicy", "", "envoy"): "p.yaml"}
     assert store.policy_sources() == {}
     assert store.policy(PolicyRef(kind="ClusterRolloutPolicy", name="envoy"), "shop") is None
+
+
+async def test_a_rollout_that_was_applied_again_is_not_removed(store: Store) -> None:
+    """The deletion was taken back while the controller finished it: what was applied stays."""
+    await store.apply(rollout_document("checkout"))
+    await store.mark_deleting(CHECKOUT)
+    await store.apply(rollout_document("checkout"))
+
+    with pytest.raises(ConflictError, match="not being deleted"):
+        await store.remove(CHECKOUT)
+    assert store.read(CHECKOUT) is not None

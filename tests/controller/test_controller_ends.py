@@ -88,7 +88,7 @@ async def test_a_deleted_rollout_gives_its_weights_back_and_is_forgotten() -> No
 async def test_a_rollout_that_vanished_is_forgotten() -> None:
     """A Rollout that is gone from the store is gone from the controller, and its events are nothing."""
     scene = await standing()
-    await scene.store.remove(KEY)
+    scene.store.vanish(KEY)
     scene.controller.wake(KEY)
     await asyncio.sleep(1)
     passes = scene.controller.counts.passes
@@ -108,7 +108,7 @@ async def test_a_rollout_that_vanishes_while_it_is_measured_is_forgotten() -> No
     await scene.tell("start", revision="2")
     await scene.until(lambda: scene.weights() == (90, 10))
     await asyncio.sleep(1)
-    await scene.store.remove(KEY)
+    scene.store.vanish(KEY)
     scene.controller.wake(KEY)
     await asyncio.sleep(120)
 

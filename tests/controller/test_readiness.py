@@ -50,7 +50,7 @@ async def test_a_rollout_that_is_gone_is_not_waited_for() -> None:
     """One that was removed before its first pass does not count."""
     scene = await prepared()
     ready = readiness(scene, at_rest(scene))
-    await scene.store.remove(KEY)
+    scene.store.vanish(KEY)
 
     assert ready.why_not() == ""
 

@@ -131,9 +131,16 @@ class FakeStore:
         self.checkpoints.append((key, judge, samples))
         self._end()
 
+    def vanish(self, key: Key) -> None:
+        """Let a Rollout be gone that nobody has deleted in due form."""
+        del self._rollouts[key]
+        self._end(key)
+
     async def remove(self, key: Key) -> None:
         """Take a Rollout that has been finished away; its history stays."""
         self._begin()
+        if key in self._rollouts and not self._rollouts[key].deleting:
+            raise ConflictError(f"{key} was applied again and is not being deleted any more")
         if self._rollouts.pop(key, None) is None:
             raise NotOursError(f"Rollout {key} is gone")
         self._sources.pop(key, None)

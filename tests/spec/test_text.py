@@ -141,3 +141,9 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         return
 
     assert all(problem.line > 0 for problem in problems)
+
+
+def test_numbers_that_no_number_can_be_are_refused() -> None:
+    """An escape beyond all characters is no YAML, and says so like any other fault."""
+    with pytest.raises(ConfigurationError, match="is not YAML"):
+        manifests_in('a: "\\UFFFFFFFF"', source="one.yaml")
