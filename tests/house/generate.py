@@ -19,6 +19,7 @@ from rollout.engine.reasons import MEANING, Reason, Refusal
 from rollout.engine.table import LEGAL, Phase, diagram
 from rollout.meters import TABLE, Kind, Metric
 from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
+from tests.house.reference import reference
 
 ROOT = Path(__file__).parents[2]
 NOTE = "<!-- Written by `make docs`; do not edit. -->"
@@ -117,6 +118,7 @@ def _full_name(row: Metric) -> str:
 GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
     ("docs/reference/phases.md", phases),
     ("docs/reference/cli.md", command_line),
+    ("docs/reference/api.md", lambda: reference(NOTE)),
     ("docs/reference/metrics.md", metrics),
     ("docs/reference/configuration.md", configuration),
 )
