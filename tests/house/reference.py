@@ -59,7 +59,7 @@ def reference(note: str) -> str:
         f"| status | type | title |\n|---|---|---|\n{problems}\n"
         "## Reasons that the API gives\n\nOf a refused command; all other reasons are those of the controller:"
         f" [reasons](phases.md#reasons).\n\n| reason | what it means |\n|---|---|\n{reasons}\n"
-        "## Models\n\nAn answer may grow fields: let unknown ones through. An unknown field in what is sent is an error.\n\n"
+        "## Models\n\nAn answer may grow fields: let unknown ones through. One in what is sent is an error.\n\n"
         f"{chr(10).join(_model(name, described['components']['schemas'][name]) for name in _model_names(described))}"
     )
 
