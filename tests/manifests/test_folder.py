@@ -369,7 +369,8 @@ async def test_a_rollout_that_the_store_lost_is_given_again(desk: Desk) -> None:
     desk.write("a.yaml", manifest())
     await desk.settle()
     await desk.settle()
-    desk.store.vanish(CHECKOUT)
+    await desk.store.mark_deleting(CHECKOUT)
+    await desk.store.remove(CHECKOUT)
     await desk.folder.look()
 
     assert desk.keys() == [CHECKOUT]
