@@ -14,7 +14,17 @@ from enum import StrEnum
 from typing import Protocol
 
 from rollout.analysis.samples import Batch
-from rollout.engine.observation import BackendKey, Command, Endpoints, GateAnswer, RouteKey, RouteView, RuleWeights
+from rollout.engine.observation import (
+    BackendKey,
+    Command,
+    Endpoints,
+    GateAnswer,
+    RouteKey,
+    RouteView,
+    RuleWeights,
+    WorkloadKey,
+    WorkloadView,
+)
 from rollout.errors import Problem
 from rollout.spec.metrics import MetricTemplates
 from rollout.spec.resource import Gate, PolicyRef
@@ -281,8 +291,48 @@ class BackendHealth(Protocol):
         """Return the ready endpoints from the cache (``known`` false when not seen yet, or not any more)."""
         ...
 
+    def missing(self, backend: BackendKey) -> str:
+        """Return one sentence when it is known that there is no such backend, empty otherwise."""
+        ...
+
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
-        """Call ``listener`` (on the loop) whenever a backend's endpoints changed."""
+        """Call ``listener`` (on the loop) whenever a backend's endpoints changed, or it came or went."""
+        ...
+
+
+class Workloads(Protocol):
+    """The workloads behind backends: what their pods run, and how many there are."""
+
+    def read(self, key: WorkloadKey) -> WorkloadView | None:
+        """Return the workload from the cache, or None when it does not exist or has not been seen yet."""
+        ...
+
+    async def copy_template(
+        self, source: WorkloadKey, target: WorkloadKey, *, template: str, expected: str
+    ) -> WorkloadView:
+        """Give ``target`` the pod template of ``source``; return ``target`` as it is then, with the same ``template``.
+
+        Labels come along, but those that the target's selector names stay, and the source's selector's do not come.
+
+        Raises:
+            ConflictError: the target's version is not ``expected``, or the source's template not ``template`` any more.
+            NotOursError: one of them is gone.
+            UpdateRefused: the platform refused it.
+            Unavailable: it could not be written in time.
+        """
+        ...
+
+    async def scale(self, key: WorkloadKey, replicas: int, *, expected: str) -> WorkloadView:
+        """Let the workload have so many pods (0 or more), if its version is ``expected``; return it as it is then.
+
+        Raises:
+            ConflictError, NotOursError, Unavailable: as ``copy_template``.
+            UpdateRefused: the platform refused it, as always for a DaemonSet.
+        """
+        ...
+
+    def subscribe(self, listener: Callable[[WorkloadKey], None]) -> None:
+        """Call ``listener`` (on the loop) whenever a workload or the state of its pods changed."""
         ...
 
 

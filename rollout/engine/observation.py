@@ -97,6 +97,42 @@ UNKNOWN_ENDPOINTS = Endpoints(ready=0, total=0, known=False)
 
 
 @dataclass(frozen=True, slots=True)
+class WorkloadKey:
+    """Which workload: its kind (``Deployment``, ``StatefulSet``, ``DaemonSet``), namespace and name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        """Return ``Kind namespace/name``, as messages name a workload."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadView:
+    """A workload as last seen; ``version`` is compared on a write.
+
+    ``template`` (1 to 64 characters) identifies what its pods are to run: the pod template but for its
+    labels, which tell the pods of one workload from those of another, so that two workloads that run the
+    same have the same. ``replicas`` is how many pods are wanted, ``updated`` how many have the present
+    template, ``ready`` how many of these are ready for certain (all ready ones less those that may still be
+    of an older template). ``settled``: the platform has taken in the workload as it stands
+    (observedGeneration caught up); before, the numbers are of an older one. ``failed`` says that the platform
+    gave its rollout up (ProgressDeadlineExceeded), empty when it did not.
+    """
+
+    key: WorkloadKey
+    version: str
+    template: str
+    replicas: int
+    updated: int
+    ready: int
+    settled: bool = True
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GateAnswer:
     """What a gate answered: it agrees on 2xx and nothing else; ``message`` says what came."""
 
@@ -124,8 +160,9 @@ class Observation:
     ``routes`` has every route of the spec, None where it does not exist. ``problems`` say why the
     spec cannot be used (it is then None in ``decide``). ``gates`` holds the answers that were
     asked for in this pass, by gate name. ``source_problem`` is the (reason, message) of a
-    metrics source that failed. ``template`` identifies the canary's pod template, where the
-    platform has workloads. ``write_problem`` says why the last write failed, empty when it did not.
+    metrics source that failed. ``workloads`` has the workload of each backend that the spec names one for, by
+    the backend's name (not by role, which changes), None where it does not exist. ``write_problem`` says why the
+    last write failed, ``order_problem`` why the last order to a workload did; empty when it did not.
     """
 
     now: float
@@ -140,5 +177,6 @@ class Observation:
     problems: tuple[str, ...] = ()
     deleting: bool = False
     generation: int = 0
-    template: str | None = None
+    workloads: Mapping[str, WorkloadView | None] = field(default_factory=dict)
     write_problem: str = ""
+    order_problem: str = ""

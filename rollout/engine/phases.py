@@ -79,7 +79,8 @@ def _wanted_revision(state: State, context: Context) -> tuple[State, str | None]
     if spec is None or spec.start is StartMode.MANUAL:
         return state, None
     if spec.start is StartMode.ON_WORKLOAD:
-        template = context.seen.template
+        view = context.seen.workloads.get(state.canary)
+        template = view.template if view is not None else None
         new = template if state.seen_template is not None and template not in {None, state.seen_template} else None
         return (replace(state, seen_template=template) if template else state), new
     if spec.revision is None or spec.revision == state.seen_revision:

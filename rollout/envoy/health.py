@@ -57,6 +57,10 @@ class EnvoyBackendHealth:
             self._asked.set()
         return self._seen[backend]
 
+    def missing(self, backend: BackendKey) -> str:  # noqa: ARG002 - as the Protocol
+        """Return nothing: a cluster that Envoy does not have yet may come at any moment, and has no endpoint until."""
+        return ""
+
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
         """Call ``listener`` whenever a backend's endpoints changed."""
         self._listeners.append(listener)

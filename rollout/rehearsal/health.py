@@ -28,6 +28,10 @@ class SimulatedHealth:
         ready, total = self._ready(backend.name)
         return Endpoints(ready, total)
 
+    def missing(self, backend: BackendKey) -> str:  # noqa: ARG002 - as the Protocol
+        """Return nothing: a rehearsal has the backends that its file names."""
+        return ""
+
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
         """Call ``listener`` after each change."""
         self._listeners.append(listener)

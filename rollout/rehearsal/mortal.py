@@ -94,6 +94,10 @@ class MortalHealth:
         """Return the endpoints."""
         return self._inner.endpoints(backend)
 
+    def missing(self, backend: BackendKey) -> str:
+        """Return why there is no such backend."""
+        return self._inner.missing(backend)
+
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
         """Call ``listener`` after each change, as long as the life lasts."""
         self._inner.subscribe(self._life.while_it_lasts(listener))

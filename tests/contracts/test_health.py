@@ -130,6 +130,13 @@ async def test_a_backend_that_was_never_seen_has_nothing_ready(world: World) -> 
     assert world.health.endpoints(BackendKey("shop", "nobody")).ready == 0
 
 
+async def test_a_backend_that_is_there_is_not_missing(world: World) -> None:
+    """Only what is known not to exist has a sentence that says so."""
+    await until(lambda: world.health.endpoints(BACKEND).known)
+
+    assert not world.health.missing(BACKEND)
+
+
 async def test_a_lost_endpoint_is_seen_and_told(world: World) -> None:
     """Subscribers hear of the backend, and then read one of two."""
     await until(lambda: world.health.endpoints(BACKEND).ready == 2)

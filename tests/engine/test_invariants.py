@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollout.engine.decide import Decision, decide
-from rollout.engine.observation import Acceptance, Command, Endpoints, Observation
+from rollout.engine.observation import Acceptance, Command, Endpoints, Observation, WorkloadKey, WorkloadView
 from rollout.engine.state import State
 from rollout.engine.status import from_status, to_status
 from rollout.engine.table import RUNNING, Action, Phase
@@ -104,6 +104,10 @@ def commands(draw: st.DrawFn) -> Command | None:
     return Command(id=draw(st.uuids()).hex, action=action, args=args, at=1e9, by="somebody")
 
 
+def _running(template: str) -> WorkloadView:
+    return WorkloadView(WorkloadKey("Deployment", "shop", V2), "1", template, replicas=1, updated=1, ready=1)
+
+
 @st.composite
 def turns(draw: st.DrawFn) -> Turn:
     """Return a turn; most of them want the same Rollout with an attempt to run."""
@@ -111,7 +115,7 @@ def turns(draw: st.DrawFn) -> Turn:
         "command": draw(commands()),
         "source_problem": draw(st.sampled_from([None, None, ("SourceDown", "no answer")])),
         "deleting": draw(st.integers(0, 15)) == 15,
-        "template": draw(st.sampled_from([None, "a", "b"])),
+        "workloads": {V2: draw(st.sampled_from([None, _running("a"), _running("b")]))},
         "generation": draw(st.integers(0, 2)),
     }
     wanted = draw(st.sampled_from([SPECS[1]] * 8 + [SPECS[3]] * 4 + list(SPECS)))

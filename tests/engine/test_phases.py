@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollout.engine.decide import decide
-from rollout.engine.observation import Acceptance, Endpoints
+from rollout.engine.observation import Acceptance, Endpoints, WorkloadKey, WorkloadView
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
 from rollout.spec.resource import Rollout
@@ -23,6 +23,11 @@ def _wanting(**spec: object) -> Rollout:
 def _without_steps(**spec: object) -> Rollout:
     wanted = rollout(**spec)
     return wanted.model_copy(update={"spec": wanted.spec.model_copy(update={"steps": (), "ramp": None})})
+
+
+def _running(template: str) -> dict[str, WorkloadView]:
+    key = WorkloadKey("Deployment", "shop", V2)
+    return {V2: WorkloadView(key, "1", template, replicas=1, updated=1, ready=1)}
 
 
 # ---------------------------------------------------------------- starting
@@ -67,10 +72,10 @@ def test_manual_start_ignores_the_revision() -> None:
 def test_a_new_pod_template_starts_an_attempt() -> None:
     """With start OnWorkload, the first template seen is a baseline and the next one an attempt."""
     world = at_rest(start="OnWorkload", revision=None)
-    world.look(template="a")
+    world.look(workloads=_running("a"))
     assert (world.state.phase, world.state.stable_revision) == (Phase.IDLE, "a")
-    world.look(template=None)
-    world.look(template="b")
+    world.look(workloads={V2: None})
+    world.look(workloads=_running("b"))
 
     assert (world.state.phase, world.state.revision) == (Phase.PROGRESSING, "b")
 
