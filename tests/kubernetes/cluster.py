@@ -175,7 +175,7 @@ class Cluster:
         self.server = self.etcd = None
 
     def ask(
-        self, method: str, path: str, body: object = None, content: str = "application/json", token: str = ""
+        self, method: str, path: str, body: object = None, *, content: str = "application/json", token: str = ""
     ) -> tuple[int, dict[str, Any]]:
         """Send a request as an administrator (or as ``token``); return status and answer. For setting a stage."""
         headers = {"Authorization": f"Bearer {token or self.token}", "Content-Type": content}
@@ -195,7 +195,7 @@ class Cluster:
         if status == HTTPStatus.CONFLICT:
             name = body["metadata"]["name"]
             patch = "application/apply-patch+yaml"
-            status, answer = self.ask("PATCH", f"{path}/{name}?fieldManager=test&force=true", body, patch)
+            status, answer = self.ask("PATCH", f"{path}/{name}?fieldManager=test&force=true", body, content=patch)
         assert status in {HTTPStatus.OK, HTTPStatus.CREATED}, f"{path}: {status} {answer.get('message', answer)}"
         return answer
 
