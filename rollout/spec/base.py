@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-from rollout.spec.placeholders import ALLOWED, refuse_unknown
+from rollout.spec.placeholders import ALLOWED, refuse_unknown, text_pattern
 from rollout.spec.quantities import Whole
 
 ApiVersion = Literal["rollout.dev/v1alpha1"]
@@ -19,6 +19,9 @@ URL_ALLOWED = "an http:// or https:// URL with a host, without user and password
 
 
 _HOST = re.compile(r"https?://([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?].*)?")
+# What schemas say is shorter and a little wider: the API server bounds the cost of a pattern by its length.
+_URL = r"^https?://([\w.-]+|\[[\w:.]+\])(:[0-9]{1,5})?([/?]\S*)?$"
+_PROMQL = text_pattern(r"[^{\x00-\x08\x0b-\x1f\x7f]")
 _WITH_USER = re.compile(r"https?://[^/?#]*@.*")
 
 
@@ -53,7 +56,10 @@ PromQL = Annotated[
         min_length=1,
         max_length=4096,
         pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]+$",
-        json_schema_extra={"allowed": f"PromQL of at most 4096 characters, with the placeholders {ALLOWED}"},
+        json_schema_extra={
+            "allowed": f"PromQL of at most 4096 characters, with the placeholders {ALLOWED}",
+            "pattern": f"^{_PROMQL}$",
+        },
     ),
     AfterValidator(refuse_unknown),
 ]
@@ -63,7 +69,7 @@ Url = Annotated[
     str,
     Field(min_length=1, max_length=2048, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$"),
     AfterValidator(_plain_url),
-    WithJsonSchema({"type": "string", "allowed": URL_ALLOWED, "maxLength": 2048, "pattern": r"^https?://\S+$"}),
+    WithJsonSchema({"type": "string", "allowed": URL_ALLOWED, "maxLength": 2048, "pattern": _URL}),
 ]
 """A URL of a gate."""
 

@@ -12,7 +12,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, WithJsonSchema
 
 from rollout.spec.base import Model, PromQL
-from rollout.spec.placeholders import ALLOWED, refuse_unknown
+from rollout.spec.placeholders import ALLOWED, KNOWN, refuse_unknown, text_pattern
 from rollout.spec.quantities import Number
 
 SELECTOR_ALLOWED = 'a metric with labels, such as requests_total{code="500"}'
@@ -21,6 +21,12 @@ LABEL_ALLOWED = "letters, digits and _, no digit first, at most 128 characters"
 
 _PLACEHOLDER = re.compile(r"\{\{[^{}]*\}\}")
 _SELECTOR = re.compile(r"""[a-zA-Z_:][a-zA-Z0-9_:]*(\{([^{}"]|"([^"\\]|\\.)*")*\})?|\{([^{}"]|"([^"\\]|\\.)*")+\}""")
+_LABEL_VALUE = text_pattern(r"[^{\x00-\x1f\x7f]")
+_QUOTED = '"' + text_pattern(r'[^{"\\\x00-\x08\x0b-\x1f\x7f]|\\.') + '"'
+_INSIDE = r'([^{}"\x00-\x08\x0b-\x1f\x7f]|' + f"{KNOWN}|{_QUOTED})"
+_METRIC = rf"([a-zA-Z_:]|{KNOWN})([a-zA-Z0-9_:]|{KNOWN})*"
+_SELECTOR_PATTERN = rf"^({_METRIC}(\{{{_INSIDE}*\}})?|\{{{_INSIDE}+\}})$"
+"""``_SELECTOR`` for a text that still has its placeholders, for schemas."""
 
 
 def _plain_selector(text: str) -> str:
@@ -32,7 +38,7 @@ def _plain_selector(text: str) -> str:
 Selector = Annotated[
     PromQL,
     AfterValidator(_plain_selector),
-    Field(json_schema_extra={"allowed": SELECTOR_ALLOWED}),
+    Field(json_schema_extra={"allowed": SELECTOR_ALLOWED, "pattern": _SELECTOR_PATTERN}),
 ]
 """A plain series selector; it may hold placeholders."""
 
@@ -46,7 +52,15 @@ LabelValue = Annotated[
     str,
     Field(min_length=1, max_length=512, pattern=r"^[^\x00-\x1f\x7f]+$"),
     AfterValidator(refuse_unknown),
-    WithJsonSchema({"type": "string", "maxLength": 512, "allowed": f"text, with the placeholders {ALLOWED}"}),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 512,
+            "pattern": f"^{_LABEL_VALUE}$",
+            "allowed": f"text, with the placeholders {ALLOWED}",
+        }
+    ),
 ]
 """A label's value; it may hold placeholders."""
 

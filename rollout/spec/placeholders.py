@@ -16,7 +16,18 @@ PLACEHOLDERS = ("namespace", "route.name", "backend.name", "backend.port")
 ALLOWED = ", ".join(f"{{{{ {name} }}}}" for name in PLACEHOLDERS)
 """The placeholders as people write them."""
 
+KNOWN = r"\{{\{{\s*({})\s*\}}\}}".format("|".join(name.replace(".", r"\.") for name in PLACEHOLDERS))
+"""The pattern of a placeholder."""
+
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+
+
+def text_pattern(plain: str) -> str:
+    """Return the pattern of text in which every placeholder is known; ``plain`` is any other character but ``{``.
+
+    One ``{`` may stand anywhere but before another one, since two begin a placeholder.
+    """
+    return rf"(\{{?({plain}|{KNOWN}))*\{{?"
 
 
 def placeholders_in(text: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from pydantic import AfterValidator, AllowInfNan, BeforeValidator, Field, PlainS
 _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h|d))+")
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
+_MORE_THAN_ZERO = r"(?:[0-9]*[1-9][0-9]*(?:\.[0-9]+)?|[0-9]+\.[0-9]*[1-9][0-9]*)(?:ms|s|m|h|d)"
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%")
 _LONGEST_SECONDS = 366 * 86400.0
 _LONGEST_TEXT = 64
@@ -93,7 +94,13 @@ Duration = Annotated[
     BeforeValidator(parse_duration),
     PlainSerializer(format_duration, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": rf"^(0|{_DURATION.pattern})$", "allowed": DURATION_ALLOWED, "unit": "seconds"}
+        {
+            "type": "string",
+            "maxLength": _LONGEST_TEXT,
+            "pattern": rf"^(0|{_DURATION.pattern})$",
+            "allowed": DURATION_ALLOWED,
+            "unit": "seconds",
+        }
     ),
 ]
 """Seconds, written as a duration string."""
@@ -106,7 +113,8 @@ PositiveDuration = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": rf"^{_DURATION.pattern}$",
+            "maxLength": _LONGEST_TEXT,
+            "pattern": rf"^{_DURATION.pattern[:-1]}*{_MORE_THAN_ZERO}{_DURATION.pattern[:-1]}*$",
             "allowed": f"more than 0s: {DURATION_ALLOWED}",
             "unit": "seconds",
         }
@@ -119,7 +127,13 @@ Fraction = Annotated[
     BeforeValidator(parse_fraction),
     PlainSerializer(format_fraction, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": FRACTION_ALLOWED, "unit": "fraction"}
+        {
+            "type": "string",
+            "maxLength": _LONGEST_TEXT,
+            "pattern": r"^0*(100(\.0+)?|[0-9]{1,2}(\.[0-9]+)?)\s*%$",
+            "allowed": FRACTION_ALLOWED,
+            "unit": "fraction",
+        }
     ),
 ]
 """A fraction from 0 to 1, written as a percentage string."""
@@ -130,7 +144,13 @@ SureFraction = Annotated[
     AfterValidator(_sure),
     PlainSerializer(format_fraction, return_type=str),
     WithJsonSchema(
-        {"type": "string", "pattern": rf"^{_PERCENT.pattern}$", "allowed": SURE_ALLOWED, "unit": "fraction"}
+        {
+            "type": "string",
+            "maxLength": _LONGEST_TEXT,
+            "pattern": r"^0*[5-9][0-9](\.[0-9]+)?\s*%$",
+            "allowed": SURE_ALLOWED,
+            "unit": "fraction",
+        }
     ),
 ]
 """A fraction from 0.5 to 0.999999: at 1 the judge's odds against it would be infinite."""

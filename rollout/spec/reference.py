@@ -34,7 +34,7 @@ def _sections(model: type[BaseModel], title: str) -> Iterator[str]:
     while waiting:
         name, node = waiting.pop(0)
         rows = "".join(_row(root, node, field) for field in node.get("properties", {}))
-        yield f"## {name}\n\n{_plain(node.get('description', ''))}\n\n{_HEAD}{rows}".rstrip()
+        yield f"## {name}\n\n{plain_text(node.get('description', ''))}\n\n{_HEAD}{rows}".rstrip()
         for used in _used(node):
             if used not in seen and "properties" in root["$defs"][used]:
                 seen.add(used)
@@ -58,7 +58,7 @@ def _row(root: Node, node: Node, field: str) -> str:
     found = resolve(root, node["properties"][field], kind=None)
     required = field in node.get("required", ())
     default = "required" if required else _default(found)
-    meaning = _plain(found.get("description", ""))
+    meaning = plain_text(found.get("description", ""))
     cells = (f"`{field}`", _type(root, found), default, allowed_by(found), meaning)
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
 
@@ -94,7 +94,7 @@ def _linked(name: str) -> str:
     return f"[{name}](#{name.lower()})"
 
 
-def _plain(description: str) -> str:
+def plain_text(description: str) -> str:
     """Return a docstring as one paragraph of Markdown."""
     text = " ".join(description.replace("``", "`").split())
     return _SNAKE.sub(lambda match: to_camel(match[0]), text)

@@ -37,7 +37,18 @@ def parse_rule(value: object) -> int | str:
 
 
 RuleId = Annotated[
-    int | str, PlainValidator(parse_rule), WithJsonSchema({"type": ["integer", "string"], "allowed": RULE_ALLOWED})
+    int | str,
+    PlainValidator(parse_rule),
+    WithJsonSchema(
+        {
+            "type": ["integer", "string"],
+            "minimum": 0,
+            "maximum": MOST_RULES - 1,
+            "minLength": 1,
+            "maxLength": 253,
+            "allowed": RULE_ALLOWED,
+        }
+    ),
 ]
 
 

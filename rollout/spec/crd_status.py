@@ -1,0 +1,154 @@
+"""The schema of a Rollout's status, as ``rollout.engine.status`` writes it.
+
+What people read has a field each; ``engine`` and ``judge`` are the engine's own. Nothing that is
+written is ever taken away: every object here lets unknown fields stand, so that a controller newer
+than the definition loses no state. Called by ``rollout.spec.crd``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+PHASES = ("Idle", "Progressing", "Paused", "Promoting", "Aborting", "Aborted", "Invalid")
+"""Every phase, as ``rollout.engine.table.Phase``, which this room may not import."""
+
+VERDICTS = ("Pass", "Continue", "Hold", "Fail")
+"""Every verdict, as ``rollout.analysis.judge.Verdict``, which this room may not import."""
+
+Schema = dict[str, object]
+
+_KEEP: Mapping[str, object] = {"x-kubernetes-preserve-unknown-fields": True}
+
+
+def _text(meaning: str) -> Schema:
+    return {"description": meaning, "type": "string"}
+
+
+def _whole(meaning: str) -> Schema:
+    return {"description": meaning, "type": "integer", "format": "int64"}
+
+
+def _number(meaning: str) -> Schema:
+    return {"description": meaning, "type": "number"}
+
+
+def _flag(meaning: str) -> Schema:
+    return {"description": meaning, "type": "boolean"}
+
+
+def _choice(meaning: str, values: tuple[str, ...]) -> Schema:
+    return {**_text(meaning), "enum": list(values)}
+
+
+def _object(meaning: str, properties: Mapping[str, Schema], required: tuple[str, ...] = ()) -> Schema:
+    needed = {"required": list(required)} if required else {}
+    return {"description": meaning, "type": "object", "properties": dict(properties), **needed, **_KEEP}
+
+
+def _list(meaning: str, item: Schema) -> Schema:
+    return {"description": meaning, "type": "array", "items": item, "x-kubernetes-list-type": "atomic"}
+
+
+def _by_backend(meaning: str, value: Schema) -> Schema:
+    return {"description": meaning, "type": "object", "additionalProperties": value}
+
+
+def _weights(meaning: str) -> Schema:
+    return _by_backend(meaning, {"type": "integer", "format": "int64"})
+
+
+_EVIDENCE = _object(
+    "What one check says.",
+    {
+        "name": _text("The check."),
+        "kind": _text("Its kind."),
+        "verdict": _choice("What it says.", VERDICTS),
+        "reason": _text("A constant that says why."),
+        "sentence": _text("The same with its numbers."),
+        "logEvidence": _number("Evidence against the canary, as a logarithm of odds."),
+        "limit": _number("The evidence that convicts it."),
+        "canaryBad": _whole("Bad requests of the canary in this attempt."),
+        "canaryTotal": _whole("Requests of the canary in this attempt."),
+        "stableBad": _whole("Bad requests of the stable in this attempt."),
+        "stableTotal": _whole("Requests of the stable in this attempt."),
+        "dryRun": _flag("Whether it is only looked at."),
+    },
+)
+
+_TRANSITION = _object(
+    "A numbered change of phase, step or roles.",
+    {
+        "number": _whole("Counts from 1 and is never used again."),
+        "at": _number("When, in Unix seconds."),
+        "phase": _choice("The phase after it.", PHASES),
+        "step": _whole("The step after it, 1-based; 0: none."),
+        "weights": _weights("The weights after it."),
+        "reason": _text("A constant that says why."),
+        "message": _text("One sentence that says why."),
+    },
+)
+
+_HANDLED = _object(
+    "What became of a command.",
+    {
+        "id": _text("The id that the caller chose."),
+        "action": _text("What was asked for."),
+        "done": _flag("Whether it was carried out; else it was refused."),
+        "reason": _text("A constant that says why."),
+        "message": _text("One sentence that says why."),
+    },
+)
+
+_CONDITION = _object(
+    "One thing that is true of the Rollout, or not.",
+    {
+        "type": _text("What it is about."),
+        "status": _choice("Whether it is so.", ("True", "False", "Unknown")),
+        "reason": _text("A constant that says why."),
+        "message": _text("One sentence that says why."),
+        "lastTransitionTime": {**_text("When its status last changed."), "format": "date-time"},
+        "observedGeneration": _whole("The generation of the spec that it was found for."),
+    },
+    ("type", "status", "reason", "message", "lastTransitionTime"),
+)
+
+_FIELDS: Mapping[str, Schema] = {
+    "phase": _choice("Where the Rollout stands.", PHASES),
+    "reason": _text("A constant that says why it stands there."),
+    "message": _text("One sentence that says why it stands there."),
+    "attempt": _whole("The number of the last attempt; 0 before the first."),
+    "step": _whole("The step of the attempt, 1-based; 0 before the first."),
+    "weight": _number("The canary's intended weight in percent."),
+    "stable": _text("The backend that holds the stable role; empty while the roles are unknown."),
+    "canary": _text("The backend that holds the canary role; empty while the roles are unknown."),
+    "revision": _text("The revision of the last attempt."),
+    "weights": _object(
+        "Weights by backend.",
+        {
+            "intended": _weights("What the routes shall say."),
+            "observed": _weights("What the routes said when last seen."),
+            "acknowledged": _weights("What was written last."),
+            "effective": _text("Whether counted requests agree with them."),
+        },
+    ),
+    "health": _by_backend("Health by backend: Healthy, Unhealthy or Unknown.", {"type": "string"}),
+    "failover": _object("Whether traffic is at a backup.", {"state": _text("Normal, or where the failover stands.")}),
+    "evidence": _list("What each check says.", _EVIDENCE),
+    "transitions": _list("The last changes, oldest first.", _TRANSITION),
+    "handledCommands": _list("The last commands, oldest first.", _HANDLED),
+    "conditions": {
+        "description": "What is true of the Rollout.",
+        "type": "array",
+        "items": _CONDITION,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+    },
+    "observedGeneration": _whole("The generation of the spec that this status was found for."),
+    "judge": {"description": "What the judge remembers; not for people.", "type": "object", "nullable": True, **_KEEP},
+    "engine": {"description": "What the controller remembers; not for people.", "type": "object", **_KEEP},
+}
+
+
+def status_schema() -> Schema:
+    """Return the schema of the status."""
+    return _object("Where the Rollout stands; written by the controller only.", _FIELDS)
