@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -80,6 +82,28 @@ Host = Annotated[
 ]
 
 
+Word = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$",
+        json_schema_extra={"allowed": "lowercase letters, digits, - and ., at most 253 characters"},
+    ),
+]
+"""A name as Kubernetes has them (RFC 1123 subdomain)."""
+
+Context = Annotated[
+    str,
+    Field(min_length=1, max_length=253, json_schema_extra={"allowed": "text of at most 253 characters"}),
+]
+
+
+class RuntimeName(StrEnum):
+    """Where routes, intent and state are."""
+
+    ENVOY = "envoy"
+    KUBERNETES = "kubernetes"
+
+
 class ServeSettings(BaseModel):
     """Everything that ``rollout serve`` lets one choose. Durations are seconds; ``None`` is "not given".
 
@@ -88,10 +112,26 @@ class ServeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    runtime: RuntimeName = RuntimeName.ENVOY
+    """Where routes, intent and state are: in files beside a plain Envoy, or in a Kubernetes cluster."""
+    kubeconfig: FilePath | None = None
+    """File that says how to reach the cluster. Without it: as kubectl finds it, else the pod's service account."""
+    kube_context: Context | None = None
+    """Context of the kubeconfig. Without it: its current one."""
+    watch_namespace: Word | None = None
+    """The one namespace whose Rollouts are run. Without it: those of all namespaces."""
+    lease_namespace: Word | None = None
+    """Namespace of the Leases by which replicas agree on who acts. Without it: the pod's own, else ``default``."""
+    identity: Word | None = None
+    """What this replica is called in a Lease; another for each. Without it: the name of the host."""
+    lease_seconds: Annotated[float, Field(ge=3, le=300), _seconds("3s", "5m")] = 15.0
+    """How long a replica that falls silent is waited for before another acts in its place."""
+    shards: Annotated[int, Field(ge=1, le=64), BeforeValidator(_whole)] = 1
+    """Over how many Leases Rollouts are spread; the same for all replicas."""
     manifests: FilePath | None = None
     """Folder of Rollout and policy manifests. Without it, Rollouts come by the API alone."""
     rds: Paths = ()
-    """An RDS file of Envoy whose named routes may be changed; at least one, may be given again."""
+    """An RDS file of Envoy whose named routes may be changed; in runtime envoy at least one, may be given again."""
     admin: AdminUrl = "http://127.0.0.1:9901"
     """Envoy's admin address."""
     database: FilePath = Path("rollout.db")
@@ -100,7 +140,8 @@ class ServeSettings(BaseModel):
     """Folder for unfinished files: on the filesystem of the RDS files, not watched by Envoy. Without it: one beside
     the folder of each RDS file."""
     prometheus: HttpUrl | None = None
-    """Prometheus' address. Without it, Envoy's own counters are read."""
+    """Prometheus' address. Without it, runtime envoy reads Envoy's own counters, and runtime kubernetes holds every
+    attempt that has something to judge."""
     prometheus_token_file: FilePath | None = None
     """File with a bearer token for Prometheus."""
     prometheus_ca_file: FilePath | None = None
@@ -136,6 +177,11 @@ class ServeSettings(BaseModel):
         return parse_address(self.listen)
 
     @property
+    def replica(self) -> str:
+        """Return what this replica is called."""
+        return self.identity or re.sub(r"[^-a-z0-9.]+", "-", socket.gethostname().lower()).strip("-.") or "rollout"
+
+    @property
     def tokens_file(self) -> Path:
         """Return the file of tokens."""
         return self.tokens if self.tokens is not None else self.database.with_name(TOKENS_FILE)
@@ -143,8 +189,7 @@ class ServeSettings(BaseModel):
 
 def rules(settings: ServeSettings) -> Iterator[Problem]:
     """Yield what is wrong between settings that are right one by one; ``field`` is the name in the model."""
-    if not settings.rds:
-        yield Problem("rds", "is required", given="nothing", allowed="the RDS file of Envoy, at least one")
+    yield from _runtime_rules(settings)
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         lacking = "tls_key" if settings.tls_key is None else "tls_certificate"
         yield Problem(lacking, "is required", given="nothing", allowed="tls_certificate and tls_key together, or none")
@@ -158,6 +203,26 @@ def rules(settings: ServeSettings) -> Iterator[Problem]:
         message = "would send tokens over the network without TLS"
         allowed = "a loopback address such as 127.0.0.1:8686, or any with tls_certificate and tls_key"
         yield Problem("listen", message, given=str(address), allowed=allowed)
+
+
+ONLY_ENVOY = ("manifests", "rds", "admin", "database", "staging", "tokens")
+ONLY_KUBERNETES = (
+    *("kubeconfig", "kube_context", "watch_namespace", "lease_namespace", "identity"),
+    *("lease_seconds", "shards"),
+)
+"""Settings that mean something in one runtime only."""
+
+
+def _runtime_rules(settings: ServeSettings) -> Iterator[Problem]:
+    """Yield what the runtime lacks, and what another one would need: a setting that does nothing misleads."""
+    in_kubernetes = settings.runtime is RuntimeName.KUBERNETES
+    for name in ONLY_ENVOY if in_kubernetes else ONLY_KUBERNETES:
+        if getattr(settings, name) != ServeSettings.model_fields[name].default:
+            allowed = f"with runtime {RuntimeName.ENVOY if in_kubernetes else RuntimeName.KUBERNETES} only"
+            given = f"runtime {settings.runtime}"
+            yield Problem(name, "means nothing in this runtime", given=given, allowed=allowed)
+    if not in_kubernetes and not settings.rds:
+        yield Problem("rds", "is required", given="nothing", allowed="the RDS file of Envoy, at least one")
 
 
 def masked(value: object) -> object:

@@ -9,7 +9,6 @@ from rollout.errors import ConfigurationError
 from rollout.settings.reading import Effective, read_settings
 from rollout.settings.rows import SETTINGS
 from rollout.settings.table import ServeSettings
-from rollout.telemetry import LogFormat, LogLevel
 
 RDS: Mapping[str, object] = {"rds": ["routes.yaml"]}
 
@@ -72,40 +71,64 @@ def test_the_environment_may_name_the_file_and_a_flag_another(tmp_path: Path) ->
     assert (by_variable.settings.streams, by_flag.settings.streams) == (1, 2)
 
 
-def test_every_setting_can_come_from_every_source(tmp_path: Path) -> None:
-    """The name in a file, the variable and the flag of each setting give the same value."""
-    texts = {
-        "manifests": "m",
-        "rds": "r",
-        "admin": "http://h:1",
-        "database": "d.db",
-        "staging": "s",
-        "prometheus": "https://h/p",
-        "prometheus_token_file": "t",
-        "prometheus_ca_file": "c",
-        "tick": "1m30s",
-        "gate_hosts": "h:80",
-        "listen": "[::1]:0",
-        "tls_certificate": "c",
-        "tls_key": "k",
-        "tls_client_ca": "a",
-        "tokens": "t",
-        "rate_per_second": "6",
-        "rate_burst": "7",
-        "streams": "8",
-        "log_format": "json",
-        "log_level": "error",
-    }
+BOTH = {
+    "prometheus": "https://h/p",
+    "prometheus_token_file": "t",
+    "prometheus_ca_file": "c",
+    "tick": "1m30s",
+    "gate_hosts": "h:80",
+    "listen": "[::1]:0",
+    "tls_certificate": "c",
+    "tls_key": "k",
+    "tls_client_ca": "a",
+    "rate_per_second": "6",
+    "rate_burst": "7",
+    "streams": "8",
+    "log_format": "json",
+    "log_level": "error",
+}
+IN_ENVOY = {"manifests": "m", "rds": "r", "admin": "http://h:1", "database": "d.db", "staging": "s", "tokens": "t"}
+IN_KUBERNETES = {
+    "runtime": "kubernetes",
+    "kubeconfig": "k",
+    "kube_context": "kind-shop",
+    "watch_namespace": "shop",
+    "lease_namespace": "rollout-system",
+    "identity": "rollout-0",
+    "lease": "9s",
+    "shards": "4",
+}
+
+
+@pytest.mark.parametrize("own", [IN_ENVOY, IN_KUBERNETES], ids=["envoy", "kubernetes"])
+def test_every_setting_can_come_from_every_source(tmp_path: Path, own: dict[str, str]) -> None:
+    """The name in a file, the variable and the flag of each setting of a runtime give the same value."""
+    texts = {**BOTH, **own}
+    rows = [row for row in SETTINGS if row.name in texts]
     file = put(tmp_path, "".join(f'{name}: "{text}"\n' for name, text in texts.items()), "s.yaml")
     by_file = read_settings({}, {}, file).settings
     by_variable = read_settings({}, {f"ROLLOUT_{name.upper()}": text for name, text in texts.items()}).settings
-    by_flag = read_settings({row.name: [texts[row.name]] if row.many else texts[row.name] for row in SETTINGS}, {})
+    by_flag = read_settings({row.name: [texts[row.name]] if row.many else texts[row.name] for row in rows}, {})
 
-    assert set(texts) == {row.name for row in SETTINGS}
     assert by_file == by_variable == by_flag.settings
-    assert (by_file.tick_seconds, by_file.rate_per_second, by_file.rate_burst) == (90.0, 6, 7)
-    assert (by_file.log_format, by_file.log_level) == (LogFormat.JSON, LogLevel.ERROR)
-    assert all(getattr(by_file, row.field) != ServeSettings.model_fields[row.field].default for row in SETTINGS)
+    assert all(getattr(by_file, row.field) != ServeSettings.model_fields[row.field].default for row in rows)
+
+
+def test_no_setting_is_left_out_of_that() -> None:
+    """Each belongs to one runtime, or to both."""
+    names = {*BOTH, *IN_ENVOY, *IN_KUBERNETES}
+
+    assert names == {row.name for row in SETTINGS}
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [({"runtime": "kubernetes", "rds": "/r"}, "rds"), ({"rds": "/r", "shards": "3"}, "shards")],
+)
+def test_a_setting_of_the_other_runtime_is_refused(given: dict[str, str], field: str) -> None:
+    """What would do nothing is an error that names it."""
+    with pytest.raises(ConfigurationError, match=f"--{field}.*means nothing in this runtime"):
+        read_settings({name: [text] if name == "rds" else text for name, text in given.items()}, {})
 
 
 def test_a_variable_has_several_values() -> None:
