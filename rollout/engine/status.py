@@ -14,8 +14,9 @@ from typing import cast
 from pydantic import TypeAdapter, ValidationError
 
 from rollout.analysis.judge import JudgeState
+from rollout.engine.dates import rfc3339, unix_seconds
 from rollout.engine.moves import intended
-from rollout.engine.state import State, Transition
+from rollout.engine.state import Condition, State, Transition
 
 _STATE = TypeAdapter(State)
 _JUDGE = TypeAdapter(JudgeState)
@@ -53,6 +54,7 @@ def to_status(state: State) -> dict[str, object]:
     state = replace(state, transitions=_bounded(state.transitions))
     raw = cast("dict[str, object]", _STATE.dump_python(replace(state, judge=None), mode="json"))
     status: dict[str, object] = {name: raw[name] for name in _PLAIN}
+    status["weight"] = state.share
     status["weights"] = {
         "intended": dict(intended(state)),
         "observed": dict(state.observed),
@@ -66,7 +68,7 @@ def to_status(state: State) -> dict[str, object]:
         for made, t in zip(_items(raw, "transitions"), state.transitions, strict=True)
     ]
     status["handledCommands"] = _items(raw, "handled")
-    status["conditions"] = _camel_keys(raw["conditions"])
+    status["conditions"] = [_told(condition, state.observed_generation) for condition in state.conditions]
     status["observedGeneration"] = state.observed_generation
     status["judge"] = _JUDGE.dump_python(state.judge, mode="json", by_alias=True) if state.judge is not None else None
     shown = {*_PLAIN, *_TOLD, "ready", "observed", "effective", "observed_generation"}
@@ -82,6 +84,25 @@ def _bounded(transitions: tuple[Transition, ...]) -> tuple[Transition, ...]:
         left -= len(message)
         kept.append(replace(made, message=message) if message != made.message else made)
     return tuple(reversed(kept))
+
+
+def _told(condition: Condition, generation: int) -> dict[str, object]:
+    """Return a condition as the conventions of Kubernetes have it."""
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": rfc3339(condition.last_transition_time),
+        "observedGeneration": generation,
+    }
+
+
+def _condition(told: object) -> dict[str, object]:
+    """Return a condition as the state has it; earlier versions wrote Unix seconds."""
+    condition = _snake_keys(told)
+    since = condition["last_transition_time"]
+    return {**condition, "last_transition_time": unix_seconds(since) if isinstance(since, str) else since}
 
 
 def _items(raw: Mapping[str, object], name: str) -> list[object]:
@@ -112,7 +133,7 @@ def _read(status: Mapping[str, object]) -> State:
         for made in _items(status, "transitions")
     ]
     raw["handled"] = status["handledCommands"]
-    raw["conditions"] = [_snake_keys(condition) for condition in _items(status, "conditions")]
+    raw["conditions"] = [_condition(condition) for condition in _items(status, "conditions")]
     raw["evidence"] = [_snake_keys(report) for report in _items(status, "evidence")]
     state = _STATE.validate_python(raw)
     judge = status.get("judge")

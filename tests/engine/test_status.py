@@ -94,6 +94,32 @@ def test_names_in_the_status_are_camel_case() -> None:
     assert "lastTransitionTime" in conditions[0]
 
 
+def test_conditions_are_those_of_kubernetes() -> None:
+    """Each has the generation that it was found for, and its time as a date."""
+    state = replace(at_rest().state, observed_generation=3)
+    conditions = to_status(state)["conditions"]
+    assert isinstance(conditions, list)
+
+    assert {condition["observedGeneration"] for condition in conditions} == {3}
+    assert {condition["lastTransitionTime"] for condition in conditions} == {"1970-01-12T13:46:40Z"}
+
+
+def test_conditions_of_earlier_versions_are_read() -> None:
+    """Their times were Unix seconds; the state is the same."""
+    state = at_rest().state
+    status = to_status(state)
+    conditions = status["conditions"]
+    assert isinstance(conditions, list)
+    older = [{**condition, "lastTransitionTime": 1_000_000.0} for condition in conditions]
+
+    assert from_status({**status, "conditions": older}) == state
+
+
+def test_the_weight_of_the_canary_stands_alone() -> None:
+    """In percent, whatever the canary's name is, so that a table can show it."""
+    assert to_status(under_way().state)["weight"] == 5
+
+
 def test_a_status_at_rest_has_no_judge() -> None:
     """Between attempts nothing is judged."""
     assert to_status(at_rest().state)["judge"] is None
@@ -116,6 +142,8 @@ def _without(name: str) -> dict[str, object]:
     return {key: value for key, value in to_status(at_rest().state).items() if key != name}
 
 
+READY = {"type": "Ready", "status": "True", "reason": "Valid", "message": "Routes, backends and policy are there."}
+
 GARBAGE: list[dict[str, object]] = [
     {},
     {"phase": "Idle"},
@@ -125,6 +153,7 @@ GARBAGE: list[dict[str, object]] = [
     {**to_status(State()), "judge": {"beganAt": "soon"}},
     {**to_status(State()), "transitions": ["one"]},
     {**to_status(State()), "conditions": [None]},
+    {**to_status(at_rest().state), "conditions": [{**READY, "lastTransitionTime": "soon"}]},
     {**to_status(State()), "evidence": [{"name": "errors"}]},
     *(_without(name) for name in ("engine", "weights", "transitions", "conditions", "stable")),
 ]
