@@ -130,7 +130,7 @@ async def _demo(options: Options, console: Console) -> int:
 
 async def _play(world: World, options: Options, console: Console) -> tuple[ActResult, ...]:
     """Play before a controller that runs in this process; report; with ``keep`` go on until interrupted."""
-    from rollout.bootstrap import envoy_runtime
+    from rollout.bootstrap.envoy import envoy_runtime
     from rollout.demo.waiting import alongside
 
     with _logs(world):

@@ -45,7 +45,7 @@ async def _serve(settings: ServeSettings) -> None:
     Raises:
         RolloutError: it cannot be begun, or a part of it has ended.
     """
-    from rollout.bootstrap import envoy_runtime
+    from rollout.bootstrap.envoy import envoy_runtime
 
     stop = _stopped_by_signals()
     async with envoy_runtime(settings) as runtime:

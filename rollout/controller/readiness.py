@@ -1,12 +1,13 @@
 """When requests can be served: each Rollout that was known at the start has been looked at, and nobody has said stop.
 
-Called by ``rollout.bootstrap`` for ``/readyz``. Whether Envoy answers is no part of it: a controller that waits for
-Envoy still takes commands, and each Rollout says what it waits for.
+Called by ``rollout.bootstrap`` for ``/readyz``, which also tells caches that are old. Whether Envoy answers is no part
+of it: a controller that waits for Envoy still takes commands, and each Rollout says what it waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from rollout.controller.controller import Controller
 from rollout.ports import Clock, Key, RolloutStore
@@ -18,8 +19,20 @@ LONGEST_SECONDS = 10.0
 class Readiness:
     """Follows the first passes of the Rollouts that are in the store when it is made."""
 
-    def __init__(self, controller: Controller, store: RolloutStore, clock: Clock, closing: asyncio.Event) -> None:
-        """Begin to wait now; ``closing`` is set when the service ends."""
+    def __init__(
+        self,
+        controller: Controller,
+        store: RolloutStore,
+        clock: Clock,
+        closing: asyncio.Event,
+        *,
+        stale: Callable[[], str] = str,
+    ) -> None:
+        """Begin to wait now.
+
+        ``closing`` is set when the service ends; ``stale`` says which knowledge is old, empty when none is.
+        """
+        self._stale = stale
         self._controller = controller
         self._store = store
         self._clock = clock
@@ -36,7 +49,7 @@ class Readiness:
             if self._unseen:
                 return f"Rollouts that the controller has not looked at yet: {len(self._unseen)}"
         self._unseen = set()
-        return ""
+        return self._stale()
 
     def _is_seen(self, key: Key) -> bool:
         return self._controller.state(key) is not None or self._store.read(key) is None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout.bootstrap import envoy_runtime
+from rollout.bootstrap.envoy import envoy_runtime
 from rollout.demo.acts import Outcome, ServiceResult
 from rollout.demo.attempts import States, Wanted, adopt, attempt, states_of
 from rollout.demo.behaviour import Behaviour

@@ -1,0 +1,143 @@
+"""What both runtimes have in common: a controller at work, its API, its counters, and what serves them.
+
+Called by ``rollout.bootstrap.envoy`` and ``rollout.bootstrap.kubernetes``, which make what these stand on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+
+from rollout.api.app import ApiOptions, create_app
+from rollout.api.connections import Limits, make_room
+from rollout.api.server import ServerOptions, serving
+from rollout.api.service import Service
+from rollout.api.streams import StreamOptions
+from rollout.api.tls import TlsFiles
+from rollout.clock import SystemClock
+from rollout.controller.controller import Controller, Options, Ports
+from rollout.controller.gauges import RolloutGauges
+from rollout.controller.metered import count_told, metered
+from rollout.controller.readiness import Readiness
+from rollout.meters import Meters
+from rollout.ports import Access, IntentStore, Journal, Measurements, RolloutStore
+from rollout.prometheus.client import PrometheusClient
+from rollout.prometheus.measurements import PrometheusMeasurements
+from rollout.settings.address import Address
+from rollout.settings.table import ServeSettings
+
+OTHER_CONNECTIONS = 256
+"""How many connections there may be beside those of event streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """A running service: its store, its controller, and where its API is (empty: off).
+
+    ``done`` is the controller at work; ``parts`` are all that must not end by themselves. ``counters_from`` names the
+    source of counters. ``first_token`` is the token that was just made since there was none, to be shown once.
+    """
+
+    store: RolloutStore
+    controller: Controller
+    meters: Meters
+    done: asyncio.Task[None]
+    url: str = ""
+    parts: frozenset[asyncio.Task[None]] = frozenset()
+    counters_from: str = ""
+    first_token: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the API stands on beside the controller; ``stale`` says which knowledge is old, empty when none is."""
+
+    store: RolloutStore
+    intents: IntentStore
+    journal: Journal
+    access: Access
+    runtime: str
+    stale: Callable[[], str] = str
+
+
+@dataclass(slots=True)
+class Work:
+    """A controller that waits for ``begun`` before its first pass, so that all that may fail at the start has not."""
+
+    controller: Controller
+    meters: Meters
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    def of(cls, ports: Ports, options: Options, meters: Meters) -> Work:
+        """Return a controller whose doings are counted in ``meters``."""
+        controller = Controller(metered(ports, meters), options, meters)
+        controller.subscribe(count_told(meters))
+        meters.registry.register(RolloutGauges(controller.states))
+        return cls(controller, meters)
+
+    def start(self, stack: AsyncExitStack) -> asyncio.Task[None]:
+        """Let it work until ``stack`` is closed."""
+        done = asyncio.create_task(self._run(), name="the controller")
+        stack.push_async_callback(_end, done)
+        return done
+
+    async def _run(self) -> None:
+        await self.begun.wait()
+        await self.controller.run()
+
+
+async def listen(
+    desk: Desk, work: Work, settings: ServeSettings, *, address: Address, stack: AsyncExitStack
+) -> tuple[str, asyncio.Task[None]]:
+    """Let the API take requests until ``stack`` is closed; return its URL and what serves it.
+
+    Raises:
+        Unavailable: the address is not free.
+        ConfigurationError: the certificate cannot be used.
+    """
+    clock, closing = SystemClock(), asyncio.Event()
+    readiness = Readiness(work.controller, desk.store, clock, closing, stale=desk.stale)
+    service = Service(
+        store=desk.store,
+        intents=desk.intents,
+        journal=desk.journal,
+        controller=work.controller,
+        access=desk.access,
+        clock=clock,
+        meters=work.meters,
+        runtime=desk.runtime,
+        ready=readiness.why_not,
+    )
+    streams = StreamOptions(closing, most_streams=settings.streams)
+    app = create_app(service, ApiOptions(settings.rate_per_second, settings.rate_burst, streams=streams))
+    limits = Limits(connections=settings.streams + OTHER_CONNECTIONS)
+    make_room(limits.connections)
+    listening = await stack.enter_async_context(serving(app, ServerOptions(address, limits, _tls(settings)), closing))
+    return listening.url, listening.done
+
+
+def of_prometheus(settings: ServeSettings, address: str, meters: Meters, stack: AsyncExitStack) -> Measurements:
+    """Return the counters of the Prometheus at ``address``."""
+    client = PrometheusClient(
+        address,
+        token_file=settings.prometheus_token_file,
+        ca_file=settings.prometheus_ca_file,
+        count=partial(meters.asked, "prometheus"),
+    )
+    stack.callback(client.close)
+    return PrometheusMeasurements(client, SystemClock())
+
+
+def _tls(settings: ServeSettings) -> TlsFiles | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+
+
+async def _end(done: asyncio.Task[None]) -> None:
+    done.cancel()
+    await asyncio.gather(done, return_exceptions=True)
