@@ -37,6 +37,23 @@ def built_in_policy() -> Mapping[str, object]:
     }
 
 
+def cluster_policy() -> Mapping[str, object]:
+    """Return the policy of the kubernetes runtime, as a document: errors are judged, and no counters are known.
+
+    Where a gateway counts per backend differs from gateway to gateway, so a Rollout names a policy that says it, or has
+    no checks (``analysis: {checks: []}``); one with neither is refused with that.
+    """
+    return {
+        "apiVersion": "rollout.dev/v1alpha1",
+        "kind": "ClusterRolloutPolicy",
+        "metadata": {"name": "built-in"},
+        "spec": {
+            "analysis": {"checks": [{"name": "errors", "kind": "Errors"}]},
+            "metrics": {"backendLabels": {"service": "{{ backend.name }}"}},
+        },
+    }
+
+
 def _metrics() -> Mapping[str, object]:
     return {
         "backendLabels": {"envoy_cluster_name": "{{ backend.name }}"},
