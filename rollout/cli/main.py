@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("rollout.cli.token:app", "Tokens of the API: who may look, who may change."),
     "config": ("rollout.cli.config:config", "Print the effective settings of serve, and where each comes from."),
     "serve": ("rollout.cli.serve:serve", "Run the controller beside a plain Envoy."),
+    "crd": ("rollout.cli.crd:crd", "Print the custom resource definitions for a Kubernetes cluster."),
     "lint": ("rollout.cli.lint:lint", "Check manifests: every problem at once, with file, line and field."),
     "rehearse": ("rollout.cli.rehearse:rehearse", "Run a Rollout through the controller in simulated time."),
     "demo": ("rollout.cli.demo:demo", "Show canaries on a real Envoy: a good one promoted, two bad ones rolled back."),

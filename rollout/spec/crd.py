@@ -6,7 +6,9 @@ cluster: what comes out are plain values, ready to be written as YAML or JSON.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -17,14 +19,14 @@ from rollout.spec.resource import Rollout, RolloutPolicy
 
 GROUP, _, VERSION = API_VERSION.partition("/")
 
-Definition = dict[str, object]
+Definition = dict[str, Any]
 
 _API_VERSION = "The version of this shape of the resource."
 _KIND = "What the resource is."
 
 
 @dataclass(frozen=True, slots=True)
-class _Names:
+class Kind:
     """What a kind is called, and where it lives."""
 
     kind: str
@@ -34,7 +36,13 @@ class _Names:
     categories: tuple[str, ...]
     description: str
 
-    def as_spec(self) -> Definition:
+    @property
+    def name(self) -> str:
+        """Return the name of the definition: ``rollouts.rollout.dev``."""
+        return f"{self.plural}.{GROUP}"
+
+    def as_names(self) -> Definition:
+        """Return how the API server and kubectl call it."""
         return {
             "kind": self.kind,
             "listKind": f"{self.kind}List",
@@ -45,7 +53,7 @@ class _Names:
         }
 
 
-ROLLOUT = _Names(
+ROLLOUT = Kind(
     "Rollout",
     "rollouts",
     "ro",
@@ -54,7 +62,7 @@ ROLLOUT = _Names(
     "A Rollout owns the weights of a few backends in some routes, moves them from stable to canary step by step while"
     " it judges the canary, and puts them back when it is bad.",
 )
-POLICY = _Names(
+POLICY = Kind(
     "RolloutPolicy",
     "rolloutpolicies",
     "rop",
@@ -62,7 +70,7 @@ POLICY = _Names(
     ("rollout",),
     "A RolloutPolicy gives defaults to the Rollouts of its namespace that name it.",
 )
-CLUSTER_POLICY = _Names(
+CLUSTER_POLICY = Kind(
     "ClusterRolloutPolicy",
     "clusterrolloutpolicies",
     "crop",
@@ -70,6 +78,8 @@ CLUSTER_POLICY = _Names(
     ("rollout",),
     "A ClusterRolloutPolicy gives defaults to the Rollouts of any namespace that name it.",
 )
+KINDS = (ROLLOUT, POLICY, CLUSTER_POLICY)
+"""Every kind, in the order in which the definitions are given."""
 
 _AGE = {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}
 
@@ -101,7 +111,7 @@ def crds() -> tuple[Definition, ...]:
     )
 
 
-def _definition(names: _Names, model: type[BaseModel], beside_spec: Definition, of_version: Definition) -> Definition:
+def _definition(kind: Kind, model: type[BaseModel], beside_spec: Definition, of_version: Definition) -> Definition:
     properties = {
         "apiVersion": {"description": _API_VERSION, "type": "string"},
         "kind": {"description": _KIND, "type": "string"},
@@ -109,11 +119,12 @@ def _definition(names: _Names, model: type[BaseModel], beside_spec: Definition, 
         "spec": structural_schema(model, "spec"),
         **beside_spec,
     }
-    schema = {"description": names.description, "type": "object", "required": ["spec"], "properties": properties}
+    schema = {"description": kind.description, "type": "object", "required": ["spec"], "properties": properties}
     version = {"name": VERSION, "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}, **of_version}
-    return {
+    definition = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{names.plural}.{GROUP}"},
-        "spec": {"group": GROUP, "scope": names.scope, "names": names.as_spec(), "versions": [version]},
+        "metadata": {"name": kind.name},
+        "spec": {"group": GROUP, "scope": kind.scope, "names": kind.as_names(), "versions": [version]},
     }
+    return deepcopy(definition)

@@ -36,14 +36,14 @@ def _same(field: str, left: str, right: str) -> str:
 
 
 def _same_backend(left: str, right: str) -> str:
-    others = " && ".join(_same(field, left, right) for field in ("__namespace__", "port"))
-    return f"({left}.name == {right}.name && {others})"
+    namespace = _same("__namespace__", left, right)
+    return f"({left}.name == {right}.name && {left}.port == {right}.port && {namespace})"
 
 
 _EARLY_PASS = Rule(
     "!has(self.analysis) || !has(self.analysis.earlyPass) || !self.analysis.earlyPass || !has(self.steps)"
     " || self.steps.all(s, has(s.hold) && s.hold.matches('[1-9]'))",
-    "need a hold time above 0s each, with analysis.earlyPass",
+    "each step needs a hold time above 0s with analysis.earlyPass",
     ".steps",
 )
 _FAILOVER = Rule("!has(self.failover)", "is not yet available", ".failover", FORBIDDEN)
@@ -70,13 +70,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "self.routes.all(a, has(a.rule) || self.routes.exists_one(b, a.kind == b.kind && a.name == b.name"
             f" && {_same('__namespace__', 'a', 'b')}))",
-            "list a route twice: each route once, or each of its rules once",
+            "has a route twice: list each route once, or each of its rules once",
             ".routes",
         ),
         _FAILOVER,
         Rule(
             "!has(self.failover) || (has(self.backends.backups) && size(self.backends.backups) > 0)",
-            "are needed for failover",
+            "is needed for failover",
             ".backends.backups",
             REQUIRED,
         ),
@@ -107,7 +107,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             f"!has(self.backups) || self.backups.all(a, !{_same_backend('a', 'self.stable')}"
             f" && !{_same_backend('a', 'self.canary')}"
             f" && self.backups.exists_one(b, {_same_backend('a', 'b')}))",
-            "hold a backend twice: each must be a backend of its own, none of them stable or canary",
+            "has a backend twice: each must be one of its own, and neither stable nor canary",
             ".backups",
         ),
     ),
@@ -124,16 +124,16 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "!has(self.judge) || self.judge != 'Threshold' || !has(self.checks)"
             " || self.checks.all(c, has(c.judge) || has(c.failAbove) || has(c.failBelow))",
-            "need failAbove, failBelow or both each, with judge: Threshold",
+            "each check needs failAbove, failBelow or both with judge: Threshold",
             ".checks",
         ),
     ),
     "Check": (
-        Rule("self.kind != 'SlowerThan' || has(self.bounds)", "are needed for SlowerThan", ".bounds", REQUIRED),
-        Rule("self.kind == 'SlowerThan' || !has(self.bounds)", "are for SlowerThan only", ".bounds", FORBIDDEN),
-        Rule("self.kind != 'Query' || has(self.query)", "is needed for a Query", ".query", REQUIRED),
-        Rule("self.kind == 'Query' || !has(self.query)", "is for a Query only", ".query", FORBIDDEN),
-        Rule("self.kind != 'Query' || !has(self.tolerance)", "is not for a Query", ".tolerance", FORBIDDEN),
+        Rule("self.kind != 'SlowerThan' || has(self.bounds)", "is needed for kind SlowerThan", ".bounds", REQUIRED),
+        Rule("self.kind == 'SlowerThan' || !has(self.bounds)", "is for kind SlowerThan only", ".bounds", FORBIDDEN),
+        Rule("self.kind != 'Query' || has(self.query)", "is needed for kind Query", ".query", REQUIRED),
+        Rule("self.kind == 'Query' || !has(self.query)", "is for kind Query only", ".query", FORBIDDEN),
+        Rule("self.kind != 'Query' || !has(self.tolerance)", "is not for kind Query", ".tolerance", FORBIDDEN),
         Rule(
             "self.kind != 'Query' || !has(self.judge) || self.judge != 'Evidence'",
             "cannot be Evidence: a query has no counts",
@@ -142,13 +142,13 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(
             "has(self.failAbove) || has(self.failBelow)"
             " || (self.kind != 'Query' && !(has(self.judge) && self.judge == 'Threshold'))",
-            "or failBelow is needed: the check is judged by threshold",
+            "a check that is judged by threshold needs failAbove, failBelow or both",
             ".failAbove",
             REQUIRED,
         ),
         Rule(
             "!has(self.failAbove) || !has(self.failBelow) || self.failBelow <= self.failAbove",
-            "is above failAbove, so every value would fail",
+            "is above failAbove, so that every value would fail",
             ".failBelow",
         ),
     ),

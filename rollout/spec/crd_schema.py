@@ -8,7 +8,7 @@ the items of lists, which are replaced whole. Called by ``rollout.spec.crd``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from rollout.spec.crd_rules import RULES
 from rollout.spec.fields import Node, resolve, schema_of
 from rollout.spec.quantities import format_duration
-from rollout.spec.reference import plain_text
+from rollout.spec.reference import default_text, plain_text
 
 _KEPT = (
     *("minimum", "maximum", "minLength", "maxLength", "pattern"),
@@ -25,6 +25,7 @@ _KEPT = (
 _DEFAULTED = {"RolloutSpec": ("start", "precision", "drift", "onDelete", "progressDeadline", "suspend")}
 _LEFT_OUT = {"RolloutSpec": ("metrics",)}
 _REQUIRED_TOO = {"BackendRef": ("port",)}
+_MEANINGS = {"BackendRef": {"port": "The port of the Service."}}
 _NOT_HERE = ("EnvoyRoute",)
 _LIST_TYPES: Mapping[str, tuple[str, ...]] = {"Gate": ("name",), "Check": ("name",)}
 _SETS = ("bounds",)
@@ -75,6 +76,8 @@ class _Walk:
             if name in _LEFT_OUT.get(title, ()):
                 continue
             properties[name] = self.schema(field, in_list=in_list)
+            if name in _MEANINGS.get(title, ()):
+                properties[name]["description"] = _MEANINGS[title][name]
             if in_list or name in _DEFAULTED.get(title, ()):
                 properties[name] |= _default(resolve(self._root, field, kind=None))
         required = [*node.get("required", ()), *_REQUIRED_TOO.get(title, ())]
@@ -88,19 +91,37 @@ def _as_one(root: Node, node: Node) -> Node:
     kinds = [resolve(root, option, kind=None) for option in node["oneOf"]]
     properties: dict[str, Any] = {}
     for kind in kinds:
-        properties = {**properties, **kind["properties"]}
+        for name, field in kind["properties"].items():
+            properties.setdefault(name, {**field, "description": _meaning_in(kinds, name)})
     named = node["discriminator"]["propertyName"]
-    meanings = [f"{kind['properties'][named]['const']}: {kind['description']}" for kind in kinds]
-    properties[named] = {"type": "string", "enum": list(node["discriminator"]["mapping"]), "title": "Kind"}
-    properties[named]["description"] = " ".join(meanings)
+    properties[named] = {
+        "type": "string",
+        "enum": [kind["properties"][named]["const"] for kind in kinds],
+        "description": " ".join(f"{kind['properties'][named]['const']}: {kind['description']}" for kind in kinds),
+    }
     required = [name for name in kinds[0]["required"] if all(name in kind["required"] for kind in kinds)]
-    return {"type": "object", "title": "Check", "properties": properties, "required": required}
+    return {
+        "type": "object",
+        "title": "Check",
+        "description": "One thing that is looked at.",
+        "properties": properties,
+        "required": required,
+    }
+
+
+def _meaning_in(kinds: Sequence[Node], name: str) -> str:
+    """Return what the field ``name`` means in each kind of object that has it, once where all say the same."""
+    said = {kind["title"]: kind["properties"][name]["description"] for kind in kinds if name in kind["properties"]}
+    alike = len(set(said.values())) == 1
+    return next(iter(said.values())) if alike else " ".join(f"{title}: {text}" for title, text in said.items())
 
 
 def _description(node: Node) -> dict[str, object]:
     text = plain_text(node.get("description", ""))
     if "allowed" in node:
         text = f"{text} Allowed: {node['allowed']}.".lstrip()
+    if isinstance(node.get("default"), bool | int | float | str) and node["default"] != "":
+        text = f"{text} Default: {default_text(node)}."
     return {"description": text} if text else {}
 
 

@@ -57,13 +57,14 @@ def _used(node: object) -> Iterator[str]:
 def _row(root: Node, node: Node, field: str) -> str:
     found = resolve(root, node["properties"][field], kind=None)
     required = field in node.get("required", ())
-    default = "required" if required else _default(found)
+    default = "required" if required else default_text(found)
     meaning = plain_text(found.get("description", ""))
     cells = (f"`{field}`", _type(root, found), default, allowed_by(found), meaning)
     return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n"
 
 
-def _default(node: Node) -> str:
+def default_text(node: Node) -> str:
+    """Return the default of a field as the docs say it: in backticks, durations and percentages with their unit."""
     value = node.get("default")
     if value is None or value == "":
         return "none"

@@ -7,6 +7,7 @@ time it is called.
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,13 @@ import typer
 
 from rollout.analysis.reasons import MEANINGS
 from rollout.analysis.reasons import Reason as Verdict
+from rollout.cli.crd import documents
 from rollout.cli.main import COMMANDS, load
 from rollout.engine.reasons import MEANING, Reason, Refusal
 from rollout.engine.table import LEGAL, Phase, diagram
 from rollout.meters import TABLE, Kind, Metric
 from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
+from rollout.spec.crd import GROUP, KINDS
 from tests.house.reference import reference
 
 ROOT = Path(__file__).parents[2]
@@ -115,12 +118,18 @@ def _full_name(row: Metric) -> str:
     return f"{row.name}_total" if row.kind is Kind.COUNTER else row.name
 
 
+def definition(name: str) -> str:
+    """Return a custom resource definition as `rollout crd` prints it."""
+    return f"# Written by `make docs`; do not edit.\n{documents()[name]}"
+
+
 GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
     ("docs/reference/phases.md", phases),
     ("docs/reference/cli.md", command_line),
     ("docs/reference/api.md", lambda: reference(NOTE)),
     ("docs/reference/metrics.md", metrics),
     ("docs/reference/configuration.md", configuration),
+    *((f"deploy/crds/{GROUP}_{kind.plural}.yaml", partial(definition, kind.name)) for kind in KINDS),
 )
 
 
