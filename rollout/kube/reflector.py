@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from rollout.errors import RolloutError
+from rollout.errors import NotOursError, RolloutError
 from rollout.kube.api import KubeApi
 from rollout.kube.faults import Expired
 from rollout.kube.resources import Document, Resource, age_of, name_of, version_of
@@ -71,11 +71,13 @@ class Reflector:
         self._gone: dict[Name, int] = {}
         self._listeners: list[Listener] = []
         self._synced = asyncio.Event()
+        self._answered = asyncio.Event()
         self._heard_at = -math.inf
         self._version = ""
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
         self.problem = ""
+        self.absent = False
 
     @property
     def resource(self) -> Resource:
@@ -145,10 +147,13 @@ class Reflector:
             listener(name, before, now)
 
     async def start(self, *, patience_seconds: float = 60.0) -> None:
-        """Begin, and return when the first list is in, or when patience is over: it then goes on trying by itself."""
+        """Begin, and return when the first list is in, when the cluster has no such resource, or when patience is over.
+
+        It goes on trying by itself; ``absent`` says whether the API server answered last that it has no such resource.
+        """
         self._task = asyncio.create_task(self._run(), name=f"watch of {self._resource.plural}")
         try:
-            await asyncio.wait_for(self._synced.wait(), patience_seconds)
+            await asyncio.wait_for(self._answered.wait(), patience_seconds)
         except TimeoutError:
             log.warning("not seen yet", what=self._resource.plural, why=self.problem)
 
@@ -169,6 +174,11 @@ class Reflector:
                 self._version = ""
                 self._failures += 1
                 await self._rest(0.0 if self._failures == 1 else self._gap())
+            except NotOursError as error:
+                self._told(str(error))
+                self._version, self.absent = "", True
+                self._answered.set()
+                await self._rest(self._gap())
             except RolloutError as error:
                 self._told(str(error))
                 await self._rest(self._gap())
@@ -218,10 +228,12 @@ class Reflector:
         self._gone.clear()
         self._heard()
         self._synced.set()
+        self._answered.set()
 
     def _heard(self) -> None:
         self._heard_at = self._clock.monotonic()
         self.problem = ""
+        self.absent = False
 
     async def _watch(self) -> None:
         events = self._api.watch(
