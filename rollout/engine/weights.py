@@ -54,7 +54,8 @@ def backend_key(ref: BackendRef, namespace: str) -> BackendKey:
     return BackendKey(ref.namespace or namespace, ref.name, ref.port or 0)
 
 
-def _same(one: BackendKey, other: BackendKey) -> bool:
+def is_same(one: BackendKey, other: BackendKey) -> bool:
+    """Return whether both name one backend; a port that one of them leaves out is the other's."""
     if one.name != other.name or one.namespace != other.namespace:
         return False
     return one.port == other.port or not one.port or not other.port
@@ -66,7 +67,7 @@ def weights_in(rule: Rule, backends: Iterable[BackendKey]) -> Weights:
     for backend in backends:
         weight = None
         for ref in rule.refs:
-            if _same(ref.backend, backend):
+            if is_same(ref.backend, backend):
                 weight = (weight or 0) + ref.weight
         if weight is not None:
             found.append((backend.name, weight))
