@@ -118,7 +118,10 @@ class RolloutStore(Protocol):
 
 
 class IntentStore(Protocol):
-    """What people and programs change: manifests, policies, commands."""
+    """What people and programs change: manifests, policies, commands.
+
+    Every change raises ``Unavailable`` when the store cannot be written now.
+    """
 
     def source_of(self, key: Key) -> str:
         """Return the file that speaks for this Rollout, empty when none does."""
@@ -138,7 +141,6 @@ class IntentStore(Protocol):
         Raises:
             ConfigurationError: it is no Rollout, or has no usable name.
             ConflictError: its version is not ``expected`` (empty: it must not exist yet; None: whatever it is).
-            Unavailable: the store cannot be written now.
         """
         ...
 
@@ -147,16 +149,11 @@ class IntentStore(Protocol):
 
         Raises:
             ConfigurationError: it is no policy, or has no usable name.
-            Unavailable: the store cannot be written now.
         """
         ...
 
     async def remove_policy(self, kind: str, namespace: str, name: str) -> None:
-        """Take a policy away; its Rollouts then say that it is missing.
-
-        Raises:
-            Unavailable: the store cannot be written now.
-        """
+        """Take a policy away; its Rollouts then say that it is missing."""
         ...
 
     async def mark_deleting(self, key: Key) -> None:
@@ -164,7 +161,6 @@ class IntentStore(Protocol):
 
         Raises:
             NotOursError: it is gone.
-            Unavailable: the store cannot be written now.
         """
         ...
 
@@ -174,7 +170,6 @@ class IntentStore(Protocol):
         Raises:
             ConflictError: another command waits; only abort replaces it.
             NotOursError: the Rollout is gone.
-            Unavailable: the store cannot be written now.
         """
         ...
 
@@ -193,7 +188,7 @@ class Recorded:
 
 
 class Journal(Protocol):
-    """The recorded transitions of all Rollouts."""
+    """The recorded transitions of all Rollouts; both ways to read them raise ``Unavailable`` when they cannot be."""
 
     @property
     def last(self) -> int:
@@ -201,19 +196,11 @@ class Journal(Protocol):
         ...
 
     async def history(self, key: Key, *, limit: int = 100, before: int | None = None) -> Sequence[Mapping[str, object]]:
-        """Return transitions of the Rollout's last life, newest first, those numbered below ``before``.
-
-        Raises:
-            Unavailable: the store cannot be read now.
-        """
+        """Return transitions of the Rollout's last life, newest first, those numbered below ``before``."""
         ...
 
     async def recorded(self, *, after: int, limit: int = 1000) -> Sequence[Recorded]:
-        """Return the transitions of all Rollouts after this sequence, oldest first; trimmed ones are left out.
-
-        Raises:
-            Unavailable: the store cannot be read now.
-        """
+        """Return the transitions of all Rollouts after this sequence, oldest first; trimmed ones are left out."""
         ...
 
     def follow(self, listener: Callable[[Recorded], None]) -> Callable[[], None]:
@@ -238,22 +225,29 @@ class Caller:
 
 
 class Access(Protocol):
-    """Who may do what."""
+    """Who may do what; ``Unavailable`` is raised when it cannot be found out now."""
 
     async def identify(self, token: str) -> Caller | None:
-        """Return whose bearer token this is; None for one that is unknown, revoked or expired.
-
-        Raises:
-            Unavailable: it cannot be found out now.
-        """
+        """Return whose bearer token this is; None for one that is unknown, revoked or expired."""
         ...
 
     async def may(self, caller: Caller, verb: Verb, namespace: str) -> bool:
-        """Return whether the caller may do this in the namespace (empty: in all).
+        """Return whether the caller may do this in the namespace (empty: in all)."""
+        ...
 
-        Raises:
-            Unavailable: it cannot be found out now.
+
+class Elector(Protocol):
+    """Which Rollouts this replica acts for, so that no two replicas act for one."""
+
+    def holds(self, key: Key) -> bool:
+        """Return whether this replica may act for the Rollout at this very moment, by the monotonic clock.
+
+        It is False from our own deadline on, which comes before anybody else may act, whatever the loop did meanwhile.
         """
+        ...
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` (on the loop) after each loss and each gain; a loss is told before it is regained."""
         ...
 
 
