@@ -6,6 +6,7 @@
     │   ├── SourceTimeout       a metrics source did not answer in time
     │   └── Unavailable         a store, route table or metrics source could not be reached
     ├── ConflictError           somebody else wrote first: read again, decide again
+    │   └── LeaseLost           another replica may act by now: do nothing more
     ├── PermanentError          will not work by trying again (a refused write, a refused query)
     │   ├── UpdateRefused       the gateway refused what was written; it was taken back
     │   └── MeasurementError    numbers that cannot be true (more bad requests than requests)
@@ -77,6 +78,10 @@ class Unavailable(TemporaryError):
 
 class ConflictError(RolloutError):
     """Somebody else changed the thing since it was read."""
+
+
+class LeaseLost(ConflictError):
+    """This replica may not act for the Rollout any more; another one may do so by now."""
 
 
 class PermanentError(RolloutError):

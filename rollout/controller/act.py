@@ -1,21 +1,27 @@
-"""Act: write the weights that the decision wants. On a conflict the route is read again and tried at once."""
+"""Act: write the weights that the decision wants. On a conflict the route is read again and tried at once.
+
+Before each try it is asked whether this replica may still act: a Lease can end between two of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rollout.engine.drift import RouteWrite
 from rollout.engine.observation import RouteView
-from rollout.errors import ConflictError, NotOursError
+from rollout.errors import ConflictError, LeaseLost, NotOursError
 from rollout.ports import RouteTable
 
 MOST_TRIES = 5
 
 
-async def write(routes: RouteTable, wanted: RouteWrite, *, urgent: bool) -> RouteView:
-    """Write ``wanted`` into its route; an urgent one also over weights that changed meanwhile.
+async def write(
+    routes: RouteTable, wanted: RouteWrite, *, urgent: bool, may: Callable[[], bool] = lambda: True
+) -> RouteView:
+    """Write ``wanted`` into its route while we ``may``; an urgent one also over weights that changed meanwhile.
 
     Raises:
+        LeaseLost: another replica may act by now.
         ConflictError: the weights of our backends changed meanwhile, or every try met another change.
         NotOursError: the route is gone.
         UpdateRefused, Unavailable: as the route table says.
@@ -24,6 +30,8 @@ async def write(routes: RouteTable, wanted: RouteWrite, *, urgent: bool) -> Rout
     expected, left = wanted.expected, MOST_TRIES
     while True:
         left -= 1
+        if not may():
+            raise LeaseLost(f"{wanted.route} is for another replica to write")
         try:
             return await routes.write(wanted.route, wanted.rules, expected=expected)
         except ConflictError:

@@ -1,38 +1,41 @@
 """The controller: lets passes run when they are due, one at a time for each Rollout, many at once.
 
 A pass is observe, decide, record, act, tell. An event (a command, a route, an endpoint, a
-measurement, a timer) is only a reason to run one soon; a pass looks at everything.
+measurement, a timer) is only a reason to run one soon; a pass looks at everything. Of several replicas each acts only
+for the Rollouts that its elector holds; what it loses it drops, what it gains it begins anew from the store.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 import structlog
 
 from rollout.analysis.reasons import Reason as Verdicts
 from rollout.controller import measure
 from rollout.controller.agenda import Agenda
+from rollout.controller.alone import Always
 from rollout.controller.catalog import Abilities, Catalog, Resolved
-from rollout.controller.entry import NEVER, Entry, answers_more
+from rollout.controller.entry import NEVER, Entry, answers_more, number_of
+from rollout.controller.links import Links
 from rollout.controller.look import Look, look_at
+from rollout.controller.measure import SPREAD_SECONDS, UNEXPECTED
 from rollout.controller.memory import Settling
-from rollout.controller.observe import Observer, backends_of, routes_of
+from rollout.controller.mirror import Mirror
+from rollout.controller.observe import Observer
 from rollout.controller.passes import Passes, Told
 from rollout.engine.decide import Decision, wants
-from rollout.engine.observation import BackendKey, GateAnswer, Observation, RouteKey
+from rollout.engine.observation import Observation
 from rollout.engine.state import State
 from rollout.engine.status import from_status
 from rollout.engine.table import Phase
-from rollout.errors import ConflictError, NotOursError, Problem, RolloutError
+from rollout.errors import ConflictError, LeaseLost, NotOursError, Problem, RolloutError
 from rollout.meters import Meters, timed
-from rollout.ports import Ask, BackendHealth, Clock, Gates, Key, Measurements, RolloutStore, RouteTable
+from rollout.ports import Ask, BackendHealth, Clock, Elector, Gates, Key, Measurements, RolloutStore, RouteTable
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.resource import Gate, Rollout
 
@@ -49,19 +52,12 @@ LONGEST_START_SPREAD_SECONDS = 2.0
 UNRECORDED_SECONDS = 2.0
 """How soon a record is tried again that failed although its weights were written."""
 
-UNEXPECTED = "an unexpected error; see the log"
-
 STOP_SECONDS = 3.0
-SPREAD_SECONDS = 0.001
-"""How much time each Rollout gets for its look, on average, before others look."""
-
-MOST_SPREAD_PART = 0.9
-"""The looks are spread over at most this part of the cadence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The outside world of one controller."""
+    """The outside world of one controller; without an ``elector`` it is the only one and acts for all Rollouts."""
 
     store: RolloutStore
     routes: RouteTable
@@ -69,6 +65,7 @@ class Ports:
     measurements: Measurements
     gates: Gates
     clock: Clock
+    elector: Elector = field(default_factory=Always)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,64 +101,78 @@ class Controller:
         self._catalog = Catalog(ports.store, options.built_in_policy, options.abilities)
         self._observer = Observer(ports.routes, ports.health, cadence_seconds=options.cadence_seconds)
         self._entries: dict[Key, Entry] = {}
-        self._by_route: defaultdict[RouteKey, set[Key]] = defaultdict(set)
-        self._by_backend: defaultdict[BackendKey, set[Key]] = defaultdict(set)
+        self._links = Links()
         self._agenda = Agenda()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._passes = Passes(ports.store, ports.routes, ports.measurements, ports.clock)
+        self._passes = Passes(ports.store, ports.routes, ports.measurements, ports.clock, may=self._may)
+        self._mirror = Mirror(ports.store, self._catalog, ports.clock)
+        self._passes.listeners.append(self._mirror.made)
         self._session = 0.0
         self._running = False
         self._settling = Settling()
         self.counts = Counts()
 
-    def subscribe(self, listener: Callable[[Told], None]) -> None:
-        """Call ``listener`` with every transition that was made and what became of every command."""
-        self._passes.listeners.append(listener)
+    def subscribe(self, listener: Callable[[Told], None], *, elsewhere: bool = False) -> None:
+        """Call ``listener`` with every transition that was made and what became of every command.
+
+        ``elsewhere``: also with those of other replicas, as soon as the store has them; each is told once.
+        """
+        (self._mirror if elsewhere else self._passes).listeners.append(listener)
+
+    def acts_for(self, key: Key) -> bool:
+        """Return whether this replica acts for the Rollout."""
+        return self._ports.elector.holds(key)
 
     def state(self, key: Key) -> State | None:
-        """Return where the Rollout stands right now, with live numbers, or None when it has not been seen yet."""
+        """Return where the Rollout stands right now, with live numbers.
+
+        None when it has not been seen yet, or another replica acts for it: what is known then is in the store.
+        """
         entry = self._entries.get(key)
         return entry.state if entry is not None else None
 
     def states(self) -> list[tuple[Key, State]]:
-        """Return where each Rollout stands that has been seen; may be called beside the loop."""
+        """Return where each Rollout stands for which this replica acts; may be called beside the loop."""
         return [(key, entry.state) for key, entry in self._entries.copy().items() if entry.state is not None]
 
     def effective(self, key: Key) -> Rollout | None:
         """Return what the Rollout effectively wants; None when it is invalid or has not been seen yet."""
         entry = self._entries.get(key)
-        return entry.resolved.rollout if entry is not None and entry.resolved is not None else None
+        if entry is not None or self.acts_for(key):
+            return entry.resolved.rollout if entry is not None and entry.resolved is not None else None
+        stored = self._ports.store.read(key)
+        return self._mirror.resolved(stored).rollout if stored is not None else None
 
     def look(self, key: Key) -> Look | None:
         """Return where the Rollout stands and what it waits for, from caches; None when there is none."""
         stored = self._ports.store.read(key)
         if stored is None:
             return None
-        entry = self._entries.get(key) or Entry(key)
-        resolved, now = self._catalog.resolve(stored, entry.resolved), self._ports.clock.now()
-        return look_at(self._observer, entry, stored, resolved, now=now, session=self._session)
+        entry, now = self._entries.get(key) or Entry(key, self._session), self._ports.clock.now()
+        if entry.resolved is None and not self.acts_for(key):
+            entry.resolved = self._mirror.resolved(stored)
+        resolved = self._catalog.resolve(stored, entry.resolved)
+        return look_at(self._observer, entry, stored, resolved, now=now, session=entry.session)
 
     def lacking(self, rollout: Rollout) -> tuple[Problem, ...]:
         """Return what a Rollout asks for and this runtime does not have."""
         return self._catalog.lacking(rollout)
 
     def wake(self, key: Key) -> None:
-        """Let a pass of this Rollout be due now."""
-        if self._running:
+        """Let a pass of this Rollout be due now, if it is ours to act for."""
+        if self._running and self.acts_for(key):
             self._entry(key).pass_at = 0.0
             self._agenda.put(key, self._ports.clock.monotonic())
 
     async def run(self) -> None:
         """Run passes until cancelled; what is in the middle of a pass then may finish it (at most 3 s)."""
         self._session, self._running = self._ports.clock.now(), True
-        self._ports.store.subscribe(self.wake)
-        self._ports.routes.subscribe(lambda route: self._wake_all(self._by_route.get(route, set())))
-        self._ports.health.subscribe(lambda backend: self._wake_all(self._by_backend.get(backend, set())))
-        keys = list(self._ports.store.keys())
-        began = self._ports.clock.monotonic()
-        spread = min(LONGEST_START_SPREAD_SECONDS / max(1, len(keys)), SPREAD_SECONDS)
-        for place, key in enumerate(keys):
-            self._agenda.put(key, began + spread * place)
+        self._mirror.begin()
+        self._ports.store.subscribe(self._changed)
+        self._ports.routes.subscribe(lambda route: self._wake_all(self._links.of_route(route)))
+        self._ports.health.subscribe(lambda backend: self._wake_all(self._links.of_backend(backend)))
+        self._ports.elector.subscribe(self._elected)
+        self._begin_anew()
         try:
             while True:
                 await self._agenda.wait(self._ports.clock.monotonic())
@@ -172,9 +183,7 @@ class Controller:
             await self._stop()
 
     async def _stop(self) -> None:
-        beside = [
-            task for entry in self._entries.values() for task in (entry.measuring, entry.asking) if task is not None
-        ]
+        beside = [task for entry in self._entries.values() for task in (entry.measuring, entry.asking) if task]
         for task in beside:
             task.cancel()
         if self._tasks:
@@ -183,19 +192,50 @@ class Controller:
                 task.cancel()
         await asyncio.gather(*beside, *self._tasks, return_exceptions=True)
 
-    def _wake_all(self, keys: set[Key]) -> None:
+    def _begin_anew(self) -> None:
+        """Let the first passes of Rollouts be due that are ours and have no entry yet."""
+        known = tuple(self._ports.store.keys())
+        keys = [key for key in known if key not in self._entries and self.acts_for(key)]
+        began = self._ports.clock.monotonic()
+        spread = min(LONGEST_START_SPREAD_SECONDS / max(1, len(keys)), SPREAD_SECONDS)
+        for place, key in enumerate(keys):
+            self._agenda.put(key, began + spread * place)
+
+    def _elected(self) -> None:
+        """Drop what is not ours any more, in the middle of whatever it does, and begin with what has become ours."""
+        self._session = self._ports.clock.now()
+        for entry in [entry for key, entry in self._entries.items() if not self.acts_for(key)]:
+            for task in (entry.passing, entry.measuring, entry.asking):
+                if task is not None:
+                    task.cancel()
+            self._forget(entry)
+        if self._running:
+            self._begin_anew()
+
+    def _may(self, entry: Entry) -> bool:
+        """Return whether the Rollout is ours, and the entry the one of now: what was lost and gained has another."""
+        return self._entries.get(entry.key) is entry and self.acts_for(entry.key)
+
+    def _changed(self, key: Key) -> None:
+        if not self.acts_for(key):
+            self._mirror.look(key)
+        self.wake(key)
+
+    def _wake_all(self, keys: Iterable[Key]) -> None:
         for key in keys:
             self.wake(key)
 
     def _entry(self, key: Key) -> Entry:
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._entries[key] = Entry(key)
+            entry = self._entries[key] = Entry(key, self._session)
         return entry
 
     def _begin_due(self) -> None:
         now = self._ports.clock.monotonic()
         for due, key in self._agenda.pop(now):
+            if not self.acts_for(key):
+                continue
             self.counts.latest_seconds = max(self.counts.latest_seconds, now - due)
             entry = self._entry(key)
             if entry.measure_at <= now:
@@ -207,7 +247,7 @@ class Controller:
             else:
                 entry.busy, entry.pass_at = True, NEVER
                 self._meters.began(now - due)
-                self._spawn(self._one_pass(entry))
+                entry.passing = self._spawn(self._one_pass(entry))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -221,7 +261,11 @@ class Controller:
             entry.failures = 0
         except NotOursError:
             self._forget(entry)
+        except LeaseLost as lost:
+            log.info("pass ended", rollout=str(entry.key), why=str(lost))
         except ConflictError:
+            if not entry.proven:
+                entry.state = None  # what it was read from was old
             self._fail(entry, "")
         except RolloutError as error:
             self._fail(entry, str(error))
@@ -257,11 +301,13 @@ class Controller:
             self._forget(entry)
             return
         self.counts.passes += 1
-        if entry.state is None or _number(stored.status) > entry.recorded or answers_more(stored.status, entry.state):
-            entry.state, entry.recorded = from_status(stored.status) or State(), _number(stored.status)
+        if entry.state is None or number_of(stored.status) > entry.recorded or answers_more(stored.status, entry.state):
+            entry.state, entry.recorded = from_status(stored.status) or State(), number_of(stored.status)
+            self._mirror.look(entry.key)
         resolved = self._resolved(entry, self._catalog.resolve(stored, entry.resolved))
-        seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=self._session)
+        seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=entry.session)
         decision, failure = await self._passes.run(entry, stored, resolved.rollout, seen)
+        self._passes.check(entry)
         self._plan(entry, resolved, seen, decision)
         if failure is not None:
             raise failure
@@ -273,26 +319,14 @@ class Controller:
 
     def _resolved(self, entry: Entry, resolved: Resolved) -> Resolved:
         if resolved is not entry.resolved:
-            self._unlink(entry)
             entry.resolved = resolved
-            spec, state = resolved.rollout.spec if resolved.rollout else None, entry.state or State()
-            entry.routes = routes_of(spec, state, entry.key.namespace)
-            entry.backends = backends_of(spec, state, entry.key.namespace)
-            for route in entry.routes:
-                self._by_route[route].add(entry.key)
-            for backend in entry.backends:
-                self._by_backend[backend].add(entry.key)
+            self._links.link(entry)
         return resolved
 
-    def _unlink(self, entry: Entry) -> None:
-        for route in entry.routes:
-            self._by_route[route].discard(entry.key)
-        for backend in entry.backends:
-            self._by_backend[backend].discard(entry.key)
-
     def _forget(self, entry: Entry) -> None:
-        self._unlink(entry)
-        self._entries.pop(entry.key, None)
+        if self._entries.get(entry.key) is entry:
+            self._links.unlink(entry)
+            del self._entries[entry.key]
 
     def _plan(self, entry: Entry, resolved: Resolved, seen: Observation, decision: Decision) -> None:
         """Let the next pass and the next measurement be due when they should."""
@@ -303,7 +337,7 @@ class Controller:
         self._plan_gates(entry, wanted.gates)
         rollback = resolved.rollout.spec.hooks.on_rollback if resolved.rollout is not None else ()
         if rollback and any(told.phase is Phase.ABORTING for told in decision.transitions):
-            self._spawn(self._tell_gates(entry, rollback))
+            self._spawn(measure.tell_gates(self._ports.gates, entry, rollback))
         if entry.unrecorded:
             self._due_in(entry, UNRECORDED_SECONDS)
         if decision.next_at is not None:
@@ -345,48 +379,17 @@ class Controller:
             entry.measuring = None
         cadence = self._options.cadence_seconds
         aligned = self._ports.measurements.replays and entry.source_problem is None
-        again, now, later = cadence, self._ports.clock.now(), self._spread(entry.key)
+        again, now, count = cadence, self._ports.clock.now(), len(self._entries)
         if aligned:
+            later = measure.spread_of(entry.key, cadence, rollouts=count)
             again = measure.next_look_after(entry.batch, now, cadence, later)
         entry.measure_at = self._ports.clock.monotonic() + again
         self.wake(entry.key)
 
-    def _spread(self, key: Key) -> float:
-        """Return how much later than others this Rollout looks, so that many do not look at one moment."""
-        longest = min(MOST_SPREAD_PART * self._options.cadence_seconds, SPREAD_SECONDS * (len(self._entries) - 1))
-        return longest * (crc32(str(key).encode()) % 1000) / 1000
-
     async def _ask_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
         try:
-            entry.gates = await self._answers(entry, gates)
+            entry.gates = await measure.answers(self._ports.gates, entry, gates)
         finally:
             entry.asking = None
         entry.gates_at = self._ports.clock.monotonic() + self._options.cadence_seconds
         self.wake(entry.key)
-
-    async def _tell_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
-        for name, answer in (await self._answers(entry, gates)).items():
-            log.info(
-                "rollback hook called", rollout=str(entry.key), gate=name, agrees=answer.agrees, answer=answer.message
-            )
-
-    async def _answers(self, entry: Entry, gates: tuple[Gate, ...]) -> Mapping[str, GateAnswer]:
-        try:
-            return await measure.ask_gates(self._ports.gates, gates, self._gate_body(entry))
-        except Exception:
-            log.exception("gate failed", rollout=str(entry.key))
-            self.counts.failures += 1
-            return {gate.name: GateAnswer(agrees=False, message=UNEXPECTED) for gate in gates}
-
-    def _gate_body(self, entry: Entry) -> dict[str, object]:
-        state = entry.state or State()
-        who = {"namespace": entry.key.namespace, "name": entry.key.name}
-        where = {"phase": state.phase.value, "attempt": state.attempt, "step": state.step, "revision": state.revision}
-        return {**who, **where, "weight": state.share, "reason": state.reason, "message": state.message}
-
-
-def _number(status: Mapping[str, object]) -> int:
-    transitions = status.get("transitions")
-    last = transitions[-1] if isinstance(transitions, list) and transitions else None
-    number = last.get("number") if isinstance(last, Mapping) else None
-    return number if isinstance(number, int) else 0

@@ -21,9 +21,13 @@ class Entry:
 
     Times are monotonic seconds. ``recorded`` is the number of the last transition that the store
     has; ``unrecorded`` says that the status could not be written although the weights were.
+    ``session`` is since when this replica acts for the Rollout (Unix seconds). ``proven``: a record
+    has succeeded since then, so what the state was read from was the newest.
     """
 
     key: Key
+    session: float = 0.0
+    proven: bool = False
     state: State | None = None
     recorded: int = 0
     resolved: Resolved | None = None
@@ -41,8 +45,17 @@ class Entry:
     failures: int = 0
     busy: bool = False
     again: bool = False
+    passing: asyncio.Task[None] | None = None
     measuring: asyncio.Task[None] | None = None
     asking: asyncio.Task[None] | None = None
+
+
+def number_of(status: Mapping[str, object]) -> int:
+    """Return the number of the last transition that the status has, 0 without one."""
+    transitions = status.get("transitions")
+    last = transitions[-1] if isinstance(transitions, list) and transitions else None
+    number = last.get("number") if isinstance(last, Mapping) else None
+    return number if isinstance(number, int) else 0
 
 
 def answers_more(status: Mapping[str, object], state: State) -> bool:

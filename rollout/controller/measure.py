@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from zlib import crc32
+
+import structlog
 
 from rollout.analysis.reasons import Reason as Verdicts
 from rollout.analysis.samples import Batch
@@ -17,10 +20,20 @@ from rollout.engine.observation import BackendKey, GateAnswer
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key
 from rollout.errors import PermanentError, RolloutError, SourceTimeout, TemporaryError
-from rollout.ports import Ask, Gates, Measurements
+from rollout.ports import Ask, Gates, Key, Measurements
 from rollout.spec.analysis import ErrorsCheck, QueryCheck, SlowerThanCheck
 from rollout.spec.placeholders import fill
 from rollout.spec.resource import Gate, Rollout
+
+log = structlog.get_logger(__name__)
+
+UNEXPECTED = "an unexpected error; see the log"
+
+SPREAD_SECONDS = 0.001
+"""How much time each Rollout gets for its look, on average, before others look."""
+
+MOST_SPREAD_PART = 0.9
+"""The looks are spread over at most this part of the cadence."""
 
 SOONEST_PART = 0.3
 """The next look comes no sooner than this part of the cadence after one."""
@@ -89,6 +102,35 @@ def next_look_after(batch: Batch | None, now: float, cadence_seconds: float, lat
         aligned += cadence_seconds
     in_step = SOONEST_PART * cadence_seconds <= aligned < (1 + SOONEST_PART) * cadence_seconds
     return aligned if in_step else cadence_seconds
+
+
+def spread_of(key: Key, cadence_seconds: float, *, rollouts: int) -> float:
+    """Return how much later than others this one of ``rollouts`` looks, so that many do not look at one moment."""
+    longest = min(MOST_SPREAD_PART * cadence_seconds, SPREAD_SECONDS * (rollouts - 1))
+    return longest * (crc32(str(key).encode()) % 1000) / 1000
+
+
+async def answers(gates: Gates, entry: Entry, wanted: tuple[Gate, ...]) -> Mapping[str, GateAnswer]:
+    """Return the answers of all ``wanted`` gates; where a gate itself breaks, none agrees."""
+    try:
+        return await ask_gates(gates, wanted, gate_body(entry))
+    except Exception:
+        log.exception("gate failed", rollout=str(entry.key))
+        return {gate.name: GateAnswer(agrees=False, message=UNEXPECTED) for gate in wanted}
+
+
+async def tell_gates(gates: Gates, entry: Entry, wanted: tuple[Gate, ...]) -> None:
+    """Call hooks whose answers change nothing."""
+    for name, said in (await answers(gates, entry, wanted)).items():
+        log.info("rollback hook called", rollout=str(entry.key), gate=name, agrees=said.agrees, answer=said.message)
+
+
+def gate_body(entry: Entry) -> dict[str, object]:
+    """Return what a gate is told of the Rollout."""
+    state = entry.state or State()
+    who = {"namespace": entry.key.namespace, "name": entry.key.name}
+    where = {"phase": state.phase.value, "attempt": state.attempt, "step": state.step, "revision": state.revision}
+    return {**who, **where, "weight": state.share, "reason": state.reason, "message": state.message}
 
 
 async def ask_gates(gates: Gates, wanted: tuple[Gate, ...], body: Mapping[str, object]) -> dict[str, GateAnswer]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from pydantic import TypeAdapter
@@ -18,7 +19,7 @@ from rollout.engine.observation import Observation
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.status import to_status
-from rollout.errors import ConflictError, NotOursError, PermanentError, RolloutError, TemporaryError
+from rollout.errors import ConflictError, LeaseLost, NotOursError, PermanentError, RolloutError, TemporaryError
 from rollout.ports import Clock, Key, Measurements, RolloutStore, RouteTable, StoredRollout
 from rollout.spec.resource import Rollout
 
@@ -43,12 +44,21 @@ class Told:
 class Passes:
     """Carries out passes against a store and a route table."""
 
-    def __init__(self, store: RolloutStore, routes: RouteTable, source: Measurements, clock: Clock) -> None:
-        """Record in ``store``, act on ``routes``; ``source`` may need checkpoints of what it measured."""
+    def __init__(
+        self,
+        store: RolloutStore,
+        routes: RouteTable,
+        source: Measurements,
+        clock: Clock,
+        *,
+        may: Callable[[Entry], bool] = lambda _: True,
+    ) -> None:
+        """Record in ``store``, act on ``routes``, while we ``may``; ``source`` may need checkpoints of what it said."""
         self._store = store
         self._routes = routes
         self._source = source
         self._clock = clock
+        self._may = may
         self.listeners: list[Callable[[Told], None]] = []
 
     async def run(
@@ -57,11 +67,12 @@ class Passes:
         """Decide, record, act and tell; the entry then has the new state. Return also why a write failed, if one did.
 
         Raises:
+            LeaseLost: another replica may act by now; what was not done yet is left to it.
             ConflictError: somebody else wrote the status first.
             TemporaryError, PermanentError: it could not be recorded; to be tried again.
         """
         decision = decide(rollout, entry.state or State(), seen)
-        if decision.significant or entry.unrecorded:
+        if decision.significant or entry.unrecorded or (decision.writes and not entry.proven):
             await self._record(entry, stored, decision)
         before, entry.state = entry.state, decision.state
         self._tell(entry.key, decision, seen.now)
@@ -71,8 +82,18 @@ class Passes:
             await self._checkpoint(entry)
         return decision, await self._act(entry, decision) if decision.writes else None
 
+    def check(self, entry: Entry) -> None:
+        """Return when this replica may act for the Rollout.
+
+        Raises:
+            LeaseLost: another one may do so by now.
+        """
+        if not self._may(entry):
+            raise LeaseLost(f"{entry.key} is for another replica to act for")
+
     async def _record(self, entry: Entry, stored: StoredRollout, decision: Decision) -> None:
         status = to_status(decision.state)
+        self.check(entry)
         try:
             await self._store.record(entry.key, status=status, expected=stored.version)
         except (ConflictError, NotOursError):
@@ -80,16 +101,17 @@ class Passes:
         except RolloutError as error:
             if not decision.urgent:
                 raise
-            entry.unrecorded = not await self._record_again(entry.key, status, str(error))
+            entry.unrecorded = not await self._record_again(entry, status, str(error))
         else:
             entry.unrecorded = False
         if not entry.unrecorded:
-            entry.recorded = decision.state.number
+            entry.recorded, entry.proven = decision.state.number, True
 
-    async def _record_again(self, key: Key, status: dict[str, object], why: str) -> bool:
+    async def _record_again(self, entry: Entry, status: dict[str, object], why: str) -> bool:
         """Try once more soon; return whether it was recorded."""
         await asyncio.sleep(RETRY_SECONDS)
-        stored = self._store.read(key)
+        key, stored = entry.key, self._store.read(entry.key)
+        self.check(entry)
         try:
             await self._store.record(key, status=status, expected=stored.version if stored else "")
         except (TemporaryError, PermanentError) as error:
@@ -100,8 +122,12 @@ class Passes:
         return True
 
     async def _act(self, entry: Entry, decision: Decision) -> BaseException | None:
-        tries = (act.write(self._routes, write, urgent=decision.urgent) for write in decision.writes)
+        may = partial(self._may, entry)
+        tries = (act.write(self._routes, write, urgent=decision.urgent, may=may) for write in decision.writes)
         results = await asyncio.gather(*tries, return_exceptions=True)
+        for result in results:
+            if isinstance(result, LeaseLost):
+                raise result
         written = tuple(
             w for w, result in zip(decision.writes, results, strict=True) if not isinstance(result, BaseException)
         )
@@ -140,6 +166,7 @@ class Passes:
         source = self._source
         if source.replays or entry.ask is None or entry.state is None or entry.state.judge is None:
             return
+        self.check(entry)
         judge = _JUDGE.dump_python(entry.state.judge, mode="json", by_alias=True)
         try:
             await self._store.checkpoint(entry.key, judge=judge, samples=source.checkpoint(entry.ask))

@@ -52,4 +52,6 @@ class Readiness:
         return self._stale()
 
     def _is_seen(self, key: Key) -> bool:
+        if not self._controller.acts_for(key):
+            return True  # another replica looks at it; this one stands by
         return self._controller.state(key) is not None or self._store.read(key) is None
