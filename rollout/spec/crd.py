@@ -19,6 +19,9 @@ from rollout.spec.resource import Rollout, RolloutPolicy
 
 GROUP, _, VERSION = API_VERSION.partition("/")
 
+CATEGORY = "rollout-dev"
+"""What `kubectl get` lists all kinds by. The singular of a kind cannot do: it would no longer take a name behind it."""
+
 Definition = dict[str, Any]
 
 _API_VERSION = "The version of this shape of the resource."
@@ -58,7 +61,7 @@ ROLLOUT = Kind(
     "rollouts",
     "ro",
     "Namespaced",
-    ("all", "rollout"),
+    ("all", CATEGORY),
     "A Rollout owns the weights of a few backends in some routes, moves them from stable to canary step by step while"
     " it judges the canary, and puts them back when it is bad.",
 )
@@ -67,7 +70,7 @@ POLICY = Kind(
     "rolloutpolicies",
     "rop",
     "Namespaced",
-    ("rollout",),
+    (CATEGORY,),
     "A RolloutPolicy gives defaults to the Rollouts of its namespace that name it.",
 )
 CLUSTER_POLICY = Kind(
@@ -75,7 +78,7 @@ CLUSTER_POLICY = Kind(
     "clusterrolloutpolicies",
     "crop",
     "Cluster",
-    ("rollout",),
+    (CATEGORY,),
     "A ClusterRolloutPolicy gives defaults to the Rollouts of any namespace that name it.",
 )
 KINDS = (ROLLOUT, POLICY, CLUSTER_POLICY)

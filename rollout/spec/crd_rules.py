@@ -115,7 +115,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule("self.from <= self.to", "is above to", ".from"),
         Rule(
             # As rollout.spec.plan counts them: nine digits after the point.
-            f"(self.to - self.from) / self.by <= {MOST_STEPS - 1}.0000000005",
+            f"self.by <= 0.0 || (self.to - self.from) / self.by <= {MOST_STEPS - 1}.0000000005",
             f"is an amount that gives more than {MOST_STEPS} steps",
             ".by",
         ),
