@@ -8,9 +8,10 @@ from rollout.analysis.judge import begin_attempt, begin_step
 from rollout.engine.drift import is_left
 from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
-from rollout.engine.state import Drift, Hold, State
+from rollout.engine.state import Drift, Hold, Scaling, State
 from rollout.engine.table import Phase, Trigger
 from rollout.engine.weights import agrees, desired, observed
+from rollout.engine.workloads import due, not_up
 
 ALL = 100.0
 
@@ -28,6 +29,9 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
         approved_step=0,
         undoing=False,
         ordered=False,
+        copying_at=0.0,
+        copied="",
+        scaling=due(state, context, Scaling.UP),
         hold=Hold(),
         hold_over=False,
         started_at=context.now,
@@ -40,13 +44,14 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
         drift=Drift(),
         parked=context.spec is not None and context.spec.gateway.separate_clusters,
     )
-    if state.share == 0.0 and _may_begin(context, state.canary):
+    if state.share == 0.0 and _may_begin(fresh, context):
         return move(_entered(fresh, context, 1), context, trigger, reason, f"{message} {_at(context, 1)}")
     return move(fresh, context, trigger, reason, message)
 
 
-def _may_begin(context: Context, canary: str) -> bool:
-    return context.is_ready(canary) and not (context.spec and context.spec.hooks.before_start)
+def _may_begin(state: State, context: Context) -> bool:
+    is_up = context.is_ready(state.canary) and not not_up(state, context)
+    return is_up and not (context.spec and context.spec.hooks.before_start)
 
 
 def _at(context: Context, step: int) -> str:
@@ -70,9 +75,10 @@ def edited(state: State, context: Context) -> State:
     """Go on from the weight in force when the steps were edited: after the last step that is not above it.
 
     An approval and a skip stay only where nothing up to this step has changed: they were for what a person saw.
+    Once stable gets the pod template, edited steps change nothing.
     """
     plan = tuple(step.weight for step in context.steps)
-    if plan == state.steps_seen or not plan or not state.attempt or not state.step:
+    if plan == state.steps_seen or not plan or not state.attempt or not state.step or state.copying_at:
         return state
     reached = [number for number, weight in enumerate(plan, 1) if weight <= state.share]
     step = reached[-1] if reached else 0
@@ -121,6 +127,7 @@ def swap(state: State, context: Context) -> State:
         judge=None,
         hold=Hold(),
     )
+    swapped = replace(swapped, scaling=due(swapped, context, Scaling.DOWN))
     reason = Reason.UNDONE if undone else Reason.PROMOTED
     what = f" with revision {state.revision}" if state.revision and not undone else ""
     message = f"{'Undone' if undone else 'Promoted'}: {state.canary}{what} has the stable role and all weight."
@@ -139,9 +146,13 @@ def abort(state: State, context: Context, *, reason: str, message: str, ordered:
         aborted_revision=None if state.undoing or reason == Reason.REVISION_WITHDRAWN else state.revision,
         hold=Hold(),
         undoing=False,
+        copying_at=0.0,
+        copied="",
         drift=Drift(),
         step_at=context.now,
     )
+    if state.copying_at and state.stable_revision == state.revision:
+        message += f" The workload of {state.stable} has its pod template all the same."
     return aborted(move(back, context, Trigger.ABORT, reason, message), context)
 
 
@@ -149,7 +160,7 @@ def aborted(state: State, context: Context) -> State:
     """End an abort once every route says what is intended; needs no acceptance and no metric."""
     if not is_written(state, context):
         return state
-    done = replace(state, parked=False, step=0, judge=None)
+    done = replace(state, parked=False, step=0, judge=None, scaling=due(state, context, Scaling.DOWN))
     return move(done, context, Trigger.ABORTED, state.reason, state.message)
 
 

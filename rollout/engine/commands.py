@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rollout.engine import attempt, drift
+from rollout.engine import attempt, copying, drift
 from rollout.engine.moves import Context, move
 from rollout.engine.observation import Command
 from rollout.engine.reasons import Reason, Refusal
 from rollout.engine.state import MOST_HANDLED, Drift, Handled, Hold, State
 from rollout.engine.table import LEGAL, RUNNING, Action, Phase, Trigger
+from rollout.spec.resource import PromotionMode, StartMode
 
 OLDEST_SECONDS = 300.0
 """A command older than this is refused, so that an old manifest applied again replays nothing."""
@@ -103,7 +104,7 @@ def _by(command: Command) -> str:
 
 
 def _start(state: State, context: Context, command: Command) -> State:
-    given = command.args.get("revision", context.spec.revision if context.spec else None)
+    given = command.args.get("revision", _named_revision(state, context))
     if not isinstance(given, str) or not given or len(given) > 253:  # noqa: PLR2004 - as spec.revision
         raise _Refused(Refusal.BAD_ARGUMENT, "start needs a revision of 1 to 253 characters")
     if state.phase in RUNNING and given == state.revision and not state.undoing:
@@ -121,6 +122,14 @@ def _start(state: State, context: Context, command: Command) -> State:
     return attempt.start(state, context, revision=given, reason=Reason.STARTED, message=message)
 
 
+def _named_revision(state: State, context: Context) -> str | None:
+    """Return which revision is meant where the command names none: the pod template's, or that of the spec."""
+    view = context.workload(state.canary)
+    if context.spec is not None and context.spec.start is StartMode.ON_WORKLOAD and view is not None:
+        return view.template
+    return context.spec.revision if context.spec is not None else None
+
+
 def _need_steps(context: Context) -> None:
     if not context.steps:
         raise _Refused(Refusal.NO_STEPS, "the Rollout has no steps")
@@ -132,6 +141,8 @@ def _pause(state: State, context: Context, command: Command) -> State:
 
 
 def _resume(state: State, context: Context, command: Command) -> State:
+    if state.copying_at:
+        return copying.resumed(drift.take_over(state, context), context, _by(command))
     return move(drift.take_over(state, context), context, Trigger.RESUME, Reason.RESUMED, f"Resumed{_by(command)}.")
 
 
@@ -146,6 +157,8 @@ def _need_ready(state: State, context: Context, command: Command, who: str) -> N
 
 def _promote(state: State, context: Context, command: Command) -> State:
     _need_ready(state, context, command, state.canary)
+    if state.copying_at:
+        return _resume(state, context, command)
     ready = attempt.edited(drift.take_over(state, context), context)
     if command.args.get("full"):
         return attempt.finish(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Promoted fully{_by(command)}.")
@@ -170,21 +183,33 @@ def _approve(state: State, context: Context, command: Command) -> State:
 
 
 def _abort(state: State, context: Context, command: Command) -> State:
+    if state.copying_at and context.is_down(state.stable):
+        carries = f"{state.stable} has no ready endpoint and {state.canary} carries all weight"
+        raise _Refused(Refusal.STABLE_DOWN, f"{carries}; abort is possible once {state.stable} has one")
     message = f"Rolled back: aborted{_by(command)}."
     return attempt.abort(state, context, reason=Reason.ABORTED, message=message, ordered=True)
 
 
 def _retry(state: State, context: Context, command: Command) -> State:
     _need_steps(context)
-    message = f"Attempt {state.attempt + 1} tries revision {state.revision} again{_by(command)}."
-    return attempt.start(state, context, revision=state.revision, reason=Reason.RETRIED, message=message)
+    by_template = context.spec is not None and context.spec.start is StartMode.ON_WORKLOAD
+    revision = (_named_revision(state, context) if by_template else None) or state.revision
+    message = f"Attempt {state.attempt + 1} tries revision {revision} again{_by(command)}."
+    return attempt.start(state, context, revision=revision, reason=Reason.RETRIED, message=message)
 
 
 def _undo(state: State, context: Context, command: Command) -> State:
     if state.previous_revision is None:
-        raise _Refused(Refusal.NOTHING_TO_UNDO, "there is no promotion to undo")
+        raise _Refused(Refusal.NOTHING_TO_UNDO, _nothing_to_undo(state, context))
     _need_ready(state, context, command, f"{state.canary}, the previous stable,")
     return attempt.undo(state, context)
+
+
+def _nothing_to_undo(state: State, context: Context) -> str:
+    copies = context.spec is not None and context.spec.promotion.mode is PromotionMode.COPY_TEMPLATE
+    if not state.attempt or not copies:
+        return "there is no promotion to undo"
+    return "after CopyTemplate there is no previous stable to go back to; start an attempt with the revision before"
 
 
 def _adopt(state: State, context: Context, command: Command) -> State:

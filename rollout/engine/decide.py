@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollout.analysis.state import weights_changed
-from rollout.engine import drift, guards
+from rollout.engine import drift, guards, orders
 from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
@@ -18,9 +18,11 @@ from rollout.engine.guards import At
 from rollout.engine.judging import judged, last_word
 from rollout.engine.moves import Context
 from rollout.engine.observation import Observation
-from rollout.engine.phases import adopted, advance, deadline
+from rollout.engine.orders import WorkloadOrder
+from rollout.engine.phases import adopted, advance
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.table import RUNNING, Phase
+from rollout.engine.workloads import noticed
 from rollout.engine.world import take_in, validate
 from rollout.spec.resource import Gate, OnDelete, Rollout
 
@@ -36,7 +38,7 @@ GIVE_UP_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows: the state to record, then the writes, then what to tell.
+    """What follows: the state to record, then the writes and the orders to workloads, then what to tell.
 
     ``next_at`` is when to look again without an event (Unix seconds; None: not at all).
     ``urgent``: the writes may not wait for a record that fails (an abort). ``finished``: the
@@ -45,6 +47,7 @@ class Decision:
 
     state: State
     writes: tuple[RouteWrite, ...]
+    orders: tuple[WorkloadOrder, ...]
     transitions: tuple[Transition, ...]
     handled: tuple[Handled, ...]
     next_at: float | None
@@ -67,7 +70,7 @@ def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision
     before = state
     state, problems = take_in(state, context)
     state = validate(state, context, problems)
-    state = adopted(state, context)
+    state = noticed(adopted(state, context), context)
     state, judgement = judged(state, context)
     state = obey(state, context)
     state = advance(state, context, judgement)
@@ -86,6 +89,7 @@ def _decision(before: State, state: State, context: Context) -> Decision:
     return Decision(
         state=state,
         writes=writes,
+        orders=orders.orders(state, context),
         transitions=told,
         handled=answered,
         next_at=_next_at(state, context, again_at),
@@ -112,7 +116,7 @@ def _is_finished(state: State, context: Context) -> bool:
 
 
 def _next_at(state: State, context: Context, again_at: float | None) -> float | None:
-    times = [again_at] if again_at is not None else []
+    times = [*orders.next_at(state, context), *([again_at] if again_at is not None else [])]
     measured = (
         context.spec is not None and bool(context.spec.analysis.checks) and state.share > 0 and state.judge is not None
     )
@@ -127,7 +131,7 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
     command = context.seen.command
     if command is not None and not is_answered(command, state):
         times.append(context.now + UNANSWERED_SECONDS)
-    ends_at = state.started_at + deadline(context)
+    ends_at = state.started_at + context.deadline_seconds
     if state.phase is Phase.PROGRESSING and state.step == 0 and ends_at > context.now:
         times.append(ends_at)
     return max(min(times), context.now + SOONEST_SECONDS) if times else None
@@ -142,7 +146,8 @@ def _gist(state: State) -> tuple[object, ...]:
     conditions = tuple((condition.type, condition.status) for condition in state.conditions)
     weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), state.observed)
     hold = (state.hold.since is None, state.writing_at > 0, state.hold_over, state.approved_step)
-    seen = (state.seen_revision, state.seen_template, state.stable, state.steps_seen, state.observed_generation)
+    seen = (state.seen_revision, state.templates, state.stable, state.steps_seen, state.observed_generation)
+    workloads = (state.copying_at, state.copied, state.scaling)
     drifted = (state.drift.hands_off, state.drift.repairs)
     return (
         state.number,
@@ -152,6 +157,7 @@ def _gist(state: State) -> tuple[object, ...]:
         weights,
         hold,
         seen,
+        workloads,
         state.handled,
         state.ready,
         drifted,

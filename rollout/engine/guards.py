@@ -15,6 +15,7 @@ from rollout.engine.moves import Context
 from rollout.engine.observation import Acceptance
 from rollout.engine.reasons import Reason
 from rollout.engine.state import State
+from rollout.engine.workloads import not_up
 from rollout.spec import plan
 from rollout.spec.quantities import format_duration
 from rollout.spec.resource import Gate, Step
@@ -80,7 +81,10 @@ def stable_down(at: At) -> Waiting | None:
 
 
 def canary_not_ready(at: At) -> Waiting | None:
-    """Wait for a ready endpoint of the canary before it gets weight, or more of it."""
+    """Wait for a ready endpoint of the canary before it gets weight, or more of it; at first for its workload, too."""
+    is_first = not at.state.step and not at.state.share
+    if is_first and (why := not_up(at.state, at.context)):
+        return Reason.CANARY_NOT_READY, why
     if at.context.is_ready(at.state.canary):
         return None
     found = at.context.endpoints(at.state.canary)

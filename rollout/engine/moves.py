@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollout.engine import weights
-from rollout.engine.observation import UNKNOWN_ENDPOINTS, Endpoints, Observation
+from rollout.engine.observation import UNKNOWN_ENDPOINTS, Endpoints, Observation, WorkloadView
 from rollout.engine.state import MOST_TRANSITIONS, State, Transition
 from rollout.engine.table import Trigger, target
 from rollout.spec.plan import steps_of
@@ -36,6 +36,15 @@ class Context:
     def now(self) -> float:
         """Return Unix seconds."""
         return self.seen.now
+
+    @property
+    def deadline_seconds(self) -> float:
+        """Return how long an attempt waits for pods, of the canary at its start or of stable at its end."""
+        return self.spec.progress_deadline if self.spec is not None else 0.0
+
+    def workload(self, backend: str) -> WorkloadView | None:
+        """Return the workload behind the backend with this name, None when there is none."""
+        return self.seen.workloads.get(backend)
 
     def endpoints(self, backend: str) -> Endpoints:
         """Return the endpoints of the backend with this name."""

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import assert_never
 
 from rollout.analysis.judge import Judgement, Verdict
-from rollout.engine import adoption, attempt, drift, guards
+from rollout.engine import adoption, attempt, copying, drift, guards
 from rollout.engine.guards import At
 from rollout.engine.moves import Context, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
 from rollout.engine.table import Phase
-from rollout.spec.resource import OnDelete, RolloutSpec, StartMode
+from rollout.engine.workloads import not_up
+from rollout.spec.resource import OnDelete, StartMode
 
 
 def adopted(state: State, context: Context) -> State:
@@ -56,6 +57,8 @@ def _by_phase(state: State, context: Context, judgement: Judgement | None) -> St
 
 def _abort_on_harm(state: State, context: Context, judgement: Judgement | None) -> State:
     if state.share > 0 and context.is_down(state.canary):
+        if (given := copying.without_canary(state, context)) is not None:
+            return given
         message = f"Rolled back: {state.canary} lost its last ready endpoint."
         return attempt.abort(state, context, reason=Reason.CANARY_LOST, message=message)
     if judgement is not None and judgement.verdict is Verdict.FAIL:
@@ -79,14 +82,21 @@ def _wanted_revision(state: State, context: Context) -> tuple[State, str | None]
     if spec is None or spec.start is StartMode.MANUAL:
         return state, None
     if spec.start is StartMode.ON_WORKLOAD:
-        view = context.seen.workloads.get(state.canary)
-        template = view.template if view is not None else None
-        new = template if state.seen_template is not None and template not in {None, state.seen_template} else None
-        return (replace(state, seen_template=template) if template else state), new
+        return _wanted_template(state, context)
     if spec.revision is None or spec.revision == state.seen_revision:
         return state, None
     new = spec.revision if state.seen_revision is not None else None
     return replace(state, seen_revision=spec.revision), new
+
+
+def _wanted_template(state: State, context: Context) -> tuple[State, str | None]:
+    """Return the state with the templates seen of both backends, and the canary's if it is another than before."""
+    known = dict(state.templates)
+    views = ((name, context.workload(name)) for name in (state.stable, state.canary))
+    now = {**known, **{name: view.template for name, view in views if view is not None}}
+    before, template = known.get(state.canary), now.get(state.canary)
+    new = template if before not in {None, template} else None
+    return (state if now == known else replace(state, templates=tuple(now.items()))), new
 
 
 def _at_rest(state: State, context: Context) -> State:
@@ -94,16 +104,19 @@ def _at_rest(state: State, context: Context) -> State:
         return state
     state, revision = _wanted_revision(state, context)
     if revision is None:
-        return _with_baseline(state, context.spec)
+        return _with_baseline(state, context)
     if revision in {state.aborted_revision, state.stable_revision}:
         return state
     message = f"Attempt {state.attempt + 1} for revision {revision} began."
     return attempt.start(state, context, revision=revision, reason=Reason.STARTED, message=message)
 
 
-def _with_baseline(state: State, spec: RolloutSpec) -> State:
-    """What is there before the first attempt is what stable runs."""
-    first = state.seen_template if spec.start is StartMode.ON_WORKLOAD else state.seen_revision
+def _with_baseline(state: State, context: Context) -> State:
+    """What is there before the first attempt is what stable runs, unless its workload tells."""
+    by_template = context.spec is not None and context.spec.start is StartMode.ON_WORKLOAD
+    if by_template and context.workload(state.stable) is not None:
+        return state
+    first = dict(state.templates).get(state.canary) if by_template else state.seen_revision
     if state.attempt or not first or first == state.stable_revision:
         return state
     return replace(state, stable_revision=first)
@@ -136,7 +149,8 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
         return state
     state = attempt.edited(state, context)
     if state.step == 0 and state.share == 0 and _never_came(state, context):
-        message = f"Rolled back: {state.canary} had no ready endpoint within {deadline(context):g} s."
+        lacked = not_up(state, context).rstrip(".") or f"{state.canary} had no ready endpoint"
+        message = f"Rolled back: {lacked} within {context.deadline_seconds:g} s."
         return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
     at = At(state, context, judgement)
     still = guards.first(guards.COUNTING, at)
@@ -148,17 +162,12 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
 
 
 def _never_came(state: State, context: Context) -> bool:
-    """Return whether the canary had no ready endpoint all through the deadline, or none that anybody saw."""
-    if context.is_ready(state.canary):
+    """Return whether the canary was not ready all through the deadline, or not so that anybody saw it."""
+    if context.is_ready(state.canary) and not not_up(state, context):
         return False
     is_known = context.endpoints(state.canary).known
     since = state.started_at if is_known else max(state.started_at, context.seen.session_started_at)
-    return context.now - since >= deadline(context)
-
-
-def deadline(context: Context) -> float:
-    """Return how long an attempt waits for a ready canary, in seconds."""
-    return context.spec.progress_deadline if context.spec else 0.0
+    return context.now - since >= context.deadline_seconds
 
 
 def _counting(state: State, context: Context, *, runs: bool) -> State:
@@ -183,5 +192,7 @@ def _promote(state: State, context: Context, judgement: Judgement | None) -> Sta
         state = _new_revision(state, context)
         if state.phase is not Phase.PROMOTING:
             return state
+    if copying.is_meant(state, context):
+        return copying.go_on(state, context)
     waiting = guards.first(guards.PROMOTED, At(state, context, judgement))
     return say(state, *waiting) if waiting is not None else attempt.swap(state, context)

@@ -20,6 +20,10 @@ class Reason(StrEnum):
     PROMOTED_BY_COMMAND = "PromotedByCommand"
     PROMOTING = "Promoting"
     PROMOTED = "Promoted"
+    COPYING = "CopyingTemplate"
+    GIVING_BACK = "GivingBack"
+    STABLE_LOST = "StableLost"
+    PROMOTION_STUCK = "PromotionStuck"
     UNDOING = "Undoing"
     UNDONE = "Undone"
     PAUSED = "PausedByCommand"
@@ -61,6 +65,7 @@ class Refusal(StrEnum):
     AT_WORK = "RevisionAlreadyAtWork"
     ABORTED_BEFORE = "RevisionWasAborted"
     NOT_READY = "CanaryNotReady"
+    STABLE_DOWN = "StableNotReady"
     NOTHING_TO_UNDO = "NothingToUndo"
     SUSPENDED = "Suspended"
     NO_STEPS = "NoSteps"
@@ -75,8 +80,12 @@ MEANING: dict[str, str] = {
     Reason.STEP_STARTED: "The next step began.",
     Reason.STEPS_EDITED: "The steps were edited during the attempt, which goes on from the weight it has.",
     Reason.PROMOTED_BY_COMMAND: "A person moved the attempt on.",
-    Reason.PROMOTING: "All steps are done; the canary gets all weight and then the stable role.",
-    Reason.PROMOTED: "The canary has all weight and the stable role.",
+    Reason.PROMOTING: "All steps are done; the canary gets all weight, and then the end of the attempt follows.",
+    Reason.PROMOTED: "The attempt ended well: the new revision has the stable role and all weight.",
+    Reason.COPYING: "Stable gets the canary's pod template, and its rollout is waited for.",
+    Reason.GIVING_BACK: "Stable runs what the canary runs, and gets its weight back step by step.",
+    Reason.STABLE_LOST: "Stable lost its last ready endpoint while it got its weight back; the canary has all again.",
+    Reason.PROMOTION_STUCK: "Stable's rollout failed or took too long; resume tries on, abort gives up.",
     Reason.UNDOING: "A person asked for the previous stable back.",
     Reason.UNDONE: "The previous stable has the stable role and all weight again.",
     Reason.PAUSED: "A person paused the attempt; resume ends it.",
@@ -110,6 +119,7 @@ MEANING: dict[str, str] = {
     Refusal.BAD_ARGUMENT: "An argument of the command is missing or wrong.",
     Refusal.EXPIRED: "The command is older than five minutes.",
     Refusal.NOT_AVAILABLE: "The command belongs to failover, which is not yet available.",
+    Refusal.STABLE_DOWN: "Stable has no ready endpoint while it gets the canary's pod template.",
     Refusal.AT_WORK: "The attempt runs this revision already.",
     Refusal.ABORTED_BEFORE: "The revision was aborted; retry starts it again.",
     Refusal.NOTHING_TO_UNDO: "There is no previous stable to go back to.",

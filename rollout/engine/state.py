@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from rollout.analysis.judge import CheckReport, JudgeState, Verdict
 from rollout.engine.observation import BackendKey, RouteKey
@@ -96,6 +97,14 @@ class Word:
     message: str
 
 
+class Scaling(StrEnum):
+    """What is left to do with the number of pods of the workload behind the canary role."""
+
+    NONE = "None"
+    UP = "Up"
+    DOWN = "Down"
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """A condition as Kubernetes has it; ``status`` is True, False or Unknown."""
@@ -115,7 +124,9 @@ class State:
     backend names by role (empty: roles unknown). ``stable_revision`` is what stable runs,
     ``revision`` what the last attempt runs or ran. ``parked`` keeps the weightless backend of the
     pair at the floor. ``gateway`` are the last valid settings. ``writing_at`` is when the write began
-    that a step waits for (0: none, or one has failed).
+    that a step waits for (0: none, or one has failed). ``templates`` are the pod templates seen last, by
+    name of the backend. ``copying_at`` is since when stable is to run what the canary runs (0: it is not),
+    ``copied`` the pod template for that.
     """
 
     phase: Phase = Phase.IDLE
@@ -127,7 +138,7 @@ class State:
     stable_revision: str = ""
     previous_revision: str | None = None
     seen_revision: str | None = None
-    seen_template: str | None = None
+    templates: tuple[tuple[str, str], ...] = ()
     aborted_revision: str | None = None
     stable: str = ""
     canary: str = ""
@@ -142,6 +153,9 @@ class State:
     approved_step: int = 0
     undoing: bool = False
     ordered: bool = False
+    copying_at: float = 0.0
+    copied: str = ""
+    scaling: Scaling = Scaling.NONE
     before_invalid: Phase | None = None
     steps_seen: tuple[float, ...] = ()
     judge: JudgeState | None = None

@@ -32,6 +32,11 @@ class Trigger(StrEnum):
     RESUME = "resume"
     FINISH = "last step done"
     UNDO = "undo"
+    COPY = "copying begins"
+    GIVE_BACK = "weight given back"
+    TAKE_AGAIN = "stable lost"
+    STUCK = "copying stuck"
+    RESUME_PROMOTION = "resume copying"
     PROMOTED = "promoted"
     ABORT = "abort"
     ABORTED = "weights are back"
@@ -72,6 +77,11 @@ _TABLE: tuple[tuple[Trigger, tuple[Phase, ...], Phase], ...] = (
     (Trigger.RESUME, (Phase.PAUSED,), Phase.PROGRESSING),
     (Trigger.FINISH, (Phase.PROGRESSING, Phase.PAUSED), Phase.PROMOTING),
     (Trigger.UNDO, (Phase.IDLE,), Phase.PROMOTING),
+    (Trigger.COPY, (Phase.PROMOTING,), Phase.PROMOTING),
+    (Trigger.GIVE_BACK, (Phase.PROMOTING,), Phase.PROMOTING),
+    (Trigger.TAKE_AGAIN, (Phase.PROMOTING,), Phase.PROMOTING),
+    (Trigger.STUCK, (Phase.PROMOTING,), Phase.PAUSED),
+    (Trigger.RESUME_PROMOTION, (Phase.PAUSED,), Phase.PROMOTING),
     (Trigger.PROMOTED, (Phase.PROMOTING,), Phase.IDLE),
     (Trigger.ABORT, (Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.INVALID), Phase.ABORTING),
     (Trigger.ABORTED, (Phase.ABORTING,), Phase.ABORTED),

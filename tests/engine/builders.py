@@ -18,7 +18,10 @@ from rollout.engine.observation import (
     RouteKey,
     RouteView,
     Rule,
+    WorkloadKey,
+    WorkloadView,
 )
+from rollout.engine.orders import CopyTemplate, Scale
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.spec.built_in import built_in_policy
@@ -84,6 +87,13 @@ def seen(view: RouteView | None = None, *, now: float = NOW, **fields: object) -
     return replace(base, **fields)  # type: ignore[arg-type]
 
 
+def workload(name: str, template: str = "one", *, replicas: int = 3, **fields: object) -> WorkloadView:
+    """Return the Deployment `name` with all its pods there; fields lay over it."""
+    key = WorkloadKey("Deployment", "shop", name)
+    view = WorkloadView(key, "1", template, replicas, updated=replicas, ready=replicas)
+    return replace(view, **fields)  # type: ignore[arg-type]
+
+
 def context(wanted: Rollout | None = None, observation: Observation | None = None, **fields: object) -> Context:
     """Return the context of a decision, by default for `rollout()`; fields are those of `seen`."""
     return Context.of(
@@ -110,13 +120,14 @@ def batch(*samples: tuple[float, int, int], bad: int = 0) -> Batch:
 
 @dataclass(slots=True)
 class World:
-    """A Rollout that passes are run for: writes land in the route at once unless `lost`."""
+    """A Rollout that passes are run for: writes and orders land at once unless `lost`; pods come when `rolled`."""
 
     wanted: Rollout | None = field(default_factory=rollout)
     state: State = field(default_factory=State)
     now: float = NOW
     views: dict[RouteKey, RouteView | None] = field(default_factory=lambda: {ROUTE: weighing(100, 0)})
     endpoints: dict[str, Endpoints] = field(default_factory=lambda: dict(BOTH_UP))
+    workloads: dict[str, WorkloadView | None] = field(default_factory=dict)
     lost: bool = False
 
     def look(self, *, after: float = 0.0, ask: str = "", **fields: object) -> Decision:
@@ -131,6 +142,8 @@ class World:
         self.state = decision.state
         if not self.lost and decision.writes:
             self._land(decision)
+        if not self.lost and decision.orders:
+            self._carry_out(decision)
         return decision
 
     def tell(self, action: str, **args: object) -> Decision:
@@ -141,7 +154,12 @@ class World:
     def observation(self, **fields: object) -> Observation:
         """Return what there is to see now."""
         return replace(
-            seen(now=self.now, endpoints=dict(self.endpoints), routes=dict(self.views)),
+            seen(
+                now=self.now,
+                endpoints=dict(self.endpoints),
+                routes=dict(self.views),
+                workloads=dict(self.workloads),
+            ),
             **fields,  # type: ignore[arg-type]
         )
 
@@ -154,6 +172,37 @@ class World:
             rules = tuple(_rewritten(one, wanted.get(one.index, {})) for one in view.rules)
             self.views[write.route] = replace(view, rules=rules, version=f"{int(view.version) + 1}", changed_by="")
         self.state = acknowledge(self.state, decision.writes, self.now)
+
+    def _carry_out(self, decision: Decision) -> None:
+        for order in decision.orders:
+            match order:
+                case CopyTemplate(source, target, template, expected):
+                    giving = self.workloads[source.name]
+                    assert giving is not None
+                    assert giving.template == template
+                    self.change(target.name, template, expected=expected)
+                case Scale(key, replicas, expected):
+                    view = self.workloads[key.name]
+                    assert view is not None
+                    assert view.version == expected
+                    self._now_is(key.name, replace(view, replicas=replicas, settled=False))
+
+    def change(self, name: str, template: str, *, expected: str = "") -> None:
+        """Give a workload another pod template, as somebody or an order does; no pod has it yet."""
+        view = self.workloads[name]
+        assert view is not None
+        assert expected in {"", view.version}
+        self._now_is(name, replace(view, template=template, updated=0, ready=0, settled=False, failed=""))
+
+    def rolled(self, name: str, *, ready: int | None = None, **fields: object) -> None:
+        """Let the platform roll a workload out, all pods or as far as is said."""
+        view = self.workloads[name]
+        assert view is not None
+        there = view.replicas if ready is None else ready
+        self._now_is(name, replace(view, updated=there, ready=there, settled=True, **fields))  # type: ignore[arg-type]
+
+    def _now_is(self, name: str, view: WorkloadView) -> None:
+        self.workloads[name] = replace(view, version=f"{int(view.version) + 1}")
 
     def meddle(self, stable: int, canary: int, *, by: str = "") -> None:
         """Let somebody else write these weights into every rule of every route."""
@@ -202,4 +251,19 @@ def aborted(**spec: object) -> World:
     world.tell("abort")
     world.look()
     assert world.state.phase is Phase.ABORTED
+    return world
+
+
+NAMED: Mapping[str, object] = {
+    "stable": {"kind": "Deployment", "name": V1},
+    "canary": {"kind": "Deployment", "name": V2},
+}
+"""The workloads of the Rollout, named as their backends."""
+
+
+def with_workloads(stable: str = "one", canary: str = "one", /, **spec: object) -> World:
+    """Return a world at rest with a workload behind each backend, of three pods each, that run these templates."""
+    world = World(rollout(**{"start": "OnWorkload", "revision": None, "workloads": NAMED, **spec}))
+    world.workloads = {V1: workload(V1, stable), V2: workload(V2, canary)}
+    world.look()
     return world

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field, replace
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rollout.engine.attempt import ALL
 from rollout.engine.decide import Decision, decide
-from rollout.engine.observation import Acceptance, Command, Endpoints, Observation, WorkloadKey, WorkloadView
+from rollout.engine.observation import Acceptance, Command, Endpoints, Observation
+from rollout.engine.orders import CopyTemplate
 from rollout.engine.state import State
 from rollout.engine.status import from_status, to_status
 from rollout.engine.table import RUNNING, Action, Phase
 from rollout.engine.weights import FLOOR_TOTAL
 from rollout.spec.resource import Rollout
-from tests.engine.builders import DOWN, ROUTE, UP, V1, V2, World, batch, rollout, route, rule, weighing
+from tests.engine.builders import DOWN, ROUTE, UP, V1, V2, World, batch, rollout, route, rule, weighing, workload
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"}
 PLAN = [{"weight": 5, "hold": "30s"}, {"weight": 33.3, "approval": True}, {"weight": 0.001}, {"weight": 100}]
@@ -34,6 +36,14 @@ SPECS: tuple[Rollout | None, ...] = (
     rollout(backends={"stable": {"name": V1}, "canary": {"name": "checkout-v3"}}),
     rollout(backends=BACKUPS, suspend=True),
     None,
+)
+FLAGS = {"scaleUp": True, "scaleDown": True}
+SCALED = {role: {"kind": "Deployment", "name": name, **FLAGS} for role, name in (("stable", V1), ("canary", V2))}
+COPY = {"promotion": {"mode": "CopyTemplate"}, "workloads": SCALED}
+COPYING: tuple[Rollout, ...] = (
+    rollout(steps=PLAN, start="OnWorkload", **COPY),
+    rollout(steps=PLAN, revision="2", gateway={"separateClusters": True}, **COPY),
+    rollout(steps=PLAN[:1], revision="2", drift="Ignore", **COPY),
 )
 ENDPOINTS = (UP, DOWN, Endpoints(ready=0, total=0), Endpoints(ready=0, total=0, known=False))
 ARGUMENTS: Mapping[str, st.SearchStrategy[dict[str, object]]] = {
@@ -84,10 +94,27 @@ def _writes_are(lost: bool) -> Callable[[World], None]:  # noqa: FBT001 - a row
     return happen
 
 
+def _workload_is(name: str, replicas: int | None) -> Callable[[World], None]:
+    view = workload(name, replicas=replicas) if replicas is not None else None
+    return lambda world: world.workloads.update({name: view})
+
+
+def _template(name: str, template: str) -> Callable[[World], None]:
+    return lambda world: world.change(name, template) if world.workloads[name] else None
+
+
+def _rolled(name: str, ready: int | None, failed: str) -> Callable[[World], None]:
+    return lambda world: world.rolled(name, ready=ready, failed=failed) if world.workloads[name] else None
+
+
+NAMES = st.sampled_from([V1, V2])
 HAPPENINGS = st.one_of(
     st.just(_nothing),
     st.builds(_meddle, st.integers(0, 100), st.integers(0, 100)),
-    st.builds(_endpoints, st.sampled_from([V1, V2]), st.sampled_from(ENDPOINTS)),
+    st.builds(_endpoints, NAMES, st.sampled_from(ENDPOINTS)),
+    st.builds(_template, NAMES, st.sampled_from(["one", "two", "three"])),
+    st.builds(_rolled, NAMES, st.sampled_from([None, None, 1]), st.sampled_from(["", "", "timed out"])),
+    st.builds(_workload_is, NAMES, st.sampled_from([None, 0, 3])),
     st.builds(_route_is, st.booleans()),
     st.builds(_acceptance, st.sampled_from(Acceptance)),
     st.builds(_writes_are, st.booleans()),
@@ -104,10 +131,6 @@ def commands(draw: st.DrawFn) -> Command | None:
     return Command(id=draw(st.uuids()).hex, action=action, args=args, at=1e9, by="somebody")
 
 
-def _running(template: str) -> WorkloadView:
-    return WorkloadView(WorkloadKey("Deployment", "shop", V2), "1", template, replicas=1, updated=1, ready=1)
-
-
 @st.composite
 def turns(draw: st.DrawFn) -> Turn:
     """Return a turn; most of them want the same Rollout with an attempt to run."""
@@ -115,10 +138,9 @@ def turns(draw: st.DrawFn) -> Turn:
         "command": draw(commands()),
         "source_problem": draw(st.sampled_from([None, None, ("SourceDown", "no answer")])),
         "deleting": draw(st.integers(0, 15)) == 15,
-        "workloads": {V2: draw(st.sampled_from([None, _running("a"), _running("b")]))},
         "generation": draw(st.integers(0, 2)),
     }
-    wanted = draw(st.sampled_from([SPECS[1]] * 8 + [SPECS[3]] * 4 + list(SPECS)))
+    wanted = draw(st.sampled_from([SPECS[1]] * 8 + [SPECS[3]] * 4 + list(SPECS) + list(COPYING) * 4))
     if draw(st.booleans()):
         fields["requests"] = (draw(st.integers(0, 5000)), draw(st.integers(0, 5000)), draw(st.integers(0, 200)))
     return Turn(draw(st.sampled_from([0.0, 1.0, 10.0, 31.0, 700.0])), wanted, draw(HAPPENINGS), fields)
@@ -146,7 +168,7 @@ def _view(world: World) -> None:
 
 
 def _played(sequence: list[Turn]) -> list[Pass]:
-    world = World()
+    world = World(workloads={V1: workload(V1), V2: workload(V2, replicas=0)})
     _view(world)
     passes = []
     for turn in [Turn(0.0, rollout(steps=PLAN), _nothing), *sequence]:
@@ -197,6 +219,39 @@ def test_only_our_backends_are_written(sequence: list[Turn]) -> None:
 
 @given(SEQUENCES)
 @QUICK
+def test_pods_are_replaced_or_taken_away_only_where_no_weight_is(sequence: list[Turn]) -> None:
+    """Whatever came before, such an order meets a backend that gets no request, and the version that is seen."""
+    for made in _played(sequence):
+        for order in made.decision.orders:
+            key = order.target if isinstance(order, CopyTemplate) else order.key
+            view = made.seen.workloads[key.name]
+            assert view is not None
+            taken = isinstance(order, CopyTemplate) or order.replicas < view.replicas
+
+            assert view.version == order.expected
+            assert not (taken and any(weight > 1 for weight in _weights_of(key.name, made.seen)))
+
+
+def _weights_of(name: str, seen: Observation) -> list[int]:
+    """Return what the two rules that are ours give to a backend."""
+    view = seen.routes[ROUTE]
+    assert view is not None
+    return [ref.weight for rule in view.rules for ref in rule.refs if ref.backend.name == name]
+
+
+@given(SEQUENCES)
+@QUICK
+def test_nothing_is_ordered_of_workloads_against_the_will_of_people(sequence: list[Turn]) -> None:
+    """While suspended, paused, invalid or being deleted, and after an abort was ordered, no template is copied."""
+    for made in _played(sequence):
+        state, copies = made.decision.state, [one for one in made.decision.orders if isinstance(one, CopyTemplate)]
+        forbids = made.wanted is None or made.wanted.spec.suspend or made.seen.deleting
+
+        assert not (copies and (forbids or state.phase is not Phase.PROMOTING or state.share < ALL))
+
+
+@given(SEQUENCES)
+@QUICK
 def test_an_abort_by_a_person_always_wins(sequence: list[Turn]) -> None:
     """While an attempt runs and nothing is suspended, abort takes all weight from the canary in this very pass."""
     for made in _played(sequence):
@@ -212,7 +267,10 @@ def test_an_abort_by_a_person_always_wins(sequence: list[Turn]) -> None:
 
 
 def _is_abortable(made: Pass) -> bool:
-    """Return whether an attempt runs that the spec of this pass does not forbid to touch."""
+    """Return whether an attempt runs that neither the spec nor a copy to a stable that is down forbids to touch."""
+    stable = made.seen.endpoints.get(made.before.stable, UP)
+    if made.before.copying_at and stable.known and not stable.ready:
+        return False
     phase = made.before.phase if made.before.phase is not Phase.INVALID else made.before.before_invalid
     suspended = made.wanted is not None and made.wanted.spec.suspend
     return bool(made.before.stable) and phase in RUNNING and not suspended
@@ -235,11 +293,11 @@ def test_a_canary_that_is_lost_never_keeps_weight(sequence: list[Turn]) -> None:
 @given(SEQUENCES)
 @QUICK
 def test_a_replayed_observation_changes_nothing(sequence: list[Turn]) -> None:
-    """Seen again without a new sample or command, the same world needs no status write after two decisions."""
+    """Seen again without a new sample or command, the same world needs no status write after a few decisions."""
     for made in _played(sequence)[-3:]:
         again = replace(made.seen, batch=None, command=None)
         state = made.decision.state
-        for _ in range(2):
+        for _ in range(4):
             state = decide(made.wanted, state, again).state
 
         assert not decide(made.wanted, state, again).significant
