@@ -37,7 +37,7 @@ class Outcomes:
         """Listen to the controller from now on."""
         self._service = service
         self._waiters: defaultdict[tuple[Key, str], set[asyncio.Future[CommandOutcome]]] = defaultdict(set)
-        service.controller.subscribe(self._hear)
+        service.controller.subscribe(self._hear, elsewhere=True)
 
     @property
     def waiting(self) -> int:

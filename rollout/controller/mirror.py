@@ -31,11 +31,14 @@ class _Seen:
 class Mirror:
     """Tells ``listeners`` what became of Rollouts elsewhere."""
 
-    def __init__(self, store: RolloutStore, catalog: Catalog, clock: Clock) -> None:
-        """Look at what is in ``store``."""
+    def __init__(
+        self, store: RolloutStore, catalog: Catalog, clock: Clock, *, most_resolved: int = MOST_RESOLVED
+    ) -> None:
+        """Look at what is in ``store``; remember at most so many effective specs."""
         self._store = store
         self._catalog = catalog
         self._clock = clock
+        self._most_resolved = most_resolved
         self._seen: dict[Key, _Seen] = {}
         self._resolved: dict[Key, Resolved] = {}
         self.listeners: list[Callable[[Told], None]] = []
@@ -74,7 +77,7 @@ class Mirror:
         """Return what the Rollout effectively wants, worked out once for each change."""
         resolved = self._catalog.resolve(stored, self._resolved.pop(stored.key, None))
         self._resolved[stored.key] = resolved
-        if len(self._resolved) > MOST_RESOLVED:
+        if len(self._resolved) > self._most_resolved:
             del self._resolved[next(iter(self._resolved))]
         return resolved
 

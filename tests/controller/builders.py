@@ -13,12 +13,13 @@ from typing import Any, ParamSpec
 from structlog.testing import capture_logs
 
 from rollout.analysis.samples import ERRORS, Batch
+from rollout.controller.alone import Always
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
 from rollout.engine.observation import BackendKey, Command, Endpoints, GateAnswer, RouteKey, RouteView, RuleWeights
 from rollout.engine.state import State
 from rollout.engine.table import Phase
-from rollout.ports import Ask, Key
+from rollout.ports import Ask, Elector, Key
 from rollout.rehearsal.virtual_loop import VirtualClock, run
 from rollout.spec.resource import Gate
 from tests.fakes.gates import FakeGates
@@ -158,6 +159,7 @@ class Scene:
     health: FaultyHealth = field(default_factory=FaultyHealth)
     measurements: SlowMeasurements = field(default_factory=SlowMeasurements)
     gates: FailingGates = field(default_factory=FailingGates)
+    elector: Elector = field(default_factory=Always)
     options: Options = field(default_factory=lambda: Options(cadence_seconds=10.0, chance=lambda: 0.5))
     told: list[Told] = field(default_factory=list)
     _task: asyncio.Task[None] | None = None
@@ -185,7 +187,9 @@ class Scene:
 
     async def start(self) -> None:
         """Let a controller run, as a process would after its start."""
-        ports = Ports(self.store, self.routes, self.health, self.measurements, self.gates, self.clock)
+        ports = Ports(
+            self.store, self.routes, self.health, self.measurements, self.gates, self.clock, elector=self.elector
+        )
         self._controller = Controller(ports, self.options)
         self._controller.subscribe(self.told.append)
         self._task = asyncio.create_task(self._controller.run())
