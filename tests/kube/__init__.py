@@ -1,0 +1,1 @@
+"""Parts of the Kubernetes room that need no cluster."""
