@@ -7,18 +7,20 @@ alone: models cost ten times the parsing, and the watch reconnects thousands of 
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 from kubernetes.aio import client
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
+from kubernetes.aio.client.rest import RESTClientObject
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from rollout.errors import Unavailable
-from rollout.kube.faults import Busy, Expired, fault
+from rollout.kube.faults import Busy, TooLong, fault
 from rollout.kube.resources import MANAGER, Document, Resource
 from rollout.meters import Count, timed, uncounted
 
@@ -31,12 +33,14 @@ OUT_OF_PATIENCE = (aiohttp.ClientError, TimeoutError, OSError)
 class ApiOptions:
     """How patient the client is.
 
-    Seconds for one answer and for a connection, how often a question is asked in all, seconds before the second time
-    (twice that before the third, with jitter), and how many bytes are read of one answer or one event of a watch.
+    Seconds for one answer, for a connection, and until a watch begins to answer; how often a question is asked in all,
+    seconds before the second time (twice that before the third, with jitter), and how many bytes are read of one answer
+    or one event of a watch.
     """
 
     timeout_seconds: float = 12.0
     connect_seconds: float = 3.0
+    open_seconds: float = 5.0
     attempts: int = 3
     first_wait_seconds: float = 0.1
     most_bytes: int = 64 * 1024 * 1024
@@ -58,7 +62,11 @@ class _Request:
 
 
 class KubeApi:
-    """One cluster; made once and closed with ``aclose``."""
+    """One cluster; made once and closed with ``aclose``.
+
+    Connections are kept for the next question, where they may have died without a word meanwhile. So a question that
+    failed is asked again on a new one, and every watch has its own.
+    """
 
     def __init__(
         self,
@@ -69,13 +77,16 @@ class KubeApi:
     ) -> None:
         """Remember how to reach the cluster; ``chance`` gives jitter from 0 to 1, ``count`` hears of every question."""
         self._client = client.ApiClient(configuration)
+        self._fresh = client.ApiClient(configuration)
+        self._fresh.rest_client = _Unpooled(configuration)
         self._chance = chance
         self._options = options
         self._count = count
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._client.close()  # type: ignore[no-untyped-call] # the client has no types here
+        for each in (self._client, self._fresh):
+            await each.close()  # type: ignore[no-untyped-call] # the client has no types here
 
     async def get(self, resource: Resource, namespace: str, name: str) -> Document:
         """Return the object.
@@ -94,12 +105,14 @@ class KubeApi:
 
         Raises:
             Expired: the page ``after`` is too old; the list has to be begun again.
-            Unavailable, Forbidden: as ``get``.
+            TooLong: so many objects are more than what is read of one answer.
+            Unavailable: as ``get``, or what came is no list.
+            Forbidden: as ``get``.
         """
         query = [("limit", str(limit))] if limit else []
-        return await self._ask(
-            _Request("GET", resource.path(namespace), [*query, *([("continue", after)] if after else [])])
-        )
+        path = resource.path(namespace)
+        page = await self._ask(_Request("GET", path, [*query, *([("continue", after)] if after else [])]))
+        return {**page, "items": _items(page, f"GET {path}")}
 
     async def create(self, resource: Resource, document: Document, *, namespace: str = "") -> Document:
         """Make the object; return it as it is then.
@@ -157,6 +170,7 @@ class KubeApi:
 
         Raises:
             Expired: ``since`` is too old.
+            TooLong: an event is longer than what is read of one.
             Unavailable: the API server cannot be reached, falls silent, or says what is no event.
             Forbidden: we may not.
         """
@@ -164,10 +178,12 @@ class KubeApi:
         query += [("resourceVersion", since)]
         what, limit = f"WATCH {resource.path(namespace)}", self._limit(int(seconds) + 2.0)
         try:
-            answer = await self._send(_Request("GET", resource.path(namespace), query), limit)
+            async with asyncio.timeout(self._options.open_seconds):
+                answer = await self._send(self._fresh, _Request("GET", resource.path(namespace), query), limit)
             try:
                 if answer.status != HTTPStatus.OK:
-                    raise fault(answer.status, await _read(answer, self._options.most_event_bytes), what=what)
+                    read, later = await _read(answer, self._options.most_event_bytes), _later(answer)
+                    raise fault(answer.status, read, what=what, retry_after=later)
                 yield "OPENED", {}
                 async for line in _lines(answer, self._options.most_event_bytes):
                     yield _event(line, what)
@@ -181,14 +197,15 @@ class KubeApi:
     async def _ask(self, request: _Request) -> Document:
         """Ask, and ask again what failed for now; an answer that got lost is noticed by the version in a write."""
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Unavailable),
+            retry=retry_if_exception(_may_pass),
             stop=stop_after_attempt(self._options.attempts),
             wait=self._wait,
             reraise=True,
         )
         async for attempt in retrying:
             with attempt:
-                return await timed(self._ask_once(request), self._count)
+                number = attempt.retry_state.attempt_number
+                return await timed(self._ask_once(request, self._client if number == 1 else self._fresh), self._count)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _wait(self, state: RetryCallState) -> float:
@@ -197,9 +214,9 @@ class KubeApi:
         longer = self._options.first_wait_seconds * 2.0 ** (state.attempt_number - 1)
         return told + longer * (0.5 + self._chance())
 
-    async def _ask_once(self, request: _Request) -> Document:
+    async def _ask_once(self, request: _Request, by: client.ApiClient) -> Document:
         try:
-            answer = await self._send(request, self._limit(self._options.timeout_seconds))
+            answer = await self._send(by, request, self._limit(self._options.timeout_seconds))
             try:
                 read = await _read(answer, self._options.most_bytes)
             finally:
@@ -209,12 +226,14 @@ class KubeApi:
         except OUT_OF_PATIENCE as error:
             raise Unavailable(f"{request}: {_cause(error)}") from error
         if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            raise fault(answer.status, read, what=str(request), retry_after=answer.headers.get("Retry-After", ""))
+            raise fault(answer.status, read, what=str(request), retry_after=_later(answer))
         return _object(read, str(request))
 
-    async def _send(self, request: _Request, limit: aiohttp.ClientTimeout) -> aiohttp.ClientResponse:
+    async def _send(
+        self, by: client.ApiClient, request: _Request, limit: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
         headers = {"Accept": "application/json"} | ({"Content-Type": request.content} if request.body else {})
-        spelled = await self._client.param_serialize(
+        spelled = await by.param_serialize(
             request.method,
             request.path,
             None,
@@ -223,7 +242,7 @@ class KubeApi:
             request.body,
             auth_settings=["BearerToken"],
         )
-        answer = await self._client.call_api(*spelled, _request_timeout=limit)
+        answer = await by.call_api(*spelled, _request_timeout=limit)
         response: aiohttp.ClientResponse = answer.response
         return response
 
@@ -232,6 +251,23 @@ class KubeApi:
 
 
 _MANAGED = (("fieldManager", MANAGER),)
+_CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+
+
+class _Unpooled(RESTClientObject):
+    """Connections that are made for one question each."""
+
+    def _create_connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, force_close=True)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, Unavailable) and not isinstance(error, TooLong)
+
+
+def _later(answer: aiohttp.ClientResponse) -> str:
+    told: str = answer.headers.get("Retry-After", "")
+    return told
 
 
 async def _read(answer: aiohttp.ClientResponse, most: int) -> bytes:
@@ -239,7 +275,7 @@ async def _read(answer: aiohttp.ClientResponse, most: int) -> bytes:
     async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
         read += chunk
         if len(read) > most:
-            raise Unavailable(f"the API server's answer is longer than {most} bytes")
+            raise TooLong(f"the API server's answer is longer than {most} bytes")
     return bytes(read)
 
 
@@ -251,7 +287,7 @@ async def _lines(answer: aiohttp.ClientResponse, most: int) -> AsyncIterator[byt
         *whole, rest = left.split(b"\n") if b"\n" in chunk else [left]
         left = bytearray(rest)
         if len(left) > most:
-            raise Unavailable(f"an event of a watch is longer than {most} bytes")
+            raise TooLong(f"an event of a watch is longer than {most} bytes")
         for line in whole:
             if line.strip():
                 yield bytes(line)
@@ -260,12 +296,29 @@ async def _lines(answer: aiohttp.ClientResponse, most: int) -> AsyncIterator[byt
 def _event(line: bytes, what: str) -> tuple[str, Document]:
     event = _object(line, what)
     kind, told = event.get("type"), event.get("object")
-    if not isinstance(kind, str) or not isinstance(told, dict):
-        raise Unavailable(f"{what}: what came is no event")
-    if kind == "ERROR":
+    if kind == "ERROR" and isinstance(told, dict):
         code = told.get("code")
         raise fault(code if isinstance(code, int) else 500, line_of(told), what=what)
-    return kind, told
+    if kind not in _CHANGES or not _is_object(told, named=kind != "BOOKMARK"):
+        raise Unavailable(f"{what}: what came is no event")
+    return str(kind), cast("Document", told)
+
+
+def _items(page: Document, what: str) -> list[Document]:
+    """Return the objects of a page of a list (``null`` where there is none)."""
+    items = page.get("items") or []
+    if not _is_object(page, named=False) or not isinstance(items, list):
+        raise Unavailable(f"{what}: what came is no list")
+    if not all(_is_object(item, named=True) for item in items):
+        raise Unavailable(f"{what}: the list has what is no object")
+    return items
+
+
+def _is_object(told: object, *, named: bool) -> bool:
+    metadata = told.get("metadata") if isinstance(told, dict) else None
+    if not isinstance(metadata, dict) or not metadata.get("resourceVersion"):
+        return False
+    return not named or bool(metadata.get("name"))
 
 
 def line_of(document: Mapping[str, Any]) -> bytes:
@@ -285,6 +338,3 @@ def _object(read: bytes, what: str) -> dict[str, Any]:
 
 def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"[:200] if str(error) else type(error).__name__
-
-
-__all__ = ["ApiOptions", "Expired", "KubeApi"]

@@ -4,6 +4,7 @@
     409                          ConflictError
     422 without causes           ConflictError: a ``test`` of a JSON Patch that failed
     410                          Expired: list again
+    longer than we read          TooLong
     429, 5xx, no answer          Unavailable
     401, 403                     Forbidden
     other 4xx                    PermanentError
@@ -30,6 +31,10 @@ LONGEST_WAIT_SECONDS = 10.0
 
 class Expired(TemporaryError):
     """The resourceVersion is too old to go on from: everything has to be listed again."""
+
+
+class TooLong(Unavailable):
+    """The answer, or an event of a watch, is longer than what is read of one."""
 
 
 class Forbidden(PermanentError):

@@ -2,8 +2,8 @@
 
 List in pages, then watch from there, and again: a watch is renewed after ``renew_seconds``, so that a connection that
 died without a word is found soon after. What is too old is listed again; what fails is tried again with growing,
-jittered gaps. The caches of this room (``store``, ``routes``, ``endpoints``, ``workloads``) stand on it. It knows
-nothing of what the objects mean: ``keep`` says which of them, and which of their fields, stay in memory.
+jittered gaps. The adapters of this room (``store``, ``routes``, ``endpoints``, ``workloads``) stand on it; what is in
+memory, and who hears of it, is ``rollout.kube.cache``'s. It knows nothing of what the objects mean.
 """
 
 from __future__ import annotations
@@ -17,31 +17,29 @@ import structlog
 
 from rollout.errors import NotOursError, RolloutError
 from rollout.kube.api import KubeApi
-from rollout.kube.faults import Expired
+from rollout.kube.cache import Cache, Keep, Listener, Name
+from rollout.kube.faults import Busy, Expired, TooLong
 from rollout.kube.resources import Document, Resource, age_of, name_of, version_of
 from rollout.ports import Clock
 
 log = structlog.get_logger(__name__)
 
-Name = tuple[str, str]
-"""Namespace (empty where there is none) and name."""
-
-Keep = Callable[[Document], Document | None]
-"""Return what stays in memory of an object: a smaller copy with its metadata's name, namespace and version, or None."""
-
-Listener = Callable[[Name, Document | None, Document | None], None]
-"""Takes whose object changed, what it was and what it is (None: there was, or is, none)."""
-
 
 @dataclass(frozen=True, slots=True)
 class ReflectorOptions:
-    """How a reflector watches: for so many seconds at a time, in pages of so many, with these gaps after a failure."""
+    """How a reflector watches: for so many seconds at a time, in pages of so many, with these gaps after a failure.
+
+    A watch that ended within ``shortest_watch_seconds`` counts as a failure. ``look_seconds``: how long the look after
+    a broken watch may hold up the next one. ``fresh_seconds``: how long after the API server was heard of what is here
+    still counts as what there is.
+    """
 
     renew_seconds: float = 240.0
     page: int = 500
     first_gap_seconds: float = 0.2
     longest_gap_seconds: float = 10.0
     shortest_watch_seconds: float = 1.0
+    look_seconds: float = 2.0
     fresh_seconds: float = 30.0
 
 
@@ -62,18 +60,18 @@ class Reflector:
         """Watch ``resource`` in ``namespace`` (empty: in all); ``chance`` gives jitter from 0 to 1."""
         self._api = api
         self._resource = resource
-        self._keep = keep
         self._clock = clock
         self._chance = chance
         self._namespace = namespace
         self._options = options
-        self._objects: dict[Name, Document] = {}
-        self._gone: dict[Name, int] = {}
-        self._listeners: list[Listener] = []
+        self._cache = Cache(keep, resource.plural)
         self._synced = asyncio.Event()
         self._answered = asyncio.Event()
         self._heard_at = -math.inf
+        self._opened_at = math.inf
         self._version = ""
+        self._page = options.page
+        self._doubt = False
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
         self.problem = ""
@@ -92,59 +90,47 @@ class Reflector:
     @property
     def fresh(self) -> bool:
         """Return whether the API server was heard of so lately that what is here is what there is."""
-        age = self._clock.monotonic() - self._heard_at
-        return self.synced and age < self._options.fresh_seconds + self._options.renew_seconds
+        return self._heard_within(self._options.fresh_seconds + self._options.renew_seconds)
 
     @property
     def live(self) -> bool:
         """Return whether the watch was opened or heard from within ``fresh_seconds``."""
-        return self.synced and self._clock.monotonic() - self._heard_at < self._options.fresh_seconds
+        return self._heard_within(self._options.fresh_seconds)
+
+    def _heard_within(self, seconds: float) -> bool:
+        return self.synced and self._clock.monotonic() - self._heard_at < seconds
 
     def get(self, namespace: str, name: str) -> Document | None:
         """Return what is kept of the object, or None."""
-        return self._objects.get((namespace, name))
+        return self._cache.get((namespace, name))
 
     def names(self) -> list[Name]:
         """Return the names of all objects that are kept."""
-        return list(self._objects)
+        return self._cache.names()
 
     def __iter__(self) -> Iterator[Document]:
         """Give what is kept of every object."""
-        return iter(list(self._objects.values()))
+        return iter(self._cache)
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` (on the loop) with every change of what is kept, those of the first list included."""
-        self._listeners.append(listener)
+        self._cache.subscribe(listener)
 
     def put(self, document: Document) -> None:
         """Take in what a write or a single read answered, unless something newer is known."""
-        name, age = name_of(document), age_of(version_of(document))
-        before = self._objects.get(name)
-        if age <= self._gone.get(name, -1) or (before is not None and age < age_of(version_of(before))):
-            return
-        kept = self._keep(document)
-        self._gone.pop(name, None)
-        if kept is None:
-            self._objects.pop(name, None)
-        else:
-            self._objects[name] = kept
-        if kept is not None or before is not None:
-            self._tell(name, before, kept)
+        self._cache.put(document)
+
+    def admit(self, document: Document) -> None:
+        """Take in what a single read answered of an object that ``keep`` let go by when the stream told of it."""
+        self._cache.admit(document)
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Let go of an object that is there, but is not wanted any more; ``admit`` brings it back."""
+        self._cache.drop((namespace, name))
 
     def forget(self, namespace: str, name: str, *, age: int) -> None:
-        """Take out an object that is gone; what is older than ``age`` does not bring it back."""
-        before = self._objects.get((namespace, name))
-        if before is not None and age_of(version_of(before)) > age:
-            return
-        self._gone[namespace, name] = age
-        if self._objects.pop((namespace, name), None) is not None:
-            self._tell((namespace, name), before, None)
-
-    def _tell(self, name: Name, before: Document | None, now: Document | None) -> None:
-        if before is not None and now is not None and version_of(before) == version_of(now):
-            return
-        for listener in self._listeners:
-            listener(name, before, now)
+        """Take out an object that is gone; what is no newer than ``age`` does not bring it back."""
+        self._cache.forget((namespace, name), age=age)
 
     async def start(self, *, patience_seconds: float = 60.0) -> None:
         """Begin, and return when the first list is in, when the cluster has no such resource, or when patience is over.
@@ -165,70 +151,100 @@ class Reflector:
 
     async def _run(self) -> None:
         while True:
-            began = self._clock.monotonic()
-            try:
-                if not self._version:
-                    await self._list()
-                await self._watch()
-            except Expired:
-                self._version = ""
-                self._failures += 1
-                await self._rest(0.0 if self._failures == 1 else self._gap())
-            except NotOursError as error:
-                self._told(str(error))
-                self._version, self.absent = "", True
-                self._answered.set()
-                await self._rest(self._gap())
-            except RolloutError as error:
-                self._told(str(error))
-                await self._rest(self._gap())
-            except Exception as error:
-                log.exception("watch failed", what=self._resource.plural)
-                self._told(f"{self._resource.plural}: {type(error).__name__}")
-                self._version = ""
-                await self._rest(self._gap())
-            else:
-                short = self._clock.monotonic() - began < self._options.shortest_watch_seconds
-                self._failures = self._failures + 1 if short else 0
-                await self._rest(self._gap() if short else 0.0)
+            self._opened_at = math.inf
+            error = await self._round()
+            lasted = self._clock.monotonic() - self._opened_at
+            self._doubt = self._doubt or error is not None or lasted < self._options.renew_seconds - 1.0
+            await self._rest(self._gap(error, lasted))
 
-    def _told(self, why: str) -> None:
-        self._failures += 1
+    async def _round(self) -> Exception | None:
+        """List if need be and watch until the watch ends; return what it failed with, None when it just ended."""
+        try:
+            if self._version and self._doubt:
+                await self._look()
+            if not self._version:
+                await self._list()
+            await self._watch()
+        except (Expired, TooLong) as error:
+            # A list has the last state of what is too old, or too long, to be told of.
+            self._version = ""
+            return self._told(str(error), error)
+        except NotOursError as error:
+            self._version, self.absent = "", True
+            self._answered.set()
+            return self._told(str(error), error)
+        except RolloutError as error:
+            return self._told(str(error), error)
+        except Exception as error:
+            log.exception("watch failed", what=self._resource.plural)
+            self._version = ""
+            return self._told(f"{self._resource.plural}: {type(error).__name__}", error)
+        return None
+
+    def _told(self, why: str, error: Exception) -> Exception:
         if self.problem != why:
             log.warning("watch failed", what=self._resource.plural, why=why)
         self.problem = why
+        return error
 
-    def _gap(self) -> float:
+    def _gap(self, error: Exception | None, lasted: float) -> float:
+        """Return the seconds until the next watch: none after one that lasted and ended, more with every failure."""
+        if lasted >= self._options.shortest_watch_seconds:
+            self._failures = 0
+            if error is None:
+                return 0.0
+        self._failures += 1
+        if isinstance(error, Expired) and self._failures == 1:
+            return 0.0
         grown = self._options.first_gap_seconds * 2.0 ** min(self._failures, 10)
-        return min(self._options.longest_gap_seconds, grown) * (0.5 + self._chance() / 2)
+        told = error.after_seconds if isinstance(error, Busy) else 0.0
+        return told + min(self._options.longest_gap_seconds, grown) * (0.5 + self._chance() / 2)
 
     async def _rest(self, seconds: float) -> None:
         if seconds > 0:
             await asyncio.sleep(seconds)
 
+    async def _look(self) -> None:
+        """Find out whether the cluster has gone back in time: a watch from its future would be silent for ever.
+
+        When that cannot be found out soon, the watch goes on first: most of what broke did not touch the cluster.
+        """
+        try:
+            async with asyncio.timeout(self._options.look_seconds):
+                page = await self._api.list_page(self._resource, namespace=self._namespace, limit=1)
+        except TimeoutError:
+            return
+        self._doubt = False
+        if age_of(version_of(page)) < age_of(self._version):
+            log.warning("the cluster was restored: all is read anew", what=self._resource.plural)
+            self._version = ""
+
     async def _list(self) -> None:
         """Read everything, and tell what changed since; an object that is not listed any more is gone."""
-        found: set[Name] = set()
-        page = await self._api.list_page(self._resource, namespace=self._namespace, limit=self._options.page)
+        listed: set[Name] = set()
+        page = await self._list_page("")
         version = version_of(page)
+        self._cache.begin(version)
         while True:
-            for item in page.get("items") or ():
-                found.add(name_of(item))
-                self.put(item)
-            after = str((page.get("metadata") or {}).get("continue") or "")
+            for item in page["items"]:
+                listed.add(name_of(item))
+                self._cache.take(item)
+            after = str(page["metadata"].get("continue") or "")
             if not after:
                 break
-            page = await self._api.list_page(
-                self._resource, namespace=self._namespace, limit=self._options.page, after=after
-            )
-        for namespace, name in self.names():
-            if (namespace, name) not in found:
-                self.forget(namespace, name, age=age_of(version))
-        self._version = version
-        self._gone.clear()
+            page = await self._list_page(after)
+        self._cache.settle(listed, version)
+        self._version, self._doubt = version, False
         self._heard()
         self._synced.set()
         self._answered.set()
+
+    async def _list_page(self, after: str) -> Document:
+        try:
+            return await self._api.list_page(self._resource, namespace=self._namespace, limit=self._page, after=after)
+        except TooLong:
+            self._page = max(1, self._page // 4)
+            raise
 
     def _heard(self) -> None:
         self._heard_at = self._clock.monotonic()
@@ -248,12 +264,11 @@ class Reflector:
 
     def _take(self, kind: str, document: Document) -> None:
         if kind == "OPENED":
+            self._opened_at = self._clock.monotonic()
             return
-        self._version = version_of(document) or self._version
         if kind in {"ADDED", "MODIFIED"}:
-            self.put(document)
+            self._cache.take(document)
         elif kind == "DELETED":
-            namespace, name = name_of(document)
-            self.forget(namespace, name, age=age_of(self._version))
-            if len(self._gone) > self._options.page:
-                self._gone.clear()
+            self._cache.forget(name_of(document), age=age_of(version_of(document)))
+        self._version = version_of(document)
+        self._cache.reached(self._version)
