@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from rollout.engine.observation import Acceptance, RouteKey
-from rollout.kube.resources import HTTP_ROUTES, Document
+from rollout.kube.resources import Document
 
 CONDITIONS = ("Accepted", "ResolvedRefs")
 """What a controller must say of a route before it counts as served."""
 
-LONGEST_MESSAGE = 400
-"""So many characters of what gateways say are passed on, and of any one condition."""
+LONGEST_MESSAGE = 600
+"""So many characters of what gateways say are passed on, of any one condition a third."""
 
 MOST_NAMED = 3
 """So many ReferenceGrants are named in one message."""
@@ -103,11 +103,11 @@ def _of_condition(key: RouteKey, document: Document, condition: Document) -> Sai
     if not status:
         return Acceptance.PENDING, f"has not said {kind} yet"
     if seen < generation:
-        return Acceptance.PENDING, f"has said {kind} of generation {seen} only, and the route is at {generation}"
+        return Acceptance.PENDING, f"has seen generation {seen} only, and the route is at {generation}"
     if status == "True":
         return Acceptance.ACCEPTED, ""
     reason, why = str(condition.get("reason") or ""), str(condition.get("message") or "")
-    told = cut(": ".join(filter(None, (reason, why))), LONGEST_MESSAGE // 2)
+    told = cut(": ".join(filter(None, (reason, why))), LONGEST_MESSAGE // 3)
     missing = _missing_grants(key, document) if reason == "RefNotPermitted" else ""
     found = Acceptance.REFUSED if status == "False" else Acceptance.PENDING
     return found, f"says {kind} {status}{f' ({told})' if told else ''}{missing}"
@@ -122,8 +122,7 @@ def _missing_grants(key: RouteKey, document: Document) -> str:
         if is_service(ref) and (ref.get("namespace") or key.namespace) != key.namespace
     )
     named = [
-        f"a ReferenceGrant in namespace {namespace} that lets {key.kind}s ({HTTP_ROUTES.group}) of namespace "
-        f"{key.namespace} refer to Service {name}"
+        f"a ReferenceGrant in namespace {namespace} from {key.kind} of namespace {key.namespace} to Service {name}"
         for namespace, name in foreign
     ]
     more = f", and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
