@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from rollout.controller.readiness import Readiness
 from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
-from rollout.errors import Unavailable
+from rollout.errors import NotOursError, Unavailable
 from rollout.ports import Key, StoredRollout
 from tests.controller.builders import (
     DOWN,
@@ -39,10 +40,13 @@ class TellingStore(FakeStore):
     """A store as several replicas share one: each hears of what the others record.
 
     ``then`` happens after the next record; ``old`` is what is still read until a record showed that it is old.
+    ``slow_seconds`` is how long a record takes, whoever cancels it, and ``gone`` says that it then finds nothing.
     """
 
     then: Callable[[], None] | None = None
     old: StoredRollout | None = None
+    slow_seconds = 0.0
+    gone = False
 
     def read(self, key: Key) -> StoredRollout | None:
         """Return the Rollout, or the older one."""
@@ -50,6 +54,12 @@ class TellingStore(FakeStore):
 
     async def record(self, key: Key, *, status: Mapping[str, object], expected: str) -> str:
         """Record, and tell everybody."""
+        if self.slow_seconds:
+            slow, self.slow_seconds = self.slow_seconds, 0.0
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(slow)
+            if self.gone:
+                raise NotOursError("gone")
         try:
             version = await super().record(key, status=status, expected=expected)
         finally:
@@ -228,10 +238,49 @@ async def test_an_abort_without_a_record_needs_the_lease() -> None:
     scene, elector, store = await under_way()
     store.fail(Unavailable("full"))
     store.then = lambda: setattr(elector, "is_late", True)
+    records = len(store.records)
     scene.health.put(backend(V2), DOWN)
     await asyncio.sleep(60)
 
-    assert scene.weights() == (90, 10)
+    assert (scene.weights(), len(store.records)) == ((90, 10), records)
+    await scene.stop()
+
+
+@virtually
+async def test_a_pass_of_before_writes_nothing_beside_the_one_of_now() -> None:
+    """What was lost and comes back is begun anew; a pass that outlives its loss does not act again."""
+    scene, elector = await replica()
+    store, routes = scene.store, scene.routes
+    assert isinstance(store, TellingStore)
+    assert isinstance(routes, LateRoutes)
+    await scene.until(lambda: bool(scene.state.stable))
+    store.slow_seconds = 5.0
+    await scene.tell("start", revision="2")
+    await asyncio.sleep(1)
+    routes.slow_seconds = 1.0
+    elector.lose()
+    elector.gain()
+    await asyncio.sleep(60)
+
+    assert (routes.begun, routes.most_running, scene.weights()) == (1, 1, (90, 10))
+    await scene.stop()
+
+
+@virtually
+async def test_a_pass_of_before_does_not_forget_the_one_of_now() -> None:
+    """It finds its Rollout gone; the one that was begun anew stays."""
+    scene, elector = await replica()
+    store = scene.store
+    assert isinstance(store, TellingStore)
+    await scene.until(lambda: bool(scene.state.stable))
+    store.slow_seconds, store.gone = 5.0, True
+    await scene.tell("pause")
+    await asyncio.sleep(1)
+    elector.lose()
+    elector.gain()
+    await asyncio.sleep(1)
+
+    assert scene.controller.state(KEY) is not None
     await scene.stop()
 
 
@@ -300,6 +349,49 @@ async def test_an_old_status_moves_no_weights() -> None:
     assert (scene.weights(), len(scene.routes.writes)) == ((70, 30), writes)
     assert store.old is None
     assert scene.state.step == 2
+    await scene.stop()
+
+
+@virtually
+async def test_an_unfinished_write_is_finished_only_by_the_newest_status() -> None:
+    """A write that is still owed by an old status, and was taken back since, is not made."""
+    scene, elector = await replica()
+    store = scene.store
+    assert isinstance(store, TellingStore)
+    await scene.until(lambda: bool(scene.state.stable))
+    scene.routes.down_routes.add(ROUTE)
+    await scene.tell("start", revision="2")
+    await asyncio.sleep(1)
+    elector.lose()
+    found = store.read(KEY)
+    assert found is not None
+    engine = found.status["engine"]
+    assert isinstance(engine, dict)
+    taken_back = {**found.status, "phase": "Aborted", "engine": {**engine, "share": 0.0, "revision": "2"}}
+    await store.record(KEY, status=taken_back, expected=found.version)
+    scene.routes.down_routes.clear()
+    store.old = found
+    elector.gain()
+    await asyncio.sleep(60)
+
+    assert (scene.routes.writes, scene.state.phase) == ([], Phase.ABORTED)
+    await scene.stop()
+
+
+@virtually
+async def test_what_landed_after_the_gain_is_told() -> None:
+    """The last record of who acted before may come after the gain; who waits here for its command hears of it."""
+    scene, _ = await replica()
+    heard: list[Told] = []
+    scene.controller.subscribe(heard.append, elsewhere=True)
+    await scene.until(lambda: bool(scene.state.stable))
+    found = scene.store.read(KEY)
+    assert found is not None
+    done = {"id": "late", "action": "pause", "done": False, "reason": "IllegalInPhase", "message": "No."}
+    await scene.store.record(KEY, status={**found.status, "handledCommands": [done]}, expected=found.version)
+    await scene.until(lambda: bool(heard))
+
+    assert [told.handled.id for told in heard if told.handled] == ["late"]
     await scene.stop()
 
 

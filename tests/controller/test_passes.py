@@ -15,7 +15,7 @@ from rollout.engine.decide import Decision
 from rollout.engine.observation import Command, Observation, RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
-from rollout.errors import ConflictError, PermanentError, Unavailable, UpdateRefused
+from rollout.errors import ConflictError, LeaseLost, PermanentError, Unavailable, UpdateRefused
 from rollout.ports import Key
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.resource import Rollout
@@ -270,3 +270,17 @@ async def test_a_good_write_ends_the_problem() -> None:
     await table.look("start")
 
     assert table.entry.write_problem == ""
+
+
+@virtually
+async def test_nothing_is_recorded_by_who_may_not_act() -> None:
+    """The Lease may end while a pass decides: its record is left to another replica."""
+    table = await _table()
+    table.passes = Passes(
+        table.store, table.routes, FakeMeasurements(), FakeClock(unix=NOW), may=lambda entry: entry.key != KEY
+    )
+    table.order.clear()
+    with pytest.raises(LeaseLost, match="shop/checkout is for another replica"):
+        await table.look("start")
+
+    assert (table.order, table.phase) == ([], Phase.IDLE)
