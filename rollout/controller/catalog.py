@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from rollout.engine.workloads import NOT_SCALED
 from rollout.errors import ConfigurationError, Problem
 from rollout.ports import RolloutStore, StoredRollout
 from rollout.spec.merge import effective
-from rollout.spec.resource import PolicyRef, PromotionMode, Rollout, RouteKind, StartMode
+from rollout.spec.resource import PolicyRef, PromotionMode, Rollout, RolloutSpec, RouteKind, StartMode
 
 SHARED = ("analysis", "gateway", "hooks", "metrics", "promotion", "steps", "workloads")
 """The parts of a spec that many Rollouts have alike."""
@@ -90,10 +91,34 @@ class Catalog:
             for n, route in enumerate(spec.routes)
             if route.kind not in kinds
         ]
-        if not self._abilities.workloads and spec.start is StartMode.ON_WORKLOAD:
+        if self._abilities.workloads:
+            return (*lacking, *_of_workloads(spec))
+        if spec.start is StartMode.ON_WORKLOAD:
             needs, allowed = "OnWorkload needs a runtime with workloads", "OnRevision, Manual"
             lacking.append(Problem("spec.start", needs, allowed=allowed))
-        if not self._abilities.workloads and spec.promotion.mode is PromotionMode.COPY_TEMPLATE:
+        if spec.promotion.mode is PromotionMode.COPY_TEMPLATE:
             needs = "CopyTemplate needs a runtime with workloads"
             lacking.append(Problem("spec.promotion.mode", needs, allowed="Swap"))
         return tuple(lacking)
+
+
+def _of_workloads(spec: RolloutSpec) -> Iterator[Problem]:
+    """Yield what of the workloads does not fit together: each backend's own, both named where both are needed."""
+    stable, canary = spec.workloads.stable, spec.workloads.canary
+    needing = [word for word, needs in _needing(spec) if needs]
+    if needing and (stable is None or canary is None):
+        yield Problem("spec.workloads", f"{' and '.join(needing)} needs both workloads", allowed="stable and canary")
+    if stable is not None and canary is not None and (stable.kind, stable.name) == (canary.kind, canary.name):
+        same = f"{stable.kind} {stable.name}"
+        yield Problem("spec.workloads", "both backends have the same workload", given=same, allowed="one for each")
+    for role, workload in (("stable", stable), ("canary", canary)):
+        if workload is not None and workload.kind == NOT_SCALED and (workload.scale_up or workload.scale_down):
+            why = "a DaemonSet has as many pods as there are nodes for it, so it is never scaled"
+            yield Problem(f"spec.workloads.{role}.kind", why, allowed="Deployment or StatefulSet, or no scaling")
+
+
+def _needing(spec: RolloutSpec) -> tuple[tuple[str, bool], ...]:
+    return (
+        (StartMode.ON_WORKLOAD, spec.start is StartMode.ON_WORKLOAD),
+        (PromotionMode.COPY_TEMPLATE, spec.promotion.mode is PromotionMode.COPY_TEMPLATE),
+    )

@@ -8,9 +8,7 @@ for the Rollouts that its elector holds; what it loses it drops, what it gains i
 from __future__ import annotations
 
 import asyncio
-import random
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -18,8 +16,8 @@ import structlog
 from rollout.analysis.reasons import Reason as Verdicts
 from rollout.controller import measure
 from rollout.controller.agenda import Agenda
-from rollout.controller.alone import Always
-from rollout.controller.catalog import Abilities, Catalog, Resolved
+from rollout.controller.backoff import QUICK_TRIES, backoff
+from rollout.controller.catalog import Catalog, Resolved
 from rollout.controller.entry import NEVER, Entry, answers_more, number_of
 from rollout.controller.links import Links
 from rollout.controller.look import Look, look_at
@@ -27,24 +25,24 @@ from rollout.controller.measure import SPREAD_SECONDS, UNEXPECTED
 from rollout.controller.memory import Settling
 from rollout.controller.mirror import Mirror
 from rollout.controller.observe import Observer
+from rollout.controller.orders import Orders
+from rollout.controller.outside import Counts, Options, Ports
 from rollout.controller.passes import Passes, Told
 from rollout.engine.decide import Decision, wants
 from rollout.engine.observation import Observation
+from rollout.engine.orders import WorkloadOrder
 from rollout.engine.state import State
 from rollout.engine.status import from_status
 from rollout.engine.table import Phase
 from rollout.errors import ConflictError, LeaseLost, NotOursError, Problem, RolloutError
 from rollout.meters import Meters, timed
-from rollout.ports import Ask, BackendHealth, Clock, Elector, Gates, Key, Measurements, RolloutStore, RouteTable
-from rollout.spec.built_in import built_in_policy
+from rollout.ports import (
+    Ask,
+    Key,
+)
 from rollout.spec.resource import Gate, Rollout
 
 log = structlog.get_logger(__name__)
-
-LONGEST_BACKOFF_SECONDS = 4.0
-FIRST_BACKOFF_SECONDS = 0.1
-QUICK_TRIES = 3
-"""How many conflicts in a row are tried again at once."""
 
 LONGEST_START_SPREAD_SECONDS = 2.0
 """The first passes after a start are spread over at most this time; a few Rollouts are all looked at at once."""
@@ -54,52 +52,20 @@ UNRECORDED_SECONDS = 2.0
 
 STOP_SECONDS = 3.0
 
-
-@dataclass(frozen=True, slots=True)
-class Ports:
-    """The outside world of one controller; without an ``elector`` it is the only one and acts for all Rollouts."""
-
-    store: RolloutStore
-    routes: RouteTable
-    health: BackendHealth
-    measurements: Measurements
-    gates: Gates
-    clock: Clock
-    elector: Elector = field(default_factory=Always)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How the controller works: how often it looks at counters, and what the runtime brings along.
-
-    ``chance`` gives numbers from 0 to 1, for the jitter of waits after a failure.
-    """
-
-    cadence_seconds: float = 10.0
-    built_in_policy: Mapping[str, object] = field(default_factory=built_in_policy)
-    abilities: Abilities = field(default_factory=Abilities)
-    chance: Callable[[], float] = random.random
-
-
-@dataclass(slots=True)
-class Counts:
-    """What the controller counts of itself: passes, failures, and how late passes began (seconds)."""
-
-    passes: int = 0
-    failures: int = 0
-    latest_seconds: float = 0.0
+__all__ = ["Controller", "Options", "Ports"]
 
 
 class Controller:
     """Runs the passes of all Rollouts in the store until it is cancelled."""
 
-    def __init__(self, ports: Ports, options: Options = Options(), meters: Meters | None = None) -> None:
+    def __init__(self, ports: Ports, options: Options | None = None, meters: Meters | None = None) -> None:
         """Join the ports; nothing runs before ``run``. Passes are counted in ``meters``."""
         self._ports = ports
-        self._options = options
+        self._options = options = options or Options()
         self._meters = meters or Meters()
         self._catalog = Catalog(ports.store, options.built_in_policy, options.abilities)
-        self._observer = Observer(ports.routes, ports.health, cadence_seconds=options.cadence_seconds)
+        self._observer = Observer(ports.routes, ports.health, ports.workloads, cadence_seconds=options.cadence_seconds)
+        self._orders = Orders(ports.workloads, ports.clock, chance=options.chance, may=self._may)
         self._entries: dict[Key, Entry] = {}
         self._links = Links()
         self._agenda = Agenda()
@@ -171,6 +137,7 @@ class Controller:
         self._ports.store.subscribe(self._changed)
         self._ports.routes.subscribe(lambda route: self._wake_all(self._links.of_route(route)))
         self._ports.health.subscribe(lambda backend: self._wake_all(self._links.of_backend(backend)))
+        self._ports.workloads.subscribe(lambda workload: self._wake_all(self._links.of_workload(workload)))
         self._ports.elector.subscribe(self._elected)
         self._begin_anew()
         try:
@@ -205,7 +172,7 @@ class Controller:
         """Drop what is not ours any more, in the middle of whatever it does, and begin with what has become ours."""
         self._session = self._ports.clock.now()
         for entry in [entry for key, entry in self._entries.items() if not self.acts_for(key)]:
-            for task in (entry.passing, entry.measuring, entry.asking):
+            for task in (entry.passing, entry.measuring, entry.asking, entry.ordering):
                 if task is not None:
                     task.cancel()
             self._forget(entry)
@@ -284,8 +251,7 @@ class Controller:
         if not why and entry.failures <= QUICK_TRIES:
             self._due_in(entry, 0.0)
             return
-        backoff = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(entry.failures, 10))
-        wait = backoff * (0.5 + self._options.chance() / 2)
+        wait = backoff(entry.failures, self._options.chance())
         log.warning(
             "pass failed", rollout=str(entry.key), why=why or "others keep writing", again_in_seconds=round(wait, 3)
         )
@@ -335,6 +301,7 @@ class Controller:
             entry.gates = {}  # an agreement is for now; what else holds may last for hours
         self._plan_measurement(entry, wanted=wanted.measurement)
         self._plan_gates(entry, wanted.gates)
+        self._plan_orders(entry, decision.orders)
         rollback = resolved.rollout.spec.hooks.on_rollback if resolved.rollout is not None else ()
         if rollback and any(told.phase is Phase.ABORTING for told in decision.transitions):
             self._spawn(measure.tell_gates(self._ports.gates, entry, rollback))
@@ -358,6 +325,13 @@ class Controller:
             entry.asking = self._spawn(self._ask_gates(entry, gates))
         else:
             self._due_in(entry, wait)
+
+    def _plan_orders(self, entry: Entry, orders: tuple[WorkloadOrder, ...]) -> None:
+        wait = self._orders.due_in(entry, orders)
+        if wait is not None and wait > 0:
+            self._due_in(entry, wait)
+        elif wait is not None:
+            entry.ordering = self._spawn(self._order(entry, orders))
 
     def _begin_measuring(self, entry: Entry) -> None:
         entry.measure_at = NEVER
@@ -392,4 +366,11 @@ class Controller:
         finally:
             entry.asking = None
         entry.gates_at = self._ports.clock.monotonic() + self._options.cadence_seconds
+        self.wake(entry.key)
+
+    async def _order(self, entry: Entry, orders: tuple[WorkloadOrder, ...]) -> None:
+        try:
+            await self._orders.carry_out(entry, orders)
+        finally:
+            entry.ordering = None
         self.wake(entry.key)

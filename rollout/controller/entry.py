@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from rollout.analysis.samples import Batch
 from rollout.controller.catalog import Resolved
-from rollout.engine.observation import BackendKey, GateAnswer, RouteKey
+from rollout.engine.observation import BackendKey, GateAnswer, RouteKey, WorkloadKey
+from rollout.engine.orders import WorkloadOrder
 from rollout.engine.state import State
 from rollout.ports import Ask, Key
 
@@ -22,7 +23,8 @@ class Entry:
     Times are monotonic seconds. ``recorded`` is the number of the last transition that the store
     has; ``unrecorded`` says that the status could not be written although the weights were.
     ``session`` is since when this replica acts for the Rollout (Unix seconds). ``proven``: a record
-    has succeeded since then, so what the state was read from was the newest.
+    has succeeded since then, so what the state was read from was the newest. ``given`` are the orders
+    to workloads that were carried out last, without the versions that they were for.
     """
 
     key: Key
@@ -33,11 +35,16 @@ class Entry:
     resolved: Resolved | None = None
     routes: tuple[RouteKey, ...] = ()
     backends: tuple[BackendKey, ...] = ()
+    workloads: tuple[WorkloadKey, ...] = ()
     unrecorded: bool = False
     batch: Batch | None = None
     source_problem: tuple[str, str] | None = None
     gates: Mapping[str, GateAnswer] = field(default_factory=dict)
     write_problem: str = ""
+    order_problem: str = ""
+    given: tuple[WorkloadOrder, ...] = ()
+    order_failures: int = 0
+    order_at: float = 0.0
     ask: Ask | None = None
     pass_at: float = 0.0
     measure_at: float = NEVER
@@ -48,6 +55,7 @@ class Entry:
     passing: asyncio.Task[None] | None = None
     measuring: asyncio.Task[None] | None = None
     asking: asyncio.Task[None] | None = None
+    ordering: asyncio.Task[None] | None = None
 
 
 def number_of(status: Mapping[str, object]) -> int:

@@ -1,4 +1,4 @@
-"""Who looks at what: the Rollouts that a change of a route or a backend concerns. Asked by the controller on events."""
+"""Who looks at what: which Rollouts a change of a route, backend or workload concerns. Asked on events."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections.abc import Iterable
 
 from rollout.controller.entry import Entry
 from rollout.controller.observe import backends_of, routes_of
-from rollout.engine.observation import BackendKey, RouteKey
+from rollout.engine.observation import BackendKey, RouteKey, WorkloadKey
 from rollout.engine.state import State
+from rollout.engine.workloads import workload_keys
 from rollout.ports import Key
 
 
 class Links:
-    """From routes and backends to the Rollouts that look at them."""
+    """From routes, backends and workloads to the Rollouts that look at them."""
 
     def __init__(self) -> None:
         """Begin without any."""
         self._by_route: defaultdict[RouteKey, set[Key]] = defaultdict(set)
         self._by_backend: defaultdict[BackendKey, set[Key]] = defaultdict(set)
+        self._by_workload: defaultdict[WorkloadKey, set[Key]] = defaultdict(set)
 
     def link(self, entry: Entry) -> None:
         """Remember what the Rollout looks at now, by its effective spec."""
@@ -27,10 +29,13 @@ class Links:
         spec, state = rollout.spec if rollout is not None else None, entry.state or State()
         entry.routes = routes_of(spec, state, entry.key.namespace)
         entry.backends = backends_of(spec, state, entry.key.namespace)
+        entry.workloads = tuple(workload_keys(spec, entry.key.namespace).values()) if spec is not None else ()
         for route in entry.routes:
             self._by_route[route].add(entry.key)
         for backend in entry.backends:
             self._by_backend[backend].add(entry.key)
+        for workload in entry.workloads:
+            self._by_workload[workload].add(entry.key)
 
     def unlink(self, entry: Entry) -> None:
         """Forget what the Rollout looked at."""
@@ -38,6 +43,8 @@ class Links:
             self._by_route[route].discard(entry.key)
         for backend in entry.backends:
             self._by_backend[backend].discard(entry.key)
+        for workload in entry.workloads:
+            self._by_workload[workload].discard(entry.key)
 
     def of_route(self, route: RouteKey) -> Iterable[Key]:
         """Return the Rollouts that look at the route."""
@@ -46,3 +53,7 @@ class Links:
     def of_backend(self, backend: BackendKey) -> Iterable[Key]:
         """Return the Rollouts that look at the backend."""
         return tuple(self._by_backend.get(backend, ()))
+
+    def of_workload(self, workload: WorkloadKey) -> Iterable[Key]:
+        """Return the Rollouts that look at the workload."""
+        return tuple(self._by_workload.get(workload, ()))

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from rollout.controller.catalog import Resolved
 from rollout.controller.entry import Entry
-from rollout.engine.observation import BackendKey, Observation, RouteKey
+from rollout.engine.observation import BackendKey, Observation, RouteKey, WorkloadView
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key, route_key
-from rollout.ports import BackendHealth, RouteTable, StoredRollout
+from rollout.engine.workloads import workload_keys
+from rollout.ports import BackendHealth, RouteTable, StoredRollout, Workloads
 from rollout.spec.resource import RolloutSpec
 
 
@@ -32,10 +33,13 @@ def backends_of(spec: RolloutSpec | None, state: State, namespace: str) -> tuple
 class Observer:
     """Makes observations from the caches of the adapters."""
 
-    def __init__(self, routes: RouteTable, health: BackendHealth, *, cadence_seconds: float) -> None:
-        """Look at ``routes`` and ``health``; ``cadence_seconds`` is how often counters are asked for."""
+    def __init__(
+        self, routes: RouteTable, health: BackendHealth, workloads: Workloads, *, cadence_seconds: float
+    ) -> None:
+        """Look at these; ``cadence_seconds`` is how often counters are asked for."""
         self._routes = routes
         self._health = health
+        self._workloads = workloads
         self._cadence_seconds = cadence_seconds
 
     def observe(
@@ -49,20 +53,29 @@ class Observer:
         unread = tuple(
             f"{key}: {why}" for key, view in routes.items() if view is None and (why := self._routes.explain(key))
         )
+        backends = backends_of(spec, state, namespace)
+        missing = tuple(why for backend in backends if (why := self._health.missing(backend)))
         seen = Observation(
             now=now,
             session_started_at=session,
             cadence_seconds=self._cadence_seconds,
             routes=routes,
-            endpoints={b.name: self._health.endpoints(b) for b in backends_of(spec, state, namespace)},
+            endpoints={backend.name: self._health.endpoints(backend) for backend in backends},
             batch=entry.batch,
             source_problem=entry.source_problem,
             gates=entry.gates,
             command=stored.command,
-            problems=resolved.problems + unread,
+            problems=resolved.problems + unread + missing,
             deleting=stored.deleting,
             generation=stored.generation,
+            workloads=self._workloads_of(spec, namespace),
             write_problem=entry.write_problem,
+            order_problem=entry.order_problem,
         )
         entry.batch = None
         return seen
+
+    def _workloads_of(self, spec: RolloutSpec | None, namespace: str) -> dict[str, WorkloadView | None]:
+        if spec is None:
+            return {}
+        return {backend: self._workloads.read(key) for backend, key in workload_keys(spec, namespace).items()}

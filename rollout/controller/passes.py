@@ -72,7 +72,7 @@ class Passes:
             TemporaryError, PermanentError: it could not be recorded; to be tried again.
         """
         decision = decide(rollout, entry.state or State(), seen)
-        if decision.significant or entry.unrecorded or (decision.writes and not entry.proven):
+        if decision.significant or entry.unrecorded or ((decision.writes or decision.orders) and not entry.proven):
             await self._record(entry, stored, decision)
         before, entry.state = entry.state, decision.state
         self._tell(entry.key, decision, seen.now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from rollout.controller.controller import LONGEST_BACKOFF_SECONDS
+from rollout.controller.backoff import LONGEST_BACKOFF_SECONDS
 from rollout.engine.table import Phase
 from rollout.ports import Key
 from tests.controller.builders import (

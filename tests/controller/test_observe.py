@@ -14,6 +14,7 @@ from tests.controller.builders import KEY, NOW, ROUTE, UP, V1, V2, backend, mani
 from tests.fakes.health import FakeBackendHealth
 from tests.fakes.routes import FakeRouteTable
 from tests.fakes.store import FakeStore
+from tests.fakes.workloads import FakeWorkloads
 
 OWNED = State(owned=(OwnedRule(ROUTE, 0, "", 100, (backend(V1), backend(V2)), alone=True),))
 
@@ -64,7 +65,7 @@ def test_what_is_seen_comes_from_the_caches() -> None:
     routes, health, stored = FakeRouteTable(), FakeBackendHealth(), _stored()
     routes.put(ROUTE, {V1: 100, V2: 0})
     health.put(backend(V1), UP)
-    observer = Observer(routes, health, cadence_seconds=10)
+    observer = Observer(routes, health, FakeWorkloads(), cadence_seconds=10)
     seen = observer.observe(Entry(KEY), stored, _resolved(stored), now=NOW, session=NOW - 5)
 
     assert (seen.routes[ROUTE], seen.endpoints[V1], seen.endpoints[V2].known) == (routes.read(ROUTE), UP, False)
@@ -75,7 +76,7 @@ def test_a_measurement_counts_once() -> None:
     """What was measured is in one observation and not in the next."""
     stored, entry, batch = _stored(), Entry(KEY), Batch()
     entry.batch = batch
-    observer = Observer(FakeRouteTable(), FakeBackendHealth(), cadence_seconds=10)
+    observer = Observer(FakeRouteTable(), FakeBackendHealth(), FakeWorkloads(), cadence_seconds=10)
     first = observer.observe(entry, stored, _resolved(stored), now=NOW, session=NOW)
     second = observer.observe(entry, stored, _resolved(stored), now=NOW, session=NOW)
 
@@ -85,7 +86,7 @@ def test_a_measurement_counts_once() -> None:
 def test_a_route_that_cannot_be_read_is_explained() -> None:
     """Why a route is not there is one of the problems."""
     stored = _stored()
-    observer = Observer(FakeRouteTable(), FakeBackendHealth(), cadence_seconds=10)
+    observer = Observer(FakeRouteTable(), FakeBackendHealth(), FakeWorkloads(), cadence_seconds=10)
     seen = observer.observe(Entry(KEY), stored, _resolved(stored), now=NOW, session=NOW)
 
     assert seen.problems == (f"{ROUTE}: {ROUTE} does not exist",)
@@ -94,7 +95,7 @@ def test_a_route_that_cannot_be_read_is_explained() -> None:
 def test_the_problems_of_the_manifest_come_first() -> None:
     """What is wrong with the manifest is told before what is wrong with the world."""
     stored = replace(_stored(steps=[{"weight": 200}]))
-    observer = Observer(FakeRouteTable(), FakeBackendHealth(), cadence_seconds=10)
+    observer = Observer(FakeRouteTable(), FakeBackendHealth(), FakeWorkloads(), cadence_seconds=10)
     seen = observer.observe(Entry(KEY), stored, _resolved(stored), now=NOW, session=NOW)
 
     assert "steps" in seen.problems[0]
