@@ -22,6 +22,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "dev"))
 
+pytest_plugins = ("tests.kubernetes.fixtures",)
+
 BENCH = Path(__file__).parent / "bench"
 LEAVE_SECONDS = 3.0
 MARK = "ROLLOUT_TEST_RUN"
