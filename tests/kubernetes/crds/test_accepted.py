@@ -117,6 +117,22 @@ def test_every_field_is_taken(cluster: Cluster, namespace: str) -> None:
     }
 
 
+def test_the_largest_rollout_is_taken(cluster: Cluster, namespace: str) -> None:
+    """With as much of everything as is allowed, checking the rules stays within what the API server grants."""
+    gates = [{"name": f"gate-{number}", "url": f"https://ci.example/{'x' * 1000}"} for number in range(8)]
+    query = f'max(depth{{s="{{{{ backend.name }}}}",t="{"x" * 4000}"}})'
+    checks = [{"name": f"check-{number}", "kind": "Query", "query": query, "failAbove": 1} for number in range(20)]
+    document = manifest(
+        routes=[{"kind": "HTTPRoute", "name": f"web-{number}", "rule": "main"} for number in range(64)],
+        steps=[{"weight": 5, "hold": "1h" * 32, "gates": gates} for _ in range(100)],
+        analysis={"checks": checks, "earlyPass": True},
+        notify=[{"sink": "team", "on": [f"Reason{number}" for number in range(40)]} for _ in range(20)],
+    )
+    status, answer = tried(cluster, namespace, document)
+
+    assert status == 201, answer["message"][:500]
+
+
 @pytest.mark.parametrize("kind", ["RolloutPolicy", "ClusterRolloutPolicy"])
 def test_every_template_is_taken(cluster: Cluster, namespace: str, kind: str) -> None:
     """A policy with metric templates is taken, with placeholders in every place where they may stand."""
