@@ -1,7 +1,9 @@
-"""What every `RouteTable` does: the fake in memory, and the files of a real Envoy."""
+"""What every `RouteTable` does: the fake in memory, the files of a real Envoy, and both kinds of a real API server."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -15,22 +17,24 @@ from rollout.errors import ConflictError, NotOursError, UpdateRefused
 from rollout.ports import RouteTable
 from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
 from tests.fakes.routes import FakeRouteTable
+from tests.kubernetes.fixtures import KUBERNETES
+from tests.kubernetes.routes.world import KubernetesRoutes
 from tests.waiting import until
 
-KEY = RouteKey("EnvoyRoute", "shop", "checkout")
 START = {"v1": 90, "v2": 10, "foreign": 5}
 
 
 class World(Protocol):
-    """A route table and the hands of others on the same routes."""
+    """A route table and the hands of others on its route ``key``, which has the weights START at first."""
 
+    key: RouteKey
     table: RouteTable
-
-    async def start(self, folder: Path) -> None:
-        """Begin with the route KEY and the weights START."""
 
     async def change(self, weights: Mapping[str, int]) -> None:
         """Let somebody else write these weights."""
+
+    async def settle(self) -> None:
+        """Let the gateway take in the route as it stands."""
 
     async def take_away(self) -> None:
         """Let somebody else delete the route."""
@@ -43,20 +47,21 @@ class FakeWorld:
     """The fake in memory."""
 
     def __init__(self) -> None:
+        self.key = RouteKey("HTTPRoute", "shop", "checkout")
         self.fake = FakeRouteTable()
         self.table: RouteTable = self.fake
-
-    async def start(self, folder: Path) -> None:
-        """Make the route."""
-        self.fake.put(KEY, START)
+        self.fake.put(self.key, START)
 
     async def change(self, weights: Mapping[str, int]) -> None:
         """Replace the route."""
-        self.fake.put(KEY, weights)
+        self.fake.put(self.key, weights)
+
+    async def settle(self) -> None:
+        """Nothing to do."""
 
     async def take_away(self) -> None:
         """Delete the route."""
-        self.fake.take_away(KEY)
+        self.fake.take_away(self.key)
 
     async def close(self) -> None:
         """Nothing to end."""
@@ -68,6 +73,7 @@ class RealEnvoy:
     table: RouteTable
 
     def __init__(self) -> None:
+        self.key = RouteKey("EnvoyRoute", "shop", "checkout")
         self._stack = AsyncExitStack()
 
     async def start(self, folder: Path) -> None:
@@ -90,6 +96,9 @@ class RealEnvoy:
         self._number += 1
         self._envoy.put(rds_yaml(f"change-{self._number}", {"checkout": weights}))
 
+    async def settle(self) -> None:
+        """Nothing to do: a write returns when Envoy has taken it."""
+
     async def take_away(self) -> None:
         """Rename a file without the route into place."""
         self._envoy.put(rds_yaml("gone", {"other": START}))
@@ -99,17 +108,46 @@ class RealEnvoy:
         await self._stack.aclose()
 
 
-@pytest.fixture(
-    params=[pytest.param(FakeWorld, id="fake"), pytest.param(RealEnvoy, id="envoy", marks=pytest.mark.real)]
-)
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    """One world of each kind, begun and ended."""
-    made: World = request.param()
+@asynccontextmanager
+async def in_memory(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """Give the fake."""
+    yield FakeWorld()
+
+
+@asynccontextmanager
+async def in_files(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """Give a real Envoy."""
+    made = RealEnvoy()
     try:
-        await made.start(tmp_path)
+        await made.start(request.getfixturevalue("tmp_path"))
         yield made
     finally:
         await made.close()
+
+
+@asynccontextmanager
+async def in_cluster(request: pytest.FixtureRequest, kind: str) -> AsyncIterator[World]:
+    """Give a route of this kind on a real API server."""
+    made = KubernetesRoutes(request.getfixturevalue("cluster"), request.getfixturevalue("namespace"), kind)
+    try:
+        await made.start(START)
+        yield made
+    finally:
+        await made.close()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(in_memory, id="fake"),
+        pytest.param(in_files, id="envoy", marks=pytest.mark.real),
+        pytest.param(partial(in_cluster, kind="HTTPRoute"), id="kubernetes-http", marks=KUBERNETES),
+        pytest.param(partial(in_cluster, kind="GRPCRoute"), id="kubernetes-grpc", marks=KUBERNETES),
+    ]
+)
+async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """One world of each kind, begun and ended."""
+    async with request.param(request) as made:
+        yield made
 
 
 def weights(view: RouteView | None) -> dict[str, int]:
@@ -121,12 +159,14 @@ def weights(view: RouteView | None) -> dict[str, int]:
 def rule(view: RouteView, **wanted: int) -> list[RuleWeights]:
     """Return a write into the view's first rule."""
     first = view.rules[0]
-    return [RuleWeights(first.index, first.name, {BackendKey("shop", name): n for name, n in wanted.items()})]
+    return [
+        RuleWeights(first.index, first.name, {BackendKey(view.key.namespace, name): n for name, n in wanted.items()})
+    ]
 
 
 def seen(world: World) -> RouteView:
     """Return the route, which must be there."""
-    view = world.table.read(KEY)
+    view = world.table.read(world.key)
     assert view is not None
     return view
 
@@ -136,44 +176,45 @@ async def test_a_route_is_read_with_its_refs_in_order(world: World) -> None:
     view = seen(world)
 
     assert list(weights(view).items()) == list(START.items())
-    assert view.key == KEY
+    assert view.key == world.key
     assert view.acceptance is Acceptance.ACCEPTED
 
 
 async def test_a_route_that_does_not_exist_is_none(world: World) -> None:
     """Reading never raises."""
-    assert world.table.read(RouteKey("EnvoyRoute", "shop", "nothing")) is None
+    assert world.table.read(replace(world.key, name="nothing")) is None
 
 
 async def test_a_write_changes_the_named_weights_only(world: World) -> None:
     """A foreign ref of the same rule keeps its weight."""
     view = seen(world)
 
-    written = await world.table.write(KEY, rule(view, v1=75, v2=25), expected=view.version)
+    written = await world.table.write(world.key, rule(view, v1=75, v2=25), expected=view.version)
 
     assert weights(written) == {"v1": 75, "v2": 25, "foreign": 5}
-    assert written.acceptance is Acceptance.ACCEPTED
-    assert world.table.read(KEY) == written
+    assert world.table.read(world.key) == written
+    await world.settle()
+    assert seen(world).acceptance is Acceptance.ACCEPTED
 
 
 async def test_a_write_gives_the_route_another_version(world: World) -> None:
     """So that a write that was decided before it is a conflict."""
     view = seen(world)
 
-    written = await world.table.write(KEY, rule(view, v1=75, v2=25), expected=view.version)
+    written = await world.table.write(world.key, rule(view, v1=75, v2=25), expected=view.version)
 
     assert written.version != view.version
     with pytest.raises(ConflictError):
-        await world.table.write(KEY, rule(view, v1=50, v2=50), expected=view.version)
+        await world.table.write(world.key, rule(view, v1=50, v2=50), expected=view.version)
 
 
 async def test_many_writes_in_a_row_each_take_effect(world: World) -> None:
     """The view that a write returns is enough for the next."""
     view = seen(world)
     for share in (20, 40, 60, 80):
-        view = await world.table.write(KEY, rule(view, v1=100 - share, v2=share), expected=view.version)
+        view = await world.table.write(world.key, rule(view, v1=100 - share, v2=share), expected=view.version)
 
-    assert weights(world.table.read(KEY)) == {"v1": 20, "v2": 80, "foreign": 5}
+    assert weights(world.table.read(world.key)) == {"v1": 20, "v2": 80, "foreign": 5}
 
 
 async def test_a_foreign_change_is_a_conflict_and_then_seen(world: World) -> None:
@@ -182,9 +223,9 @@ async def test_a_foreign_change_is_a_conflict_and_then_seen(world: World) -> Non
     await world.change({"v1": 1, "v2": 2, "foreign": 3})
 
     with pytest.raises(ConflictError):
-        await world.table.write(KEY, rule(view, v1=75, v2=25), expected=view.version)
+        await world.table.write(world.key, rule(view, v1=75, v2=25), expected=view.version)
 
-    assert weights(world.table.read(KEY)) == {"v1": 1, "v2": 2, "foreign": 3}
+    assert weights(world.table.read(world.key)) == {"v1": 1, "v2": 2, "foreign": 3}
 
 
 async def test_after_a_conflict_the_next_write_goes_through(world: World) -> None:
@@ -192,10 +233,10 @@ async def test_after_a_conflict_the_next_write_goes_through(world: World) -> Non
     view = seen(world)
     await world.change({"v1": 1, "v2": 2, "foreign": 3})
     with pytest.raises(ConflictError):
-        await world.table.write(KEY, rule(view, v1=75, v2=25), expected=view.version)
+        await world.table.write(world.key, rule(view, v1=75, v2=25), expected=view.version)
     view = seen(world)
 
-    written = await world.table.write(KEY, rule(view, v1=75, v2=25), expected=view.version)
+    written = await world.table.write(world.key, rule(view, v1=75, v2=25), expected=view.version)
 
     assert weights(written) == {"v1": 75, "v2": 25, "foreign": 3}
 
@@ -208,8 +249,8 @@ async def test_a_foreign_change_is_told(world: World) -> None:
 
     await world.change({"v1": 50, "v2": 50, "foreign": 5})
 
-    await until(lambda: KEY in told)
-    assert weights(world.table.read(KEY)) == {"v1": 50, "v2": 50, "foreign": 5}
+    await until(lambda: world.key in told)
+    assert weights(world.table.read(world.key)) == {"v1": 50, "v2": 50, "foreign": 5}
 
 
 async def test_a_route_that_went_away_is_told_and_not_ours(world: World) -> None:
@@ -219,10 +260,10 @@ async def test_a_route_that_went_away_is_told_and_not_ours(world: World) -> None
     world.table.subscribe(told.append)
     await world.take_away()
 
-    await until(lambda: KEY in told)
-    assert world.table.read(KEY) is None
+    await until(lambda: world.key in told)
+    assert world.table.read(world.key) is None
     with pytest.raises(NotOursError):
-        await world.table.write(KEY, rule(view, v1=75, v2=25), expected=view.version)
+        await world.table.write(world.key, rule(view, v1=75, v2=25), expected=view.version)
 
 
 async def test_a_backend_that_is_not_in_the_rule_is_not_ours(world: World) -> None:
@@ -230,18 +271,18 @@ async def test_a_backend_that_is_not_in_the_rule_is_not_ours(world: World) -> No
     view = seen(world)
 
     with pytest.raises(NotOursError):
-        await world.table.write(KEY, rule(view, v1=75, v3=25), expected=view.version)
+        await world.table.write(world.key, rule(view, v1=75, v3=25), expected=view.version)
 
-    assert weights(world.table.read(KEY)) == START
+    assert weights(world.table.read(world.key)) == START
 
 
 async def test_a_rule_that_is_gone_is_not_ours(world: World) -> None:
     """A rule is found by its name, and not by its place alone."""
     view = seen(world)
-    other = [RuleWeights(0, "another", {BackendKey("shop", "v1"): 1})]
+    other = [RuleWeights(0, "another", {BackendKey(world.key.namespace, "v1"): 1})]
 
     with pytest.raises(NotOursError):
-        await world.table.write(KEY, other, expected=view.version)
+        await world.table.write(world.key, other, expected=view.version)
 
 
 async def test_weights_that_are_all_zero_are_refused(world: World) -> None:
@@ -249,6 +290,6 @@ async def test_weights_that_are_all_zero_are_refused(world: World) -> None:
     view = seen(world)
 
     with pytest.raises(UpdateRefused):
-        await world.table.write(KEY, rule(view, v1=0, v2=0, foreign=0), expected=view.version)
+        await world.table.write(world.key, rule(view, v1=0, v2=0, foreign=0), expected=view.version)
 
-    assert weights(world.table.read(KEY)) == START
+    assert weights(world.table.read(world.key)) == START

@@ -1,0 +1,1 @@
+"""The routes of a real API server, with the hands of others on them."""
