@@ -15,13 +15,14 @@ TRIM_HOUR = 3
 
 
 class Calendar:
-    """Calls ``resync`` every five minutes and ``trim`` once a day, on the running loop."""
+    """Calls ``resync`` every five minutes and ``trim`` (where there is something to trim) daily, on the running loop."""
 
-    def __init__(self, *, resync: Callable[[], None], trim: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, *, resync: Callable[[], None], trim: Callable[[], Awaitable[None]] | None = None) -> None:
         """Plan both; nothing is called before ``start``."""
         self._scheduler = AsyncIOScheduler(timezone="UTC")
         self._scheduler.add_job(resync, "interval", seconds=RESYNC_SECONDS, jitter=30, id="resync", max_instances=1)
-        self._scheduler.add_job(trim, "cron", hour=TRIM_HOUR, minute=17, id="trim", max_instances=1, coalesce=True)
+        if trim is not None:
+            self._scheduler.add_job(trim, "cron", hour=TRIM_HOUR, minute=17, id="trim", max_instances=1, coalesce=True)
 
     def start(self) -> None:
         """Begin; needs a running loop."""

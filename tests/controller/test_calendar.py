@@ -20,6 +20,13 @@ async def test_it_plans_the_resync_and_the_trim() -> None:
     assert set(calendar.jobs()) == {"resync", "trim"}
 
 
+async def test_where_nothing_is_kept_nothing_is_trimmed() -> None:
+    """A store that keeps no history of its own has the resync alone."""
+    calendar = Calendar(resync=_resync)
+
+    assert calendar.jobs() == ("resync",)
+
+
 async def test_it_starts_and_stops_with_the_loop() -> None:
     """After a stop nothing is planned any more, and nothing was called meanwhile."""
     called: list[str] = []
