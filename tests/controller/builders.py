@@ -16,7 +16,17 @@ from rollout.analysis.samples import ERRORS, Batch
 from rollout.controller.alone import Always
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
-from rollout.engine.observation import BackendKey, Command, Endpoints, GateAnswer, RouteKey, RouteView, RuleWeights
+from rollout.engine.observation import (
+    BackendKey,
+    Command,
+    Endpoints,
+    GateAnswer,
+    RouteKey,
+    RouteView,
+    RuleWeights,
+    WorkloadKey,
+    WorkloadView,
+)
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.ports import Ask, Elector, Key
@@ -27,6 +37,7 @@ from tests.fakes.health import FakeBackendHealth
 from tests.fakes.measurements import TOTAL, FakeMeasurements
 from tests.fakes.routes import FakeRouteTable
 from tests.fakes.store import FakeStore
+from tests.fakes.workloads import FakeWorkloads
 
 V1, V2 = "checkout-v1", "checkout-v2"
 KEY = Key("shop", "checkout")
@@ -149,6 +160,34 @@ class FailingGates(FakeGates):
         return answer
 
 
+class SlowWorkloads(FakeWorkloads):
+    """Workloads that take `slow_seconds` for a copy, and meet before it what is in `contest`; `tries` counts them.
+
+    A platform that is `deaf` takes the copy and changes nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contest: deque[Callable[[], None]] = deque()
+        self.slow_seconds = 0.0
+        self.tries = 0
+        self.deaf = False
+
+    async def copy_template(
+        self, source: WorkloadKey, target: WorkloadKey, *, template: str, expected: str
+    ) -> WorkloadView:
+        """Copy after what is in the way has happened."""
+        self.tries += 1
+        await asyncio.sleep(self.slow_seconds)
+        if self.contest:
+            self.contest.popleft()()
+        if self.deaf:
+            view = self.read(target)
+            assert view is not None
+            return view
+        return await super().copy_template(source, target, template=template, expected=expected)
+
+
 @dataclass(slots=True)
 class Scene:
     """A world of fakes and the controller in it; made and run inside a virtual loop."""
@@ -159,6 +198,7 @@ class Scene:
     health: FaultyHealth = field(default_factory=FaultyHealth)
     measurements: SlowMeasurements = field(default_factory=SlowMeasurements)
     gates: FailingGates = field(default_factory=FailingGates)
+    workloads: SlowWorkloads = field(default_factory=SlowWorkloads)
     elector: Elector = field(default_factory=Always)
     options: Options = field(default_factory=lambda: Options(cadence_seconds=10.0, chance=lambda: 0.5))
     told: list[Told] = field(default_factory=list)
@@ -187,9 +227,8 @@ class Scene:
 
     async def start(self) -> None:
         """Let a controller run, as a process would after its start."""
-        ports = Ports(
-            self.store, self.routes, self.health, self.measurements, self.gates, self.clock, elector=self.elector
-        )
+        outside = (self.store, self.routes, self.health, self.measurements, self.gates, self.clock, self.workloads)
+        ports = Ports(*outside, elector=self.elector)
         self._controller = Controller(ports, self.options)
         self._controller.subscribe(self.told.append)
         self._task = asyncio.create_task(self._controller.run())

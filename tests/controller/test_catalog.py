@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from rollout.controller.catalog import Abilities, Catalog
 from rollout.errors import Problem
 from rollout.ports import StoredRollout
@@ -125,6 +127,40 @@ def test_a_runtime_without_workloads_refuses_what_needs_them() -> None:
 
     assert [problem.split(":")[0] for problem in without.problems] == ["spec.start", "spec.promotion.mode"]
     assert having.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"start": "OnWorkload"}, "OnWorkload needs both workloads"),
+        ({"promotion": {"mode": "CopyTemplate"}}, "CopyTemplate needs both workloads"),
+    ],
+)
+@pytest.mark.parametrize("role", ["stable", "canary"])
+def test_what_needs_workloads_needs_both(spec: dict[str, object], said: str, role: str) -> None:
+    """After a swap the other one is the canary's, and a template goes from one to the other."""
+    one = {role: {"kind": "Deployment", "name": role}}
+    resolved = _catalog(workloads=True).resolve(_stored(**spec, workloads=one), None)
+
+    assert resolved.problems == (f"spec.workloads: {said}; allowed: stable and canary",)
+
+
+def test_two_backends_with_one_workload_are_refused() -> None:
+    """To scale the canary's down would take stable's pods away."""
+    one = {"kind": "Deployment", "name": "checkout"}
+    resolved = _catalog(workloads=True).resolve(_stored(workloads={"stable": one, "canary": one}), None)
+
+    assert resolved.rollout is None
+    assert "both backends have the same workload (given: Deployment checkout)" in resolved.problems[0]
+
+
+@pytest.mark.parametrize("flag", ["scaleUp", "scaleDown"])
+def test_a_daemon_set_is_never_scaled(flag: str) -> None:
+    """Its nodes say how many pods it has."""
+    workloads = {"canary": {"kind": "DaemonSet", "name": "checkout", flag: True}}
+    resolved = _catalog(workloads=True).resolve(_stored(workloads=workloads), None)
+
+    assert resolved.problems[0].startswith("spec.workloads.canary.kind: a DaemonSet has as many pods")
 
 
 def test_what_many_have_alike_is_kept_once() -> None:

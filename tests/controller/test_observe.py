@@ -6,7 +6,7 @@ from rollout.analysis.samples import Batch
 from rollout.controller.catalog import Abilities, Catalog, Resolved
 from rollout.controller.entry import Entry
 from rollout.controller.observe import Observer, backends_of, routes_of
-from rollout.engine.observation import RouteKey
+from rollout.engine.observation import RouteKey, WorkloadKey
 from rollout.engine.state import OwnedRule, State
 from rollout.ports import StoredRollout
 from rollout.spec.built_in import built_in_policy
@@ -90,6 +90,31 @@ def test_a_route_that_cannot_be_read_is_explained() -> None:
     seen = observer.observe(Entry(KEY), stored, _resolved(stored), now=NOW, session=NOW)
 
     assert seen.problems == (f"{ROUTE}: {ROUTE} does not exist",)
+
+
+def test_a_backend_that_does_not_exist_is_a_problem() -> None:
+    """Which Service is missing is said."""
+    stored, health, routes = _stored(), FakeBackendHealth(), FakeRouteTable()
+    routes.put(ROUTE, {V1: 100, V2: 0})
+    health.take_away(backend(V2))
+    observer = Observer(routes, health, FakeWorkloads(), cadence_seconds=10)
+    seen = observer.observe(Entry(KEY), stored, _resolved(stored), now=NOW, session=NOW)
+
+    assert seen.problems == (f"Service shop/{V2} does not exist",)
+
+
+def test_workloads_are_seen_by_the_name_of_their_backend() -> None:
+    """Those that the spec names, None where there is none, and what the last order met."""
+    named = {"stable": {"kind": "Deployment", "name": "old"}, "canary": {"kind": "Deployment", "name": "new"}}
+    stored, entry, workloads = _stored(workloads=named), Entry(KEY), FakeWorkloads()
+    entry.order_problem = "refused"
+    workloads.put(WorkloadKey("Deployment", "shop", "new"), "two")
+    observer = Observer(FakeRouteTable(), FakeBackendHealth(), workloads, cadence_seconds=10)
+    seen = observer.observe(entry, stored, _resolved(stored), now=NOW, session=NOW)
+    invalid = observer.observe(entry, stored, Resolved(None, (), 1, None), now=NOW, session=NOW)
+
+    assert {name: view and view.template for name, view in seen.workloads.items()} == {V1: None, V2: "two"}
+    assert (seen.order_problem, invalid.workloads) == ("refused", {})
 
 
 def test_the_problems_of_the_manifest_come_first() -> None:
