@@ -59,6 +59,7 @@ class TellingStore(FakeStore):
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(slow)
             if self.gone:
+                await asyncio.sleep(1)
                 raise NotOursError("gone")
         try:
             version = await super().record(key, status=status, expected=expected)
@@ -278,7 +279,7 @@ async def test_a_pass_of_before_does_not_forget_the_one_of_now() -> None:
     await asyncio.sleep(1)
     elector.lose()
     elector.gain()
-    await asyncio.sleep(1)
+    await asyncio.sleep(5)
 
     assert scene.controller.state(KEY) is not None
     await scene.stop()
@@ -361,6 +362,8 @@ async def test_an_unfinished_write_is_finished_only_by_the_newest_status() -> No
     await scene.until(lambda: bool(scene.state.stable))
     scene.routes.down_routes.add(ROUTE)
     await scene.tell("start", revision="2")
+    await asyncio.sleep(1)
+    await scene.tell("pause")
     await asyncio.sleep(1)
     elector.lose()
     found = store.read(KEY)
