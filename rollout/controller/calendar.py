@@ -15,7 +15,7 @@ TRIM_HOUR = 3
 
 
 class Calendar:
-    """Calls ``resync`` every five minutes and ``trim`` (where there is something to trim) daily, on the running loop."""
+    """Calls ``resync`` every five minutes and ``trim``, where there is something to trim, once a day, on the loop."""
 
     def __init__(self, *, resync: Callable[[], None], trim: Callable[[], Awaitable[None]] | None = None) -> None:
         """Plan both; nothing is called before ``start``."""
