@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
 from rollout.clock import SystemClock
-from rollout.engine.observation import Acceptance, RouteKey, RouteView
+from rollout.engine.observation import Acceptance, BackendKey, RouteKey, RouteView, RuleWeights
 from rollout.kube.api import KubeApi
 from rollout.kube.resources import GRPC_ROUTES, HTTP_ROUTES, Resource
 from rollout.kube.routecache import WATCHING
@@ -19,6 +19,7 @@ from tests.kubernetes.cluster import Cluster
 from tests.waiting import until
 
 KINDS: Mapping[str, Resource] = {"HTTPRoute": HTTP_ROUTES, "GRPCRoute": GRPC_ROUTES}
+OWNER = Key("shop", "checkout")
 PARENT = {"name": "front"}
 SOMEBODY = "kubectl-edit"
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
@@ -83,17 +84,29 @@ def accept(cluster: Cluster, key: RouteKey, status: str = "True") -> None:
 
 
 async def open_table(
-    cluster: Cluster, stack: AsyncExitStack, *keys: RouteKey, namespace: str = "", start: bool = True
+    stack: AsyncExitStack, api: KubeApi, *keys: RouteKey, namespace: str = "", start: bool = True
 ) -> KubeRouteTable:
-    """Open a table that a Rollout refers to ``keys`` of; the stack ends it."""
-    api = KubeApi(cluster.configuration(), random.random)
-    stack.push_async_callback(api.aclose)
+    """Open a table whose Rollout OWNER refers to ``keys``; the stack ends it."""
     table = KubeRouteTable(api, SystemClock(), chance=random.random, namespace=namespace, options=WATCHING)
     stack.push_async_callback(table.aclose)
-    table.refer(Key("shop", "checkout"), keys)
+    table.refer(OWNER, keys)
     if start:
         await table.start()
     return table
+
+
+def to_write(view: RouteView, *, index: int = 0, **wanted: int) -> list[RuleWeights]:
+    """Return a write of these weights into a rule of the route."""
+    rule = view.rules[index]
+    return [
+        RuleWeights(index, rule.name, {BackendKey(view.key.namespace, name): weight for name, weight in wanted.items()})
+    ]
+
+
+def weights_of(view: RouteView | None, *, index: int = 0) -> dict[str, int]:
+    """Return the weights of a rule by the names of its backends."""
+    assert view is not None
+    return {ref.backend.name: ref.weight for ref in view.rules[index].refs}
 
 
 class KubernetesRoutes:
@@ -110,7 +123,9 @@ class KubernetesRoutes:
         """Make the route, and a gateway's word on it."""
         make(self._cluster, self.key, [{"name": "rule-0", "backendRefs": refs(weights)}])
         accept(self._cluster, self.key)
-        self.table = await open_table(self._cluster, self._stack, self.key, namespace=self.key.namespace)
+        api = KubeApi(self._cluster.configuration(), random.random)
+        self._stack.push_async_callback(api.aclose)
+        self.table = await open_table(self._stack, api, self.key, namespace=self.key.namespace)
 
     async def change(self, weights: Mapping[str, int]) -> None:
         """Patch the rules."""
@@ -134,8 +149,3 @@ class KubernetesRoutes:
 def is_accepted(view: RouteView | None) -> bool:
     """Return whether the gateway serves the route."""
     return view is not None and view.acceptance is Acceptance.ACCEPTED
-
-
-def listener(told: list[RouteKey]) -> Callable[[RouteKey], None]:
-    """Return what remembers which routes were told of."""
-    return told.append
