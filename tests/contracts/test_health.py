@@ -1,4 +1,4 @@
-"""What every `BackendHealth` does: the fake in memory, and a real Envoy with active health checks."""
+"""What every `BackendHealth` does: the fake in memory, a real Envoy with active health checks, slices of a cluster."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -14,9 +14,13 @@ from rollout.ports import BackendHealth
 from tests.envoy.backends import HttpBackend
 from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
 from tests.fakes.health import FakeBackendHealth
+from tests.kubernetes.cluster import Cluster as KubernetesCluster
+from tests.kubernetes.fixtures import KUBERNETES
+from tests.kubernetes.seeing.worlds import KubernetesEndpoints
 from tests.waiting import until
 
 BACKEND = BackendKey("shop", "v1")
+WEB = BackendKey("shop", "v1", 8080)
 _CHECK = {
     "timeout": "0.2s",
     "interval": "0.02s",
@@ -107,12 +111,22 @@ class RealEnvoy:
         await self._stack.aclose()
 
 
+def kubernetes(request: pytest.FixtureRequest) -> World:
+    """Return a world in the cluster of this worker."""
+    cluster: KubernetesCluster = request.getfixturevalue("cluster")
+    return KubernetesEndpoints(cluster)
+
+
 @pytest.fixture(
-    params=[pytest.param(FakeWorld, id="fake"), pytest.param(RealEnvoy, id="envoy", marks=pytest.mark.real)]
+    params=[
+        pytest.param(lambda _: FakeWorld(), id="fake"),
+        pytest.param(lambda _: RealEnvoy(), id="envoy", marks=pytest.mark.real),
+        pytest.param(kubernetes, id="kubernetes", marks=KUBERNETES),
+    ]
 )
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     """One world of each kind, begun and ended."""
-    made: World = request.param()
+    made: World = request.param(request)
     try:
         await made.start(tmp_path)
         yield made
@@ -138,7 +152,7 @@ async def test_a_backend_that_is_there_is_not_missing(world: World) -> None:
 
 
 async def test_a_lost_endpoint_is_seen_and_told(world: World) -> None:
-    """Subscribers hear of the backend, and then read one of two."""
+    """Subscribers hear of the backend, by its name or its port, and then read one of two."""
     await until(lambda: world.health.endpoints(BACKEND).ready == 2)
     told: list[BackendKey] = []
     world.health.subscribe(told.append)
@@ -146,7 +160,8 @@ async def test_a_lost_endpoint_is_seen_and_told(world: World) -> None:
     await world.lose_one()
 
     await until(lambda: told)
-    assert set(told) == {BACKEND}
+    assert BACKEND in told
+    assert set(told) <= {BACKEND, WEB}
     assert world.health.endpoints(BACKEND) == Endpoints(1, 2)
 
 

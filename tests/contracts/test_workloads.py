@@ -1,4 +1,4 @@
-"""What every `Workloads` does: the fake in memory, and whatever platform joins the worlds below."""
+"""What every `Workloads` does: the fake in memory, and the workloads of a cluster."""
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -10,6 +10,9 @@ from rollout.engine.observation import WorkloadKey, WorkloadView
 from rollout.errors import ConflictError, NotOursError, UpdateRefused
 from rollout.ports import Workloads
 from tests.fakes.workloads import FakeWorkloads
+from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.fixtures import KUBERNETES
+from tests.kubernetes.seeing.worlds import KubernetesWorkloads
 from tests.waiting import until
 
 STABLE = WorkloadKey("Deployment", "shop", "checkout-v1")
@@ -91,10 +94,21 @@ class FakeWorld:
         """Nothing to end."""
 
 
-@pytest.fixture(params=[pytest.param(FakeWorld, id="fake")])
+def kubernetes(request: pytest.FixtureRequest) -> World:
+    """Return a world in the cluster of this worker."""
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return KubernetesWorkloads(cluster, LABELS, PODS, RUNS)
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(lambda _: FakeWorld(), id="fake"),
+        pytest.param(kubernetes, id="kubernetes", marks=KUBERNETES),
+    ]
+)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     """One world of each kind, begun and ended."""
-    made: World = request.param()
+    made: World = request.param(request)
     try:
         await made.start(tmp_path)
         yield made
@@ -158,7 +172,8 @@ async def test_pods_are_ready_for_certain_only_without_old_ones(world: World) ->
 
     await world.roll(STABLE, updated=2, ready=2, old=1)
 
-    await until(lambda: seen(world, STABLE).settled)
+    await until(lambda: seen(world, STABLE).updated == 2)
+    assert seen(world, STABLE).settled
     assert (seen(world, STABLE).replicas, seen(world, STABLE).updated, seen(world, STABLE).ready) == (3, 2, 1)
 
 

@@ -1,0 +1,111 @@
+"""What is told of a Rollout as a Kubernetes event: a transition, or a command that was refused. Pure.
+
+Called by ``rollout.kube.events``, which sends it. The name of an event is made from the Rollout's uid and from what
+happened (the number of the transition, the id of the command): telling it again after a crash finds it there already.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Handled, Transition
+from rollout.engine.table import Phase
+from rollout.kube.resources import EVENTS, ROLLOUTS, Document
+from rollout.ports import Key
+
+CONTROLLER = "rollout.dev/controller"
+"""Who tells, in ``reportingController``."""
+
+MOST_NOTE_BYTES = 1024
+MOST_WORD_CHARACTERS = 128
+MOST_NAME_CHARACTERS = 200
+
+BAD_PHASES = frozenset({Phase.ABORTING, Phase.ABORTED, Phase.INVALID})
+"""A transition into one of these is a warning, whatever check or person it came from."""
+
+BAD_REASONS = frozenset(
+    {
+        Reason.CANARY_CARRIES_ALL,
+        Reason.CANARY_LOST,
+        Reason.CANARY_NOT_READY,
+        Reason.DEADLINE_EXCEEDED,
+        Reason.DRIFT_DETECTED,
+        Reason.ON_BACKUP,
+        Reason.OWNERSHIP_CONFLICT,
+        Reason.PROMOTION_STUCK,
+        Reason.ROLES_UNKNOWN,
+        Reason.STABLE_LOST,
+        Reason.UNRECORDED,
+        Reason.WEIGHTS_INEFFECTIVE,
+    }
+)
+"""Reasons that are warnings in every phase."""
+
+GOOD_REASONS = frozenset({Reason.REVISION_WITHDRAWN, Reason.DELETING})
+"""Reasons that are none even where an attempt is aborted for them: somebody wanted it so, and nothing was bad."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing to tell: of which Rollout, what tells it from others (``mark``), why, and when (Unix seconds)."""
+
+    key: Key
+    uid: str
+    mark: str
+    reason: str
+    message: str
+    action: str
+    at: float
+    warning: bool = False
+
+
+def of_transition(key: Key, uid: str, transition: Transition) -> Notice:
+    """Return what is told of a transition: it did what its phase says."""
+    reason = transition.reason
+    bad = reason in BAD_REASONS or (transition.phase in BAD_PHASES and reason not in GOOD_REASONS)
+    mark = f"transition {transition.number}"
+    return Notice(key, uid, mark, reason, transition.message, transition.phase, transition.at, warning=bad)
+
+
+def of_refusal(key: Key, uid: str, handled: Handled, *, at: float) -> Notice:
+    """Return what is told of a command that was refused ``at`` this time."""
+    return Notice(key, uid, f"command {handled.id}", handled.reason, handled.message, handled.action, at, warning=True)
+
+
+def event_of(notice: Notice, *, instance: str) -> Document:
+    """Return the event as the API server takes it; ``instance`` is the pod that tells.
+
+    Raises:
+        ValueError, OverflowError, OSError: the time is none.
+    """
+    mark = hashlib.sha256(f"{notice.uid}/{notice.mark}".encode()).hexdigest()[:16]
+    return {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        "metadata": {
+            "name": f"{notice.key.name[:MOST_NAME_CHARACTERS].rstrip('.-')}.{mark}",
+            "namespace": notice.key.namespace,
+        },
+        "eventTime": datetime.fromtimestamp(notice.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "type": "Warning" if notice.warning else "Normal",
+        "reason": _word(notice.reason),
+        "action": _word(notice.action),
+        "note": notice.message.encode()[:MOST_NOTE_BYTES].decode(errors="ignore"),
+        "regarding": {
+            "apiVersion": ROLLOUTS.api_version,
+            "kind": ROLLOUTS.kind,
+            "namespace": notice.key.namespace,
+            "name": notice.key.name,
+            "uid": notice.uid,
+        },
+        "reportingController": CONTROLLER,
+        "reportingInstance": _word(instance),
+    }
+
+
+def _word(text: str) -> str:
+    """Return the text as short as the API server wants it; it takes no empty one."""
+    return str(text)[:MOST_WORD_CHARACTERS] or "Unknown"
