@@ -93,12 +93,10 @@ def _of_warm_up(spec: RolloutSpec) -> Iterator[Problem]:
 
 def _of_workloads(spec: RolloutSpec) -> Iterator[Problem]:
     on_envoy = any(route.kind is RouteKind.ENVOY_ROUTE for route in spec.routes)
-    canary, both = spec.workloads.canary, spec.workloads.canary and spec.workloads.stable
-    if spec.start is StartMode.ON_WORKLOAD and (on_envoy or canary is None):
-        message = "has no workload to watch"
-        yield _warning(
-            "spec.start", message, given="OnWorkload", allowed="OnRevision, or Kubernetes with workloads.canary"
-        )
+    both = spec.workloads.canary and spec.workloads.stable
+    if spec.start is StartMode.ON_WORKLOAD and (on_envoy or both is None):
+        message, allowed = "has no workloads to watch", "OnRevision, or Kubernetes with both workloads"
+        yield _warning("spec.start", message, given="OnWorkload", allowed=allowed)
     if spec.promotion.mode is PromotionMode.COPY_TEMPLATE and (on_envoy or both is None):
         message, allowed = "has no workloads to copy between", "Swap, or Kubernetes with both workloads"
         yield _warning("spec.promotion.mode", message, given="CopyTemplate", allowed=allowed)

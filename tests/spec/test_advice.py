@@ -58,6 +58,13 @@ def test_what_needs_workloads_is_fine_with_them() -> None:
     assert fields_of(start="OnWorkload", promotion={"mode": "CopyTemplate"}, workloads=workloads) == []
 
 
+def test_one_workload_is_not_enough_to_watch() -> None:
+    """After a swap it is the other one whose pod template starts an attempt."""
+    workloads = {"canary": {"kind": "Deployment", "name": "canary"}}
+
+    assert fields_of(start="OnWorkload", workloads=workloads) == ["spec.start"]
+
+
 def test_plain_envoy_has_no_workloads() -> None:
     """On plain Envoy there is no workload to watch, whatever is written."""
     workloads = {"canary": {"kind": "Deployment", "name": "canary"}}
