@@ -22,10 +22,12 @@ _KEPT = (
     *("minimum", "maximum", "minLength", "maxLength", "pattern"),
     *("minItems", "maxItems", "minProperties", "maxProperties"),
 )
+# By the title of a model: fields with a default, those not for a cluster, those that it needs, and what they mean there.
 _DEFAULTED = {"RolloutSpec": ("start", "precision", "drift", "onDelete", "progressDeadline", "suspend")}
 _LEFT_OUT = {"RolloutSpec": ("metrics",)}
 _REQUIRED_TOO = {"BackendRef": ("port",)}
 _MEANINGS = {"BackendRef": {"port": "The port of the Service."}}
+# Values that are for plain Envoy only; how lists are merged, by the title of their items, else by their own.
 _NOT_HERE = ("EnvoyRoute",)
 _LIST_TYPES: Mapping[str, tuple[str, ...]] = {"Gate": ("name",), "Check": ("name",)}
 _SETS = ("bounds",)
@@ -93,11 +95,10 @@ def _as_one(root: Node, node: Node) -> Node:
     for kind in kinds:
         for name, field in kind["properties"].items():
             properties.setdefault(name, {**field, "description": _meaning_in(kinds, name)})
-    named = node["discriminator"]["propertyName"]
-    properties[named] = {
+    properties["kind"] = {
         "type": "string",
-        "enum": [kind["properties"][named]["const"] for kind in kinds],
-        "description": " ".join(f"{kind['properties'][named]['const']}: {kind['description']}" for kind in kinds),
+        "enum": [_name_of(kind) for kind in kinds],
+        "description": " ".join(f"{_name_of(kind)}: {kind['description']}" for kind in kinds),
     }
     required = [name for name in kinds[0]["required"] if all(name in kind["required"] for kind in kinds)]
     return {
@@ -109,11 +110,16 @@ def _as_one(root: Node, node: Node) -> Node:
     }
 
 
+def _name_of(kind: Node) -> str:
+    name: str = kind["properties"]["kind"]["const"]
+    return name
+
+
 def _meaning_in(kinds: Sequence[Node], name: str) -> str:
     """Return what the field ``name`` means in each kind of object that has it, once where all say the same."""
-    said = {kind["title"]: kind["properties"][name]["description"] for kind in kinds if name in kind["properties"]}
+    said = {_name_of(kind): kind["properties"][name]["description"] for kind in kinds if name in kind["properties"]}
     alike = len(set(said.values())) == 1
-    return next(iter(said.values())) if alike else " ".join(f"{title}: {text}" for title, text in said.items())
+    return next(iter(said.values())) if alike else " ".join(f"{kind}: {text}" for kind, text in said.items())
 
 
 def _description(node: Node) -> dict[str, object]:

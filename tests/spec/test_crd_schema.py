@@ -118,8 +118,8 @@ def test_the_kinds_of_checks_are_one_object() -> None:
 def test_a_field_with_two_meanings_has_both() -> None:
     """The default of a tolerance depends on the kind."""
     assert at("analysis.checks[].tolerance")["description"] == (
-        "ErrorsCheck: How much worse than stable is tolerated; default 1.2 times and 0.02 points."
-        " SlowerThanCheck: How much worse than stable is tolerated; default 1.2 times and 0.1 points."
+        "Errors: How much worse than stable is tolerated; default 1.2 times and 0.02 points."
+        " SlowerThan: How much worse than stable is tolerated; default 1.2 times and 0.1 points."
     )
 
 
