@@ -22,7 +22,7 @@ _KEPT = (
     *("minimum", "maximum", "minLength", "maxLength", "pattern"),
     *("minItems", "maxItems", "minProperties", "maxProperties"),
 )
-# By the title of a model: fields with a default, those not for a cluster, those that it needs, and what they mean there.
+# By the title of a model: fields with a default, those not for a cluster, those it needs, and what they mean there.
 _DEFAULTED = {"RolloutSpec": ("start", "precision", "drift", "onDelete", "progressDeadline", "suspend")}
 _LEFT_OUT = {"RolloutSpec": ("metrics",)}
 _REQUIRED_TOO = {"BackendRef": ("port",)}
