@@ -7,7 +7,7 @@ import pytest
 
 from rollout.engine.decide import decide
 from rollout.engine.moves import MOST_MESSAGE
-from rollout.engine.state import MOST_TRANSITIONS, State
+from rollout.engine.state import MOST_TRANSITIONS, Scaling, State
 from rollout.engine.status import SHORTEST_TEXT, from_status, to_status
 from tests.engine.builders import V1, V2, World, aborted, at_rest, batch, under_way
 
@@ -52,6 +52,26 @@ def test_drift_and_conditions_come_back_as_they_were() -> None:
 def test_a_new_state_comes_back_as_it_was() -> None:
     """A Rollout of which nothing is known yet has a status, too."""
     assert _again(State()) == State()
+
+
+def test_a_status_from_before_there_were_workloads_is_read() -> None:
+    """What it lacks is as in the beginning, and what is not there any more is left out."""
+    state = under_way().state
+    status = json.loads(json.dumps(to_status(state)))
+    for name in ("templates", "copying_at", "copied", "scaling"):
+        del status["engine"][name]
+    status["engine"]["seen_template"] = None
+
+    assert from_status(status) == state
+
+
+def test_templates_and_a_copy_come_back_as_they_were() -> None:
+    """Which pod templates were seen, which one is copied and since when, and what is to be scaled."""
+    state = replace(
+        under_way().state, templates=((V1, "one"), (V2, "two")), copying_at=7.5, copied="two", scaling=Scaling.DOWN
+    )
+
+    assert _again(state) == state
 
 
 def test_the_next_decision_is_the_same_after_a_restart() -> None:
