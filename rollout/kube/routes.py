@@ -41,7 +41,6 @@ class KubeRouteTable:
         """Watch routes in ``namespace`` (empty: in all); ``chance`` gives jitter from 0 to 1."""
         self._api = api
         self._listeners: list[Callable[[RouteKey], None]] = []
-        self._writing: RouteKey | None = None
         self._caches = {
             kind.kind: RouteCache(
                 api,
@@ -129,15 +128,11 @@ class KubeRouteTable:
             raise NotOursError(f"{key} is gone") from error
         except PermanentError as error:
             raise UpdateRefused(f"{key}: {error}") from error
-        self._writing = key
-        try:
-            cache.reflector.put(written)
-        finally:
-            self._writing = None
+        cache.reflector.put(written)
         return view_of(key, written)
 
     def subscribe(self, listener: Callable[[RouteKey], None]) -> None:
-        """Call ``listener`` whenever somebody else changed a route that is referred to, or its acceptance changed."""
+        """Call ``listener`` whenever a route that is referred to, or its acceptance, changed; by our writes, too."""
         self._listeners.append(listener)
 
     # ------------------------------------------------------------ inside
@@ -170,7 +165,7 @@ class KubeRouteTable:
     def _changed(self, kind: str, name: Name, before: Document | None, now: Document | None) -> None:
         """Tell of a route that looks different now; another version of the same is no news."""
         key = RouteKey(kind, *name)
-        if key == self._writing or not self._caches[kind].is_referred(name):
+        if not self._caches[kind].is_referred(name):
             return
         if before is not None and now is not None and _look(key, before) == _look(key, now):
             return
