@@ -54,7 +54,7 @@ class StoredRollout:
     (empty when new); ``version`` is compared on a record and changes with every record, command or
     change of the manifest; ``generation`` changes with the manifest only. ``problems`` are those
     of reading the manifest. ``samples`` is what ``checkpoint`` kept last. ``created_at`` is Unix seconds
-    (0: not known).
+    (0: not known). ``uid`` tells one life of a name from the next where the platform gives one.
     """
 
     key: Key
@@ -67,6 +67,7 @@ class StoredRollout:
     problems: tuple[Problem, ...] = ()
     samples: Mapping[str, object] = field(default_factory=dict)
     created_at: float = 0.0
+    uid: str = ""
 
 
 class RolloutStore(Protocol):
@@ -179,7 +180,8 @@ class Recorded:
     """A recorded transition of a Rollout, as the status has it.
 
     ``sequence`` (from 1) numbers the transitions of all Rollouts in the order in which they were
-    recorded; it outlives restarts and never comes again.
+    recorded; it outlives restarts and never comes again. Whether numbers are left out in between is the
+    store's: ``Journal.may_miss`` says what a gap means.
     """
 
     sequence: int

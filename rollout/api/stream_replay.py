@@ -39,18 +39,18 @@ class Replay:
         for recorded in page:
             self._tell(recorded, blocks)
         if len(page) < PAGE and self._reader.position < there:
-            self._tell_gap(there + 1, blocks)
+            self._look_for_gap(there + 1, blocks)
             self._reader.position = there
         return blocks
 
     def _tell(self, recorded: Recorded, blocks: list[bytes]) -> None:
-        if recorded.sequence > self._reader.position + 1:
-            self._tell_gap(recorded.sequence, blocks)
+        self._look_for_gap(recorded.sequence, blocks)
         if self._reader.scope.has(recorded.key):
             blocks.append(frame_of(recorded).data)
         self._reader.position = recorded.sequence
 
-    def _tell_gap(self, first: int, blocks: list[bytes]) -> None:
-        if not self._gap_told:
+    def _look_for_gap(self, first: int, blocks: list[bytes]) -> None:
+        position = self._reader.position
+        if not self._gap_told and self._journal.may_miss(after=position, before=first):
             self._gap_told = True
-            blocks.append(gap(after=self._reader.position, first=first))
+            blocks.append(gap(after=position, first=first))

@@ -1,4 +1,4 @@
-"""`rollout serve`: the controller and its API beside a plain Envoy, until SIGTERM or Ctrl-C.
+"""`rollout serve`: the controller and its API, beside a plain Envoy or on a cluster, until SIGTERM or Ctrl-C.
 
 Registered as a command by ``rollout.cli.main``. Its flags are made from the table of settings.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Collection
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, assert_never
 
 import structlog
 import typer
@@ -15,8 +17,11 @@ import typer
 from rollout.cli.serve_flags import printable, takes_settings
 from rollout.errors import RolloutError, Unavailable
 from rollout.settings.reading import Effective
-from rollout.settings.table import ServeSettings, masked
+from rollout.settings.table import RuntimeName, ServeSettings
 from rollout.telemetry import configure_logs
+
+if TYPE_CHECKING:
+    from rollout.bootstrap.running import Runtime
 
 log = structlog.get_logger("rollout.serve")
 
@@ -27,7 +32,7 @@ FIRST_SENTENCE = "The first token, for an operator, is shown only now (its hash 
 
 @takes_settings
 def serve(*, effective: Effective) -> None:
-    """Run the controller beside a plain Envoy: Rollouts from a folder or by the API, weights in your own RDS files."""
+    """Run the controller: beside a plain Envoy (weights in your own RDS files), or on a Kubernetes cluster."""
     settings = effective.settings
     configure_logs(settings.log_format, settings.log_level)
     for warning in effective.warnings:
@@ -45,21 +50,34 @@ async def _serve(settings: ServeSettings) -> None:
     Raises:
         RolloutError: it cannot be begun, or a part of it has ended.
     """
-    from rollout.bootstrap.envoy import envoy_runtime
-
     stop = _stopped_by_signals()
-    async with envoy_runtime(settings) as runtime:
+    async with _runtime(settings) as runtime:
         if runtime.first_token:
             _show(FIRST_SENTENCE.format(file=settings.tokens_file, token=runtime.first_token))
         log.info(
             "serving",
             rollouts=len(list(runtime.store.keys())),
-            counters_from=masked(settings.prometheus or settings.admin),
+            runtime=settings.runtime.value,
+            counters_from=runtime.counters_from,
             tick_seconds=settings.tick_seconds,
             api=runtime.url or "off",
         )
         await until_stopped(stop, runtime.parts)
     log.info("stopped")
+
+
+def _runtime(settings: ServeSettings) -> AbstractAsyncContextManager[Runtime]:
+    match settings.runtime:
+        case RuntimeName.ENVOY:
+            from rollout.bootstrap.envoy import envoy_runtime
+
+            return envoy_runtime(settings)
+        case RuntimeName.KUBERNETES:
+            from rollout.bootstrap.kubernetes import kubernetes_runtime
+
+            return kubernetes_runtime(settings)
+        case never:
+            assert_never(never)
 
 
 async def until_stopped(stop: asyncio.Event, parts: Collection[asyncio.Task[None]]) -> None:

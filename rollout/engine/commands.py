@@ -68,6 +68,8 @@ def _remember(state: State, handled: Handled) -> State:
 
 
 def _legal(command: Command, state: State, context: Context) -> Action:
+    if command.problem:
+        raise _Refused(Refusal.UNKNOWN, command.problem)
     if command.action not in set(Action):
         raise _Refused(Refusal.UNKNOWN, f"{command.action[:64]!r} is not a command; allowed: {', '.join(Action)}")
     action = Action(command.action)

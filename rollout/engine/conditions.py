@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from rollout.analysis.judge import Judgement, Verdict
 from rollout.engine.drift import is_conflict
-from rollout.engine.guards import At, unaccepted
+from rollout.engine.guards import At, settling, unaccepted
 from rollout.engine.moves import Context
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Condition, State
 from rollout.engine.table import Phase
 
+ROUTES_ACCEPTED = "RoutesAccepted"
 _EFFECTIVE = {"Agrees": ("True", "Agrees"), "Differs": ("False", "Differs"), "Blocks": ("False", "FarOff")}
 
 
@@ -20,7 +21,7 @@ def with_conditions(state: State, context: Context, judgement: Judgement | None)
     before = {condition.type: condition for condition in state.conditions}
     found = (
         _ready(state, context),
-        _routes(state, context),
+        _routes(state, context, before.get(ROUTES_ACCEPTED)),
         _effective(state),
         _analysis(judgement if state.judge is not None else None),
         _drift(state),
@@ -52,11 +53,14 @@ def _ready(state: State, context: Context) -> _Found:
     return "Ready", "True", Reason.VALID, "Routes, backends and policy are there."
 
 
-def _routes(state: State, context: Context) -> _Found:
-    waiting = unaccepted(At(state, context, None))
+def _routes(state: State, context: Context, before: Condition | None) -> _Found:
+    at = At(state, context, None)
+    waiting = unaccepted(at)
+    if waiting is not None and before is not None and settling(at):
+        return ROUTES_ACCEPTED, before.status, before.reason, before.message
     if waiting is not None:
-        return "RoutesAccepted", "False", waiting[0], waiting[1]
-    return "RoutesAccepted", "True", "Accepted", "The gateway serves the routes as they stand."
+        return ROUTES_ACCEPTED, "False", waiting[0], waiting[1]
+    return ROUTES_ACCEPTED, "True", "Accepted", "The gateway serves the routes as they stand."
 
 
 def _effective(state: State) -> _Found:

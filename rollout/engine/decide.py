@@ -16,10 +16,11 @@ from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
 from rollout.engine.guards import At
 from rollout.engine.judging import judged, last_word
-from rollout.engine.moves import Context
+from rollout.engine.moves import Context, intended
 from rollout.engine.observation import Observation
 from rollout.engine.orders import WorkloadOrder
 from rollout.engine.phases import adopted, advance
+from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.table import RUNNING, Phase
 from rollout.engine.workloads import noticed
@@ -101,8 +102,10 @@ def _decision(before: State, state: State, context: Context) -> Decision:
 
 def _with_writing(state: State, context: Context, writes: tuple[RouteWrite, ...]) -> State:
     """Return the state that knows when the write began that its step waits for, if none has failed."""
-    waits = state.phase is Phase.PROGRESSING and state.hold.since is None and not context.seen.write_problem
-    began = context.now if writes and waits else 0.0
+    waits = state.phase in {Phase.PROGRESSING, Phase.PROMOTING} and state.hold.since is None
+    began = 0.0
+    if waits and not context.seen.write_problem:
+        began = context.now if writes else state.writing_at if guards.settling(At(state, context, None)) else 0.0
     return state if state.writing_at == began else replace(state, writing_at=began)
 
 
@@ -128,6 +131,8 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
         times += [context.now + left] if left > 0 else []
     if state.phase is Phase.PROGRESSING and guards.sample_due(At(state, context, None)) is not None:
         times.append(context.now + guards.SOON_PART * context.seen.cadence_seconds)
+    if state.writing_at:
+        times.append(state.writing_at + guards.SETTLE_SECONDS)
     command = context.seen.command
     if command is not None and not is_answered(command, state):
         times.append(context.now + UNANSWERED_SECONDS)
@@ -137,22 +142,40 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
     return max(min(times), context.now + SOONEST_SECONDS) if times else None
 
 
+ON_COURSE = frozenset(
+    {
+        Reason.STARTED,
+        Reason.RETRIED,
+        Reason.NEW_REVISION,
+        Reason.STEP_STARTED,
+        Reason.PROMOTED_BY_COMMAND,
+        Reason.HOLDING,
+    }
+)
+"""Reasons of a step that goes as it should: from its beginning to the end of its hold time there is no news."""
+
+
 def is_significant(before: State, state: State) -> bool:
-    """Return whether the status must be written: numbers and sentences alone ride along with the next write."""
+    """Return whether the status must be written: numbers and sentences alone ride along with the next write.
+
+    So does what only follows from the last record: that the weights which it intends are written, that the gateway took
+    them in, and that the hold time runs.
+    """
     return _gist(before) != _gist(state)
 
 
 def _gist(state: State) -> tuple[object, ...]:
     conditions = tuple((condition.type, condition.status) for condition in state.conditions)
-    weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), state.observed)
-    hold = (state.hold.since is None, state.writing_at > 0, state.hold_over, state.approved_step)
+    as_recorded = state.writing_at > 0 or state.observed == intended(state)
+    weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), as_recorded or state.observed)
+    hold = (state.hold.since is not None or state.writing_at > 0, state.hold_over, state.approved_step)
     seen = (state.seen_revision, state.templates, state.stable, state.steps_seen, state.observed_generation)
     workloads = (state.copying_at, state.copied, state.scaling)
     drifted = (state.drift.hands_off, state.drift.repairs)
     return (
         state.number,
         state.phase,
-        state.reason,
+        state.reason not in ON_COURSE and state.reason,
         conditions,
         weights,
         hold,

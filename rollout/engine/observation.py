@@ -142,7 +142,10 @@ class GateAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person or a program asks for; ``at`` is Unix time in seconds, ``by`` who asks."""
+    """What a person or a program asks for; ``at`` is Unix time in seconds, ``by`` who asks.
+
+    ``problem`` is one sentence about a command that cannot be read: it is refused with that.
+    """
 
     id: str
     action: str
@@ -150,6 +153,7 @@ class Command:
     at: float = 0.0
     reason: str = ""
     by: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,8 +157,14 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
     at = At(_counting(state, context, runs=still is None), context, judgement)
     waiting = still or guards.first(guards.LEAVING, at)
     if waiting is not None:
-        return say(at.state, *waiting)
+        return _said(at, waiting)
     return attempt.next_step(at.state, context)
+
+
+def _said(at: At, waiting: guards.Waiting) -> State:
+    """Return the state that says what is waited for, unless that is only a gateway which is about to follow."""
+    is_quiet = waiting[0] in {Reason.WAITING_FOR_WRITE, Reason.WAITING_FOR_ROUTES} and guards.settling(at)
+    return at.state if is_quiet else say(at.state, *waiting)
 
 
 def _never_came(state: State, context: Context) -> bool:
@@ -194,5 +200,6 @@ def _promote(state: State, context: Context, judgement: Judgement | None) -> Sta
             return state
     if copying.is_meant(state, context):
         return copying.go_on(state, context)
-    waiting = guards.first(guards.PROMOTED, At(state, context, judgement))
-    return say(state, *waiting) if waiting is not None else attempt.swap(state, context)
+    at = At(state, context, judgement)
+    waiting = guards.first(guards.PROMOTED, at)
+    return _said(at, waiting) if waiting is not None else attempt.swap(state, context)

@@ -286,8 +286,9 @@ async def _lines(answer: aiohttp.ClientResponse, most: int) -> AsyncIterator[byt
         left += chunk
         *whole, rest = left.split(b"\n") if b"\n" in chunk else [left]
         left = bytearray(rest)
-        if len(left) > most:
-            raise TooLong(f"an event of a watch is longer than {most} bytes")
+        for line in (*whole, left):
+            if len(line) > most:
+                raise TooLong(f"an event of a watch is longer than {most} bytes")
         for line in whole:
             if line.strip():
                 yield bytes(line)
@@ -306,7 +307,8 @@ def _event(line: bytes, what: str) -> tuple[str, Document]:
 
 def _items(page: Document, what: str) -> list[Document]:
     """Return the objects of a page of a list (``null`` where there is none)."""
-    items = page.get("items") or []
+    items = page.get("items")
+    items = [] if items is None else items
     if not _is_object(page, named=False) or not isinstance(items, list):
         raise Unavailable(f"{what}: what came is no list")
     if not all(_is_object(item, named=True) for item in items):

@@ -4,6 +4,7 @@
     409                          ConflictError
     422 without causes           ConflictError: a ``test`` of a JSON Patch that failed
     410                          Expired: list again
+    422 with causes              Refused: it says which fields are wrong
     longer than we read          TooLong
     429, 5xx, no answer          Unavailable
     401, 403                     Forbidden
@@ -25,6 +26,9 @@ from rollout.errors import ConflictError, NotOursError, PermanentError, RolloutE
 LONGEST_MESSAGE = 400
 """So many characters of what the API server says are passed on."""
 
+MOST_CAUSES = 50
+"""So many causes of a refusal are passed on."""
+
 LONGEST_WAIT_SECONDS = 10.0
 """``Retry-After`` is obeyed up to this many seconds."""
 
@@ -39,6 +43,15 @@ class TooLong(Unavailable):
 
 class Forbidden(PermanentError):
     """The API server does not know us, or does not let us do this."""
+
+
+class Refused(PermanentError):
+    """The object is not as it must be; ``causes`` are pairs of a field's path and what is wrong with it."""
+
+    def __init__(self, message: str, causes: tuple[tuple[str, str], ...]) -> None:
+        """Keep what is wrong, at least one cause."""
+        super().__init__(message)
+        self.causes = causes
 
 
 class Busy(Unavailable):
@@ -64,8 +77,9 @@ def fault(status: int, body: bytes, *, what: str, retry_after: str = "") -> Roll
             return Expired(message)
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return Forbidden(message)
-        case HTTPStatus.UNPROCESSABLE_ENTITY if not _causes(told):
-            return ConflictError(message)
+        case HTTPStatus.UNPROCESSABLE_ENTITY:
+            causes = _causes(told)
+            return Refused(message, causes) if causes else ConflictError(message)
         case HTTPStatus.TOO_MANY_REQUESTS:
             return Busy(message, _seconds(retry_after))
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -82,9 +96,14 @@ def _told(body: bytes) -> Mapping[str, Any]:
     return {}
 
 
-def _causes(told: Mapping[str, Any]) -> bool:
+def _causes(told: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     details = told.get("details")
-    return bool(isinstance(details, dict) and details.get("causes"))
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return tuple(
+        (str(cause.get("field") or "")[:LONGEST_MESSAGE], str(cause.get("message") or "")[:LONGEST_MESSAGE])
+        for cause in (causes if isinstance(causes, list) else ())[:MOST_CAUSES]
+        if isinstance(cause, dict)
+    )
 
 
 def _seconds(retry_after: str) -> float:

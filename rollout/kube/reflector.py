@@ -25,6 +25,10 @@ from rollout.ports import Clock
 log = structlog.get_logger(__name__)
 
 
+Follower = Callable[[str, Document], None]
+"""Takes a kind and a document: ``LISTING``, ``LISTED`` (each object), ``SYNCED`` of a list, then what a watch tells."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReflectorOptions:
     """How a reflector watches: for so many seconds at a time, in pages of so many, with these gaps after a failure.
@@ -65,6 +69,7 @@ class Reflector:
         self._namespace = namespace
         self._options = options
         self._cache = Cache(keep, resource.plural)
+        self._followers: list[Follower] = []
         self._synced = asyncio.Event()
         self._answered = asyncio.Event()
         self._heard_at = -math.inf
@@ -115,6 +120,13 @@ class Reflector:
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener`` (on the loop) with every change of what is kept, those of the first list included."""
         self._cache.subscribe(listener)
+
+    def follow(self, follower: Follower) -> None:
+        """Call ``follower`` with everything that the stream tells, in its order, also what ``put`` has brought before.
+
+        It hears of an object before that is kept.
+        """
+        self._followers.append(follower)
 
     def put(self, document: Document) -> None:
         """Take in what a write or a single read answered, unless something newer is known."""
@@ -225,15 +237,18 @@ class Reflector:
         page = await self._list_page("")
         version = version_of(page)
         self._cache.begin(version)
+        self._tell("LISTING", page)
         while True:
             for item in page["items"]:
                 listed.add(name_of(item))
+                self._tell("LISTED", item)
                 self._cache.take(item)
             after = str(page["metadata"].get("continue") or "")
             if not after:
                 break
             page = await self._list_page(after)
         self._cache.settle(listed, version)
+        self._tell("SYNCED", page)
         self._version, self._doubt = version, False
         self._heard()
         self._synced.set()
@@ -245,6 +260,13 @@ class Reflector:
         except TooLong:
             self._page = max(1, self._page // 4)
             raise
+
+    def _tell(self, kind: str, document: Document) -> None:
+        for follower in self._followers:
+            try:
+                follower(kind, document)
+            except Exception:
+                log.exception("follower failed", what=self._resource.plural)
 
     def _heard(self) -> None:
         self._heard_at = self._clock.monotonic()
@@ -266,6 +288,7 @@ class Reflector:
         if kind == "OPENED":
             self._opened_at = self._clock.monotonic()
             return
+        self._tell(kind, document)
         if kind in {"ADDED", "MODIFIED"}:
             self._cache.take(document)
         elif kind == "DELETED":

@@ -11,18 +11,12 @@ from dataclasses import asdict
 from sys import intern
 from typing import cast
 
-from pydantic import TypeAdapter, ValidationError
-
 from rollout.engine.observation import Command
-from rollout.errors import ConfigurationError, PermanentError, Problem
-from rollout.ports import Key, PolicyKey
-from rollout.spec.base import NAME_ALLOWED, Name
-from rollout.spec.fields import printable
-from rollout.spec.resource import PolicyRef
+from rollout.errors import PermanentError
+from rollout.ports import Key
+from rollout.spec.identity import identity_of
 
 Document = Mapping[str, object]
-
-_NAME = TypeAdapter(Name)
 
 
 def encoded(value: Document) -> str:
@@ -62,33 +56,7 @@ def key_of(document: Document) -> Key:
     Raises:
         ConfigurationError: it has no usable name or namespace.
     """
-    metadata = document.get("metadata")
-    given = metadata if isinstance(metadata, Mapping) else {}
-    return Key(_name(given, "namespace", "default"), _name(given, "name", None))
-
-
-def _name(metadata: Document, field: str, default: str | None) -> str:
-    value = metadata.get(field, default)
-    try:
-        return _NAME.validate_python(value)
-    except ValidationError as error:
-        message = "is required" if value is None else "is not a name"
-        problem = Problem(f"metadata.{field}", message, given=printable(str(value)), allowed=NAME_ALLOWED)
-        raise ConfigurationError((problem,)) from error
-
-
-def policy_key(kind: str, namespace: str, name: str) -> PolicyKey:
-    """Return the key of a policy; one for all has no namespace."""
-    return (kind, "" if kind == "ClusterRolloutPolicy" else namespace, name)
-
-
-def policy_of(document: Document) -> PolicyRef | None:
-    """Return the policy that a Rollout's document names, or None where it names none that could exist."""
-    spec = document.get("spec")
-    try:
-        return PolicyRef.model_validate(spec.get("policy")) if isinstance(spec, Mapping) else None
-    except ValidationError:
-        return None  # the fault is found, and said, when the Rollout is read
+    return Key(*identity_of(document))
 
 
 def wanted(document: Document) -> Document:

@@ -16,8 +16,9 @@ from pathlib import Path
 
 from rollout.clock import SystemClock
 from rollout.engine.observation import Command
-from rollout.errors import ConfigurationError, PermanentError, Problem
+from rollout.errors import PermanentError
 from rollout.ports import Clock, Key, PolicyKey, Recorded, StoredRollout
+from rollout.spec.identity import POLICY_KINDS, kind_of, policy_key, policy_named
 from rollout.spec.resource import PolicyRef
 from rollout.sqlite import journal, rows
 from rollout.sqlite.database import open_database
@@ -26,8 +27,6 @@ from rollout.sqlite.documents import (
     decoded,
     encoded,
     key_of,
-    policy_key,
-    policy_of,
     wanted,
     with_judge,
 )
@@ -204,8 +203,7 @@ class SqliteStore:
             PermanentError: it is not JSON.
             Unavailable: the file cannot be written now.
         """
-        if document.get("kind") != "Rollout":
-            raise ConfigurationError((Problem("kind", "is not a Rollout", given=str(document.get("kind"))),))
+        kind_of(document, "Rollout")
         key, text = key_of(document), encoded(document)
         write = partial(self._put, key=key, text=text, source=source, expected=expected)
         await self._writer.do(write, lambda land: land())
@@ -244,11 +242,9 @@ class SqliteStore:
             PermanentError: it is not JSON.
             Unavailable: the file cannot be written now.
         """
-        kind = document.get("kind")
-        if kind not in {"RolloutPolicy", "ClusterRolloutPolicy"}:
-            raise ConfigurationError((Problem("kind", "is not a policy", given=str(kind)),))
+        kind = kind_of(document, *POLICY_KINDS)
         key, text = key_of(document), encoded(document)
-        policy = policy_key(str(kind), key.namespace, key.name)
+        policy = policy_key(kind, key.namespace, key.name)
         if encoded(self._policies.get(policy, {})) == text and self._policy_sources.get(policy) == source:
             return
 
@@ -324,6 +320,10 @@ class SqliteStore:
         """
         return await self._writer.do(partial(journal.recorded, after=after, limit=_at_most(limit)), _keep_nothing)
 
+    def may_miss(self, *, after: int, before: int) -> bool:
+        """Return whether a transition between these two sequences was trimmed: none is left out otherwise."""
+        return before > after + 1
+
     async def trim_history(self, keep: int) -> int:
         """Keep the newest ``keep`` (at least 1) transitions of each Rollout; return how many went.
 
@@ -345,7 +345,7 @@ class SqliteStore:
 
     def _tell_users(self, policy: PolicyKey) -> None:
         for key, stored in self._cache.items():
-            ref = policy_of(stored.document)
+            ref = policy_named(stored.document)
             if ref is not None and policy_key(ref.kind, key.namespace, ref.name) == policy:
                 self._tell(key)
 

@@ -2,11 +2,24 @@
 
 from collections.abc import Mapping
 
+SPEC: Mapping[str, object] = {
+    "routes": [{"kind": "HTTPRoute", "name": "checkout"}],
+    "backends": {"stable": {"name": "v1", "port": 80}, "canary": {"name": "v2", "port": 80}},
+    "start": "OnRevision",
+    "precision": 100,
+    "drift": "Correct",
+    "onDelete": "Restore",
+    "progressDeadline": "10m",
+    "suspend": False,
+}
+"""What an API server asks for, and what it would add by itself."""
+
 
 def rollout_document(name: str = "checkout", *, namespace: str = "shop", **spec: object) -> dict[str, object]:
     """Return a Rollout's document with these fields in its spec."""
     metadata = {"name": name, "namespace": namespace}
-    return {"apiVersion": "rollout.dev/v1alpha1", "kind": "Rollout", "metadata": metadata, "spec": spec}
+    document = {"apiVersion": "rollout.dev/v1alpha1", "kind": "Rollout", "metadata": metadata}
+    return {**document, "spec": {**SPEC, **spec}}
 
 
 def policy_document(name: str = "envoy", *, kind: str = "ClusterRolloutPolicy", **spec: object) -> dict[str, object]:
@@ -23,6 +36,11 @@ def transition(number: int) -> dict[str, object]:
 def status(
     *numbers: int, handled: tuple[str, ...] = (), judge: Mapping[str, object] | None = None
 ) -> dict[str, object]:
-    """Return a status with these transitions, handled commands and judge's state."""
+    """Return a status of an attempt that runs, with these transitions, handled commands and judge's state."""
     ids = [{"id": one, "action": "pause", "done": True} for one in handled]
-    return {"transitions": [transition(number) for number in numbers], "handledCommands": ids, "judge": judge}
+    return {
+        "phase": "Progressing",
+        "transitions": [transition(number) for number in numbers],
+        "handledCommands": ids,
+        "judge": judge,
+    }

@@ -1,12 +1,16 @@
-"""Both stores that keep their own manifests, and how the tests of their contract look at them."""
+"""All stores, those that keep their own manifests, and how the tests of their contract look at them."""
+
+import asyncio
 
 from rollout.engine.observation import Command
 from rollout.ports import Key, Recorded, StoredRollout
 from rollout.sqlite.store import SqliteStore
 from tests.contracts.builders import rollout_document, status
 from tests.fakes.store import FakeStore
+from tests.kubernetes.store.world import KubeDesk
 
-Store = FakeStore | SqliteStore
+OwnStore = FakeStore | SqliteStore
+Store = OwnStore | KubeDesk
 
 CHECKOUT = Key("shop", "checkout")
 SEARCH = Key("shop", "search")
@@ -40,6 +44,19 @@ async def record(store: Store, key: Key, *numbers: int) -> None:
     if store.read(key) is None:
         await store.apply(rollout_document(key.name, namespace=key.namespace))
     await store.record(key, status=status(*numbers), expected=there(store, key).version)
+
+
+async def all_recorded(store: Store, count: int) -> list[Recorded]:
+    """Return the transitions that were recorded, as soon as there are so many."""
+    async with asyncio.timeout(5):
+        while len(found := list(await store.recorded(after=0))) < count:
+            await asyncio.sleep(0.005)
+    return found
+
+
+def named(recorded: list[Recorded]) -> list[tuple[str, object]]:
+    """Return the Rollouts' names and the numbers of transitions."""
+    return [(one.key.name, one.transition["number"]) for one in recorded]
 
 
 def told(recorded: Recorded) -> tuple[int, str, object]:

@@ -1,4 +1,4 @@
-"""What every ``Journal`` does: the fake, and the SQLite file."""
+"""What every ``Journal`` does: the fake, the SQLite file, and the statuses of a real API server."""
 
 import asyncio
 
@@ -7,7 +7,19 @@ import pytest
 from rollout.errors import ConflictError
 from rollout.ports import Journal, Recorded
 from tests.contracts.builders import status, transition
-from tests.contracts.stores import CHECKOUT, SEARCH, Store, followed, record, there, told
+from tests.contracts.stores import (
+    CHECKOUT,
+    SEARCH,
+    OwnStore,
+    Store,
+    all_recorded,
+    followed,
+    named,
+    record,
+    there,
+    told,
+)
+from tests.waiting import until
 
 
 async def test_it_is_a_journal(store: Store) -> None:
@@ -19,59 +31,84 @@ async def test_it_is_a_journal(store: Store) -> None:
 
 
 async def test_transitions_of_all_rollouts_have_one_sequence(store: Store) -> None:
-    """They are numbered from 1 without a gap in the order in which they were recorded; one that is known has no new."""
+    """It grows in the order in which they were recorded; one that is known has no new number."""
     await record(store, CHECKOUT, 1)
     await record(store, SEARCH, 1, 2)
     await record(store, CHECKOUT, 1)
     await record(store, CHECKOUT, 1, 2, 3)
-    found = await store.recorded(after=0)
+    found = await all_recorded(store, 5)
+    sequences = [one.sequence for one in found]
 
-    assert [told(one) for one in found] == [
-        (1, "checkout", 1),
-        (2, "search", 1),
-        (3, "search", 2),
-        (4, "checkout", 2),
-        (5, "checkout", 3),
-    ]
-    assert found[0] == Recorded(1, CHECKOUT, transition(1))
-    assert store.last == 5
+    assert named(found) == [("checkout", 1), ("search", 1), ("search", 2), ("checkout", 2), ("checkout", 3)]
+    assert sequences == sorted(set(sequences))
+    assert sequences[0] > 0
+    assert found[0] == Recorded(sequences[0], CHECKOUT, transition(1))
+    assert store.last == sequences[-1]
+
+
+async def test_a_store_of_our_own_counts_without_a_gap(own_store: OwnStore) -> None:
+    """The numbers begin with 1, a record that is refused takes none, and one that is missing was trimmed."""
+    await record(own_store, CHECKOUT, 1, 2)
+    with pytest.raises(ConflictError):
+        await own_store.record(CHECKOUT, status=status(1, 2, 3), expected="nothing")
+    await record(own_store, SEARCH, 1)
+
+    assert [one.sequence for one in await own_store.recorded(after=0)] == [1, 2, 3]
+    assert not own_store.may_miss(after=1, before=2)
+    assert own_store.may_miss(after=1, before=3)
+
+
+async def test_nothing_can_be_missing_behind_the_last(store: Store) -> None:
+    """Who has come up to the last transition misses none before the next one."""
+    await record(store, CHECKOUT, 1, 2)
+    await all_recorded(store, 2)
+
+    assert not store.may_miss(after=store.last, before=store.last + 1)
 
 
 async def test_a_record_that_is_refused_has_no_sequence(store: Store) -> None:
-    """What was not recorded is neither told nor leaves a gap."""
+    """What was not recorded is not told."""
     await record(store, CHECKOUT, 1)
+    await all_recorded(store, 1)
     heard = followed(store)
     with pytest.raises(ConflictError):
         await store.record(CHECKOUT, status=status(1, 2), expected="nothing")
     await record(store, CHECKOUT, 1, 2)
+    await until(lambda: heard)
 
-    assert [told(one) for one in heard] == [(2, "checkout", 2)]
+    assert named(heard) == [("checkout", 2)]
 
 
 async def test_a_reader_goes_on_where_it_was(store: Store) -> None:
     """After a sequence come the next ones, oldest first, as many as were asked for."""
     await record(store, CHECKOUT, 1, 2, 3)
     await record(store, SEARCH, 1)
-    pages = [[one.sequence for one in await store.recorded(after=after, limit=2)] for after in (0, 2, 3, 4)]
+    one, two, three, four = (found.sequence for found in await all_recorded(store, 4))
+    pages = [[told.sequence for told in await store.recorded(after=after, limit=2)] for after in (0, two, three, four)]
 
-    assert pages == [[1, 2], [3, 4], [4], []]
+    assert pages == [[one, two], [three, four], [four], []]
 
 
 async def test_a_follower_hears_each_transition_once_and_in_order(store: Store) -> None:
     """Records of several Rollouts at once are told as they are numbered, from the time on at which one follows."""
     await record(store, CHECKOUT, 1)
     await record(store, SEARCH, 1)
-    heard = followed(store)
+    await all_recorded(store, 2)
+    began, heard = store.last, followed(store)
     checkout, search = there(store).version, there(store, SEARCH).version
     await asyncio.gather(
         store.record(CHECKOUT, status=status(1, 2, 3), expected=checkout),
         store.record(SEARCH, status=status(1, 2), expected=search),
     )
     await record(store, CHECKOUT, 2, 3, 4)
+    await until(lambda: len(heard) >= 4)
+    sequences = [one.sequence for one in heard]
 
-    assert [one.sequence for one in heard] == [3, 4, 5, 6]
-    assert heard == list(await store.recorded(after=2))
-    assert store.last == 6
+    assert sorted(named(heard)) == [("checkout", 2), ("checkout", 3), ("checkout", 4), ("search", 2)]
+    assert named(heard)[-1] == ("checkout", 4)
+    assert sequences == sorted(set(sequences))
+    assert heard == list(await store.recorded(after=began))
+    assert store.last == sequences[-1]
 
 
 async def test_who_follows_no_longer_hears_nothing(store: Store) -> None:
@@ -79,12 +116,14 @@ async def test_who_follows_no_longer_hears_nothing(store: Store) -> None:
     heard: list[Recorded] = []
     unfollow, others = store.follow(heard.append), followed(store)
     await record(store, CHECKOUT, 1)
+    await until(lambda: others)
     unfollow()
     unfollow()
     await record(store, CHECKOUT, 1, 2)
+    await until(lambda: len(others) >= 2)
 
-    assert [one.sequence for one in heard] == [1]
-    assert [one.sequence for one in others] == [1, 2]
+    assert named(heard) == [("checkout", 1)]
+    assert named(others) == [("checkout", 1), ("checkout", 2)]
 
 
 async def test_one_that_follows_twice_hears_twice(store: Store) -> None:
@@ -93,33 +132,50 @@ async def test_one_that_follows_twice_hears_twice(store: Store) -> None:
     unfollow = store.follow(heard.append)
     store.follow(heard.append)
     await record(store, CHECKOUT, 1)
+    await until(lambda: len(heard) >= 2)
     unfollow()
     await record(store, CHECKOUT, 1, 2)
+    await until(lambda: len(heard) >= 3)
 
-    assert [one.sequence for one in heard] == [1, 1, 2]
+    assert named(heard) == [("checkout", 1), ("checkout", 1), ("checkout", 2)]
 
 
-async def test_a_sequence_never_comes_again(store: Store) -> None:
-    """Trimming, removal and a new life of the same name leave what was given."""
+async def test_a_new_life_has_numbers_of_its_own(store: Store) -> None:
+    """A removal and a new life of the same name leave what was given."""
     await record(store, CHECKOUT, 1, 2, 3)
-    await store.trim_history(1)
-    after_trim = [told(one) for one in await store.recorded(after=0)]
+    before = await all_recorded(store, 3)
     await store.mark_deleting(CHECKOUT)
     await store.remove(CHECKOUT)
     await record(store, CHECKOUT, 1)
+    after = await all_recorded(store, 4)
 
-    assert after_trim == [(3, "checkout", 3)]
-    assert [told(one) for one in await store.recorded(after=0)] == [(3, "checkout", 3), (4, "checkout", 1)]
+    assert after[:3] == before
+    assert after[3].sequence > before[-1].sequence
+    assert named(after[3:]) == [("checkout", 1)]
     assert list(await store.history(CHECKOUT)) == [transition(1)]
 
 
-async def test_what_was_trimmed_does_not_come_again_with_the_next_record(store: Store) -> None:
+async def test_a_sequence_never_comes_again(own_store: OwnStore) -> None:
+    """Trimming, removal and a new life of the same name leave what was given."""
+    await record(own_store, CHECKOUT, 1, 2, 3)
+    await own_store.trim_history(1)
+    after_trim = [told(one) for one in await own_store.recorded(after=0)]
+    await own_store.mark_deleting(CHECKOUT)
+    await own_store.remove(CHECKOUT)
+    await record(own_store, CHECKOUT, 1)
+
+    assert after_trim == [(3, "checkout", 3)]
+    assert [told(one) for one in await own_store.recorded(after=0)] == [(3, "checkout", 3), (4, "checkout", 1)]
+    assert list(await own_store.history(CHECKOUT)) == [transition(1)]
+
+
+async def test_what_was_trimmed_does_not_come_again_with_the_next_record(own_store: OwnStore) -> None:
     """The status still has transitions that the journal gave away; one is kept, so that they are known."""
-    await record(store, CHECKOUT, 1, 2, 3)
-    heard = followed(store)
-    gone = await store.trim_history(0)
-    await record(store, CHECKOUT, 1, 2, 3, 4)
+    await record(own_store, CHECKOUT, 1, 2, 3)
+    heard = followed(own_store)
+    gone = await own_store.trim_history(0)
+    await record(own_store, CHECKOUT, 1, 2, 3, 4)
 
     assert gone == 2
     assert [told(one) for one in heard] == [(4, "checkout", 4)]
-    assert list(await store.history(CHECKOUT)) == [transition(4), transition(3)]
+    assert list(await own_store.history(CHECKOUT)) == [transition(4), transition(3)]

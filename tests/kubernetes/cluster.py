@@ -33,7 +33,7 @@ OLD_GATEWAY_API = "v1.1.0"
 """The oldest release that has GRPCRoute v1."""
 
 START_SECONDS = 60.0
-ADMIN, SOMEBODY = "admin-token", "somebody-token"
+ADMIN, SOMEBODY, CONTROLLER = "admin-token", "somebody-token", "controller-token"
 AUDIT_POLICY = """apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -71,7 +71,13 @@ class Cluster:
     server: subprocess.Popen[bytes] | None = None
     flags: Sequence[str] = ()
     token: str = ADMIN
-    tokens: tuple[str, ...] = field(default=(f'{ADMIN},admin,admin,"system:masters"', f"{SOMEBODY},somebody,somebody"))
+    tokens: tuple[str, ...] = field(
+        default=(
+            f'{ADMIN},admin,admin,"system:masters"',
+            f'{CONTROLLER},controller,controller,"system:masters"',
+            f"{SOMEBODY},somebody,somebody",
+        )
+    )
 
     @property
     def url(self) -> str:
@@ -87,6 +93,12 @@ class Cluster:
     def audit(self) -> Path:
         """Return the audit log: a JSON object on each line."""
         return self.folder / "audit.log"
+
+    def audited(self, user: str) -> list[dict[str, Any]]:
+        """Return what the audit log has of this user, oldest first."""
+        lines = self.audit.read_text(encoding="utf-8").splitlines()
+        events = (json.loads(line) for line in lines if f'"username":"{user}"' in line and line.endswith("}"))
+        return [event for event in events if event["user"]["username"] == user]
 
     @classmethod
     def begin(cls, folder: Path, flags: Sequence[str] = ()) -> Cluster:
@@ -188,6 +200,14 @@ class Cluster:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, _json(error.read())
+
+    def text(self, path: str) -> str:
+        """Return what an administrator reads there, as text."""
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.token}"})  # noqa: S310 - https to loopback
+        context = ssl.create_default_context(cafile=self.ca)
+        with urllib.request.urlopen(request, timeout=20, context=context) as answer:  # noqa: S310 - as above
+            read: bytes = answer.read()
+        return read.decode()
 
     def apply(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Make the object in the collection ``path``, or change it to this where it exists; return it."""

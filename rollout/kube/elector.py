@@ -1,0 +1,244 @@
+"""The port ``Elector`` on Leases: one for each shard, and one for each replica that says that it lives.
+
+Every replica looks at the Leases once in a while and takes, or gives back, as ``rollout.kube.shards`` says; what it
+holds is kept by ``rollout.kube.holding``. Who may act is never asked of the cluster: ``holds`` is a comparison with our
+own monotonic clock. A single shard needs no Leases of members, and who holds it only renews it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from rollout.errors import ConflictError, NotOursError, RolloutError
+from rollout.kube.api import KubeApi
+from rollout.kube.holding import Desk, Holding
+from rollout.kube.leases import (
+    MEMBER,
+    Claim,
+    Sightings,
+    holder_of,
+    member_name,
+    shard_name,
+    shard_number,
+    shards_of,
+)
+from rollout.kube.resources import LEASES, Document
+from rollout.kube.shards import Plan, Seat, plan, shard_of
+from rollout.ports import Clock, Key
+
+log = structlog.get_logger(__name__)
+
+LONGEST_LOOK_SECONDS = 1.5
+"""Who waits for a Lease looks at least this often (less often than a third of a lease never)."""
+
+JITTER_PART = 0.2
+RELEASE_SECONDS = 2.0
+FORGOTTEN_LEASES = 4
+"""A replica that was silent for so many leases is taken off the list of members."""
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ElectorOptions:
+    """In which namespace the Leases are, what this replica is called there, and over how many shards work is spread.
+
+    ``lease_seconds`` is how long a replica that falls silent is waited for; it and ``shards`` are alike for all.
+    """
+
+    namespace: str
+    identity: str
+    lease_seconds: float = 15.0
+    shards: int = 1
+
+
+class LeaseElector:
+    """``Elector`` of one replica; begun with ``start``, ended with ``aclose``."""
+
+    def __init__(self, api: KubeApi, clock: Clock, options: ElectorOptions, *, chance: Callable[[], float]) -> None:
+        """Keep Leases in the cluster behind ``api``; ``chance`` gives jitter from 0 to 1."""
+        self._desk = Desk(api, clock, options.namespace, options.lease_seconds)
+        self._options = options
+        self._clock = clock
+        self._chance = chance
+        self._sightings = Sightings(options.lease_seconds)
+        self._held: dict[int, Holding] = {}
+        self._member: Holding | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._looked = asyncio.Event()
+        self._told = ""
+        self.identity = f"{options.identity}-{secrets.token_hex(4)}"
+
+    @property
+    def shards(self) -> tuple[int, ...]:
+        """Return the shards that are held at this moment."""
+        return tuple(sorted(number for number, holding in self._held.items() if holding.good))
+
+    def holds(self, key: Key) -> bool:
+        """Return whether this replica may act for the Rollout at this very moment."""
+        holding = self._held.get(shard_of(key, self._options.shards))
+        return holding is not None and holding.good
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` (on the loop) after each loss and each gain."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Begin, and return after the first look at the Leases, whatever came of it."""
+        self._task = asyncio.create_task(self._run(), name="elector")
+        await self._looked.wait()
+
+    async def aclose(self) -> None:
+        """Hold nothing any more, at once, and let others have it (within two seconds, or when it has run out)."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        holdings = [*self._held.values(), *([self._member] if self._member is not None else [])]
+        for holding in holdings:
+            holding.stop()
+        try:
+            async with asyncio.timeout(RELEASE_SECONDS):
+                await asyncio.gather(*map(self._let_go, holdings))
+        except TimeoutError:
+            log.warning("Leases not released in time", leases=len(holdings))
+
+    async def _let_go(self, holding: Holding) -> None:
+        """Release a Lease, or take a member's away; whatever fails, it runs out by itself."""
+        try:
+            if holding.name.startswith(MEMBER):
+                await self._desk.api.delete(LEASES, self._options.namespace, holding.name)
+            else:
+                await holding.release()
+        except (TimeoutError, RolloutError) as error:
+            log.warning("Lease not released", lease=holding.name, why=str(error) or "no answer in time")
+
+    async def _run(self) -> None:
+        while True:
+            again = False
+            try:
+                again = await self._look()
+            except (TimeoutError, RolloutError) as error:
+                self._tell_problem(str(error) or "the API server did not answer in time")
+            except Exception:
+                log.exception("looking at Leases failed")
+            self._looked.set()
+            if not again:
+                await asyncio.sleep(self._rest_seconds())
+
+    async def _look(self) -> bool:
+        """Look at the Leases and do what follows; return whether to look again at once, since something was taken."""
+        if self._options.shards == 1 and self._held:
+            return False
+        found = await self._read()
+        self._sightings.see(found, self._clock.monotonic())
+        if self._options.shards > 1:
+            await self._attend()
+        following = self._plan()
+        self._tell_problem(following.why)
+        for number in following.give:
+            await self._give(number)
+        taken = [await self._take(number) for number in following.take]
+        await self._clear_away()
+        return any(taken)
+
+    def _plan(self) -> Plan:
+        """Return what to do, by what was seen; shards in our name that we do not hold are free for us."""
+        now, seats, members = self._clock.monotonic(), dict[int, Seat](), set[str]()
+        for name, seen in self._sightings:
+            number, holder = shard_number(name), holder_of(seen.lease)
+            if holder == self.identity or not seen.is_held(now, self._options.lease_seconds):
+                continue
+            if number is not None:
+                seats[number] = Seat(holder, shards_of(seen.lease))
+            elif name.startswith(MEMBER) and shards_of(seen.lease) == self._options.shards:
+                members.add(holder)
+        seats.update({number: Seat(self.identity, self._options.shards) for number in self._held})
+        return plan(self.identity, self._options.shards, seats, members)
+
+    async def _read(self) -> list[Document]:
+        """Return the Leases of the namespace."""
+        async with asyncio.timeout(self._desk.answer_seconds):
+            found, after = list[Document](), ""
+            while True:
+                page = await self._desk.api.list_page(
+                    LEASES, namespace=self._options.namespace, limit=PAGE, after=after
+                )
+                found += page.get("items") or ()
+                after = str((page.get("metadata") or {}).get("continue") or "")
+                if not after:
+                    return found
+
+    async def _attend(self) -> None:
+        """Say that we live, if nobody was told or it was forgotten."""
+        if self._member is None:
+            member = Holding(self._desk, self._claim(member_name(self.identity)), self._member_ended)
+            self._member = member if await self._took(member) else None
+
+    async def _took(self, holding: Holding) -> bool:
+        """Take a Lease as it was seen last; return False when it is another by now."""
+        try:
+            await holding.take(self._sightings.get(holding.name))
+        except (ConflictError, NotOursError):
+            self._sightings.forget(holding.name)
+            return False
+        return True
+
+    async def _take(self, number: int) -> bool:
+        holding = Holding(self._desk, self._claim(shard_name(number)), self._shard_ended)
+        if not await self._took(holding):
+            return False
+        self._held[number] = holding
+        log.info("acts for shard", shard=number, shards=self._options.shards, identity=self.identity)
+        self._tell()
+        return True
+
+    async def _give(self, number: int) -> None:
+        holding = self._held.get(number)
+        if holding is not None:  # it may have ended while another was given back
+            log.info("shard given back", shard=number, shards=self._options.shards, identity=self.identity)
+            holding.stop()
+            await self._let_go(holding)
+
+    async def _clear_away(self) -> None:
+        """Delete the Leases of members that have been silent for long; one that comes back makes its own again."""
+        now, long = self._clock.monotonic(), FORGOTTEN_LEASES * self._options.lease_seconds
+        for name, seen in self._sightings:
+            if name.startswith(MEMBER) and now - seen.since > long and name != member_name(self.identity):
+                self._sightings.forget(name)
+                try:
+                    await self._desk.api.delete(LEASES, self._options.namespace, name)
+                except NotOursError:
+                    continue  # somebody else did it
+
+    def _claim(self, name: str) -> Claim:
+        return Claim(name, self.identity, self._options.lease_seconds, self._options.shards)
+
+    def _member_ended(self, _: Holding) -> None:
+        self._member = None
+
+    def _shard_ended(self, holding: Holding) -> None:
+        self._held = {number: held for number, held in self._held.items() if held is not holding}
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+    def _tell_problem(self, why: str) -> None:
+        """Log why nothing can be held, once for each reason."""
+        if why and why != self._told:
+            log.warning("Leases cannot be read or taken", why=why)
+        self._told = why
+
+    def _rest_seconds(self) -> float:
+        """Return how long to wait: until the next look, or until a Lease runs out, whatever comes first."""
+        now, least = self._clock.monotonic(), self._options.lease_seconds
+        look = min(LONGEST_LOOK_SECONDS, least / 3) * (1 - JITTER_PART + 2 * JITTER_PART * self._chance())
+        ends = [seen.runs_out_at(least) - now for name, seen in self._sightings if shard_number(name) is not None]
+        return min([look, *(left for left in ends if left > 0)])

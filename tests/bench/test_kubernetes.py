@@ -1,0 +1,249 @@
+"""How soon a cluster's events become patched routes, as a ratio to the bare time of the same two writes; and how quiet.
+
+Each ratio comes from one run: a trigger and the two bare writes take turns, through clients of the same kind, on the
+same API server. The clock of a trigger starts when its write is answered and ends when a watch shows the route patched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import statistics
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from rollout.errors import NotOursError
+from rollout.kube.resources import HTTP_ROUTES, ROLLOUTS, version_of
+from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.stage import Stage, open_stage
+from tests.kubernetes.stage import rollout as manifest
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(1800), pytest.mark.xdist_group("kubernetes")]
+
+RUNS = 200
+DAY = "24h"
+IDLE, IDLE_SECONDS = 500, 120.0
+MANY = 2000
+OURS = re.compile(
+    r'resource="(rollouts|rolloutpolicies|clusterrolloutpolicies|httproutes|grpcroutes|endpointslices|deployments|events)"'
+)
+_COUNTED = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<count>[0-9.e+]+)$", re.MULTILINE)
+
+
+@asynccontextmanager
+async def _stage(cluster: Cluster, namespace: str) -> AsyncIterator[Stage]:
+    cluster.make_namespace(namespace)
+    async with open_stage(cluster, namespace) as stage:
+        yield stage
+
+
+class Watched:
+    """The moment at which the route was seen with each weight last."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._seen: dict[int, float] = {}
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watch the route checkout until cancelled."""
+        api, namespace = self._stage.api, self._stage.namespace
+        since = version_of(await api.get(HTTP_ROUTES, namespace, "checkout"))
+        async for told, document in api.watch(HTTP_ROUTES, namespace=namespace, since=since, seconds=1500):
+            if told == "MODIFIED" and document["metadata"]["name"] == "checkout":
+                self._seen[document["spec"]["rules"][0]["backendRefs"][1]["weight"]] = time.perf_counter()
+                self._news.set()
+
+    async def since(self, moment: float, weight: int) -> float:
+        """Return how long after ``moment`` the canary was seen at ``weight``."""
+        async with asyncio.timeout(30):
+            while self._seen.get(weight, 0.0) < moment:
+                self._news.clear()
+                await self._news.wait()
+        return self._seen[weight] - moment
+
+
+async def test_events_become_patched_routes(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a command, a change of the spec, and the canary's last endpoint that is gone: 200 times each."""
+    times: dict[str, list[float]] = defaultdict(list)
+    async with _stage(cluster, "latency") as stage, stage.controller(tick_seconds=10.0):
+        await stage.pair()
+        await stage.route()
+        await stage.rollout(steps=[{"weight": 20, "hold": DAY}, {"weight": 50, "hold": DAY}])
+        await stage.api.create(HTTP_ROUTES, _bare_route(), namespace=stage.namespace)
+        await stage.api.create(ROLLOUTS, manifest("bare", suspend=True), namespace=stage.namespace)
+        await stage.phase("Idle")
+        watched = Watched(stage)
+        watching = asyncio.create_task(watched.run())
+        await stage.edit(revision="first")
+        await stage.weighs(80, 20)
+        for run in range(RUNS):
+            await _one_of_each(stage, watched, times, run)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    with capsys.disabled():
+        _print("trigger to patched route", times)
+
+    assert all(len(measured) >= RUNS for measured in times.values())
+
+
+async def _one_of_each(stage: Stage, watched: Watched, times: dict[str, list[float]], run: int) -> None:
+    """Go on by a command, begin anew by the spec, abort by endpoints, try again; and write twice barely."""
+    await _bare(stage, times["bare"], run)
+    moment = await _command(stage, f"promote-{run}", "promote")
+    times["annotation"].append(await watched.since(moment, 50))
+    await _bare(stage, times["bare"], run + RUNS)
+    await _settled(stage, step=2)
+    await stage.edit(revision=f"r{run}")
+    times["spec"].append(await watched.since(time.perf_counter(), 20))
+    await _settled(stage, step=1)
+    await _bare(stage, times["bare"], run + 2 * RUNS)
+    await stage.endpoints("checkout-v2", ready=0)
+    times["endpoints"].append(await watched.since(time.perf_counter(), 0))
+    await stage.phase("Aborted")
+    await stage.endpoints("checkout-v2", ready=1)
+    await stage.until(lambda status: status["health"].get("checkout-v2") == "Healthy")
+    await _command(stage, f"retry-{run}", "retry")
+    await stage.weighs(80, 20)
+    await _settled(stage, step=1)
+
+
+async def _settled(stage: Stage, *, step: int) -> None:
+    """Wait until nothing is on its way: the step's route is accepted and its hold time counts."""
+    await stage.until(lambda status: status["step"] == step and status["reason"] == "Holding")
+
+
+async def _command(stage: Stage, number: str, action: str) -> float:
+    """Annotate the Rollout and return the moment of the answer."""
+    told = f'{{"id": "{number}", "action": "{action}"}}'
+    operation = {"op": "add", "path": "/metadata/annotations", "value": {"rollout.dev/command": told}}
+    await stage.api.patch(ROLLOUTS, stage.namespace, "checkout", [operation])
+    return time.perf_counter()
+
+
+def _bare_route() -> dict[str, object]:
+    refs = [{"name": "a", "port": 80, "weight": 100}, {"name": "b", "port": 80, "weight": 0}]
+    return {"metadata": {"name": "bare"}, "spec": {"parentRefs": [{"name": "no"}], "rules": [{"backendRefs": refs}]}}
+
+
+async def _bare(stage: Stage, times: list[float], run: int) -> None:
+    """Write the status of one Rollout and the weights of one route, as large as those that are measured."""
+    status = dict(await stage.status())
+    status["message"] = f"written {run} times"
+    weight = "/spec/rules/0/backendRefs/1/weight"
+    began = time.perf_counter()
+    await stage.api.patch(
+        ROLLOUTS, stage.namespace, "bare", [{"op": "add", "path": "/status", "value": status}], subresource="status"
+    )
+    await stage.api.patch(HTTP_ROUTES, stage.namespace, "bare", [{"op": "replace", "path": weight, "value": run + 1}])
+    times.append(time.perf_counter() - began)
+
+
+def _print(what: str, times: dict[str, list[float]]) -> None:
+    bare = _quantiles(times["bare"])
+    sys.stdout.write(f"\n{what}, ms (p50, p95, max); bare writes {_ms(bare)}\n")
+    for name, measured in times.items():
+        if name != "bare":
+            mine = _quantiles(measured)
+            ratios = f"p50 {mine[0] / bare[0]:.2f}x, p95 {mine[1] / bare[1]:.2f}x of bare"
+            sys.stdout.write(f"  {name}: {_ms(mine)}; {ratios} ({len(measured)} runs)\n")
+
+
+def _quantiles(times: Sequence[float]) -> tuple[float, float, float]:
+    cut = statistics.quantiles(times, n=20)
+    return cut[9], cut[18], max(times)
+
+
+def _ms(times: Sequence[float]) -> str:
+    return ", ".join(f"{1000 * one:.1f}" for one in times)
+
+
+def _requests(cluster: Cluster) -> dict[str, float]:
+    """Return how many requests other than watches each verb and resource of ours had, by the API server's count."""
+    counted: dict[str, float] = defaultdict(float)
+    for found in _COUNTED.finditer(cluster.text("/metrics")):
+        labels = found["labels"]
+        if OURS.search(labels) and 'verb="WATCH"' not in labels:
+            counted[labels] += float(found["count"])
+    return counted
+
+
+async def _make_many(stage: Stage, count: int, **spec: object) -> None:
+    """Make Rollouts that share one pair of Services, each with a route of its own."""
+    await stage.pair()
+    backends = {"stable": {"name": "checkout-v1", "port": 8080}, "canary": {"name": "checkout-v2", "port": 8080}}
+    gate = asyncio.Semaphore(16)
+
+    async def one(number: int) -> None:
+        async with gate:
+            name = f"shop-{number}"
+            route = _bare_route() | {"metadata": {"name": name}}
+            refs = [
+                {"name": "checkout-v1", "port": 8080, "weight": 100},
+                {"name": "checkout-v2", "port": 8080, "weight": 0},
+            ]
+            route["spec"] = {"parentRefs": [{"name": "edge"}], "rules": [{"backendRefs": refs}]}
+            await stage.api.create(HTTP_ROUTES, route, namespace=stage.namespace)
+            await stage.api.create(ROLLOUTS, manifest(name, backends=backends, **spec), namespace=stage.namespace)
+
+    await asyncio.gather(*(one(number) for number in range(count)))
+
+
+async def _all_in(stage: Stage, phase: str, count: int, *, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while True:
+            listed = await stage.api.list_page(ROLLOUTS, namespace=stage.namespace, limit=0)
+            if sum((item.get("status") or {}).get("phase") == phase for item in listed["items"]) == count:
+                return
+            await asyncio.sleep(0.5)
+
+
+async def test_idle_rollouts_cost_no_request(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """500 of them at rest, for two minutes."""
+    async with _stage(cluster, "idle") as stage:
+        await _make_many(stage, IDLE)
+        async with stage.controller(with_gateway=False):
+            await _all_in(stage, "Idle", IDLE, seconds=300)
+            before = _requests(cluster)
+            await asyncio.sleep(IDLE_SECONDS)  # the length of the look is what is measured
+            after = _requests(cluster)
+    more = {
+        labels: count - before.get(labels, 0.0) for labels, count in after.items() if count > before.get(labels, 0.0)
+    }
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{IDLE} idle Rollouts, {IDLE_SECONDS:g} s: {sum(more.values()):g} requests besides watches\n"
+        )
+
+    assert not more
+
+
+async def test_a_restart_with_many_rollouts(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each of 2,000 has a new revision when the controller starts: how soon all have been looked at, and all act."""
+    async with _stage(cluster, "restart") as stage:
+        await _make_many(stage, MANY, steps=[{"weight": 20, "hold": DAY}])
+        async with stage.controller(with_gateway=False):
+            await _all_in(stage, "Idle", MANY, seconds=900)
+        for number in range(MANY):
+            with suppress(NotOursError):
+                await stage.edit(f"shop-{number}", revision="2")
+        began = time.perf_counter()
+        async with stage.controller(with_gateway=False) as runtime:
+            synced = time.perf_counter()
+            while len(runtime.controller.states()) < MANY:
+                await asyncio.sleep(0.02)
+            looked = time.perf_counter()
+            await _all_in(stage, "Progressing", MANY, seconds=600)
+            acted = time.perf_counter()
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{MANY} Rollouts: synced after {synced - began:.1f} s, all looked at {looked - synced:.1f} s later,"
+            f" all at the new revision {acted - synced:.1f} s after that sync\n"
+        )
+
+    assert looked - synced < 60

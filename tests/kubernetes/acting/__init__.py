@@ -1,0 +1,1 @@
+"""Who acts: Leases on a real API server."""

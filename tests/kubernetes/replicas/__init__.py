@@ -1,0 +1,1 @@
+"""Two replicas of `rollout serve`, of which one acts."""

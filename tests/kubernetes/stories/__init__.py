@@ -1,0 +1,1 @@
+"""What users of other controllers know, replayed on a real API server."""
