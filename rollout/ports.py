@@ -205,6 +205,13 @@ class Journal(Protocol):
         """Return the transitions of all Rollouts after this sequence, oldest first; trimmed ones are left out."""
         ...
 
+    def may_miss(self, *, after: int, before: int) -> bool:
+        """Return whether a transition numbered between these two (both left out) may be one that ``recorded`` lacks.
+
+        A store that numbers without gaps knows it from the numbers; another one from what it has trimmed.
+        """
+        ...
+
     def follow(self, listener: Callable[[Recorded], None]) -> Callable[[], None]:
         """Call ``listener`` (on the loop) with each transition once it is recorded, in order; return what ends that."""
         ...

@@ -6,11 +6,13 @@ Called by ``rollout.bootstrap`` before the controller hears of a Rollout, so tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
 
 from rollout.engine.observation import RouteKey
 from rollout.kube.resources import GRPC_ROUTES, HTTP_ROUTES, Document
 
-KINDS = frozenset({HTTP_ROUTES.kind, GRPC_ROUTES.kind})
+KINDS = (HTTP_ROUTES.kind, GRPC_ROUTES.kind)
 MOST = 128
 """So many are looked at: twice what a spec may name."""
 
@@ -18,18 +20,21 @@ MOST = 128
 def routes_named(document: Document) -> frozenset[RouteKey]:
     """Return the routes that the spec names, and those whose rules the status says are owned."""
     namespace = str((document.get("metadata") or {}).get("namespace") or "")
-    spec, status = document.get("spec") or {}, document.get("status") or {}
+    status = document.get("status")
     engine = status.get("engine") if isinstance(status, Mapping) else None
-    named = list(_entries(spec, "routes"))[:MOST]
-    owned = [rule["route"] for rule in _entries(engine, "owned") if isinstance(rule.get("route"), Mapping)][:MOST]
-    return frozenset(
-        RouteKey(str(route["kind"]), str(route.get("namespace") or namespace), str(route["name"]))
-        for route in (*named, *owned)
-        if route.get("kind") in KINDS and isinstance(route.get("name"), str)
-    )
+    named = islice(_objects(document.get("spec"), "routes"), MOST)
+    owned = islice((rule.get("route") for rule in _objects(engine, "owned")), MOST)
+    return frozenset(key for route in (*named, *owned) if (key := _key(route, namespace)) is not None)
 
 
-def _entries(holder: object, field: str) -> Iterator[Mapping[str, object]]:
+def _key(route: object, namespace: str) -> RouteKey | None:
+    """Return which route is meant, None where it is none of a kind that is watched."""
+    if not isinstance(route, Mapping) or route.get("kind") not in KINDS or not isinstance(route.get("name"), str):
+        return None
+    return RouteKey(route["kind"], str(route.get("namespace") or namespace), route["name"])
+
+
+def _objects(holder: object, field: str) -> Iterator[Mapping[str, Any]]:
     entries = holder.get(field) if isinstance(holder, Mapping) else None
     if isinstance(entries, list):
         yield from (entry for entry in entries if isinstance(entry, Mapping))

@@ -223,6 +223,10 @@ class FakeStore:
         """Return the transitions of all Rollouts after this sequence, oldest first."""
         return tuple(entry.recorded for entry in self._journal if entry.recorded.sequence > after)[:limit]
 
+    def may_miss(self, *, after: int, before: int) -> bool:
+        """Return whether a sequence lies between these two: none is left out but by trimming."""
+        return before > after + 1
+
     def follow(self, listener: Callable[[Recorded], None]) -> Callable[[], None]:
         """Call ``listener`` at once with each transition that is recorded; return what ends that."""
         place = object()

@@ -29,6 +29,7 @@ def test_routes_of_the_status_count_too() -> None:
         {"spec": None, "status": None},
         {"spec": {"routes": "web"}, "status": {"engine": {"owned": [{"route": 1}]}}},
         {"spec": {"routes": ["web", {"kind": "EnvoyRoute", "name": "x"}, {"kind": "HTTPRoute"}]}},
+        {"spec": {"routes": [{"kind": ["HTTPRoute"], "name": "x"}, {"kind": "HTTPRoute", "name": {}}]}},
     ],
 )
 def test_what_is_no_route_is_left_out(document: dict[str, object]) -> None:
