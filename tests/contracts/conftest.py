@@ -21,7 +21,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture(params=["fake", "sqlite"])
 async def own_store(request: pytest.FixtureRequest, tmp_path: Path, clock: FakeClock) -> AsyncIterator[OwnStore]:
-    """Return an empty store of each kind that keeps manifests and history by itself."""
+    """Return an empty store of each kind that keeps manifests and history by itself, which an API server does not."""
     if request.param == "fake":
         yield FakeStore(clock)
         return

@@ -1,4 +1,4 @@
-"""What every ``IntentStore`` does: the fake, and the SQLite file."""
+"""What every ``IntentStore`` does: the fake, the SQLite file, and a real API server."""
 
 import asyncio
 
@@ -6,10 +6,9 @@ import pytest
 
 from rollout.engine.observation import Command
 from rollout.errors import ConflictError, NotOursError
-from rollout.ports import IntentStore, Key
+from rollout.ports import IntentStore
 from tests.contracts.builders import policy_document, rollout_document, status
-from tests.contracts.stores import ABORT, CHECKOUT, PAUSE, Store, heard, there
-from tests.fakes.clock import FakeClock
+from tests.contracts.stores import ABORT, CHECKOUT, PAUSE, Store, heard, record, there
 
 ENVOY = ("ClusterRolloutPolicy", "", "envoy")
 
@@ -22,47 +21,24 @@ async def test_it_is_an_intent_store(store: Store) -> None:
     assert dict(port.policies()) == {}
 
 
-async def test_the_file_that_speaks_for_a_rollout_is_known(store: Store) -> None:
-    """A file speaks until the Rollout is to go; for what came otherwise, none does."""
-    await store.apply(rollout_document(), "shop.yaml")
-    await store.apply(rollout_document("search"))
-    spoken = store.source_of(CHECKOUT), store.source_of(Key("shop", "search"))
-    await store.mark_deleting(CHECKOUT)
+async def test_what_came_from_no_file_has_no_source(store: Store) -> None:
+    """Nobody but whoever applied it speaks for it."""
+    await store.apply(rollout_document())
+    await store.apply_policy(policy_document())
 
-    assert spoken == ("shop.yaml", "")
-    assert store.source_of(CHECKOUT) == ""
+    assert store.source_of(CHECKOUT) == store.source_of_policy(ENVOY) == ""
 
 
-async def test_policies_are_listed_with_their_files(store: Store) -> None:
-    """Kind, namespace and name lead to the document and to the file that speaks for it."""
+async def test_policies_are_listed(store: Store) -> None:
+    """Kind, namespace and name lead to the document."""
     own = ("RolloutPolicy", "shop", "envoy")
-    await store.apply_policy(policy_document(), "p.yaml")
+    await store.apply_policy(policy_document())
     await store.apply_policy(policy_document(kind="RolloutPolicy"))
-    listed, sources = store.policies(), (store.source_of_policy(ENVOY), store.source_of_policy(own))
+    listed = store.policies()
     await store.remove_policy(*ENVOY)
 
     assert listed == {ENVOY: policy_document(), own: policy_document(kind="RolloutPolicy")}
-    assert sources == ("p.yaml", "")
     assert list(store.policies()) == [own]
-    assert store.source_of_policy(ENVOY) == ""
-
-
-async def test_a_rollout_knows_when_it_was_made(store: Store, clock: FakeClock) -> None:
-    """A change, a record and a deletion that is taken back leave that time; a new life has its own."""
-    made = clock.now()
-    await store.apply(rollout_document())
-    clock.advance(60)
-    await store.apply(rollout_document(revision="2"))
-    await store.record(CHECKOUT, status=status(1), expected=there(store).version)
-    await store.mark_deleting(CHECKOUT)
-    await store.apply(rollout_document())
-    kept = there(store).created_at
-    await store.mark_deleting(CHECKOUT)
-    await store.remove(CHECKOUT)
-    await store.apply(rollout_document())
-
-    assert kept == made
-    assert there(store).created_at == made + 60
 
 
 async def test_an_apply_with_the_version_that_is_there_changes_it(store: Store) -> None:
@@ -76,22 +52,21 @@ async def test_an_apply_with_the_version_that_is_there_changes_it(store: Store) 
 
 async def test_an_apply_with_an_outdated_version_is_a_conflict(store: Store) -> None:
     """It changes nothing and tells nobody, also when what it wants is there already."""
-    await store.apply(rollout_document(), "a.yaml")
+    await store.apply(rollout_document())
     first = there(store).version
     await store.record(CHECKOUT, status=status(1), expected=first)
     before, told = there(store), heard(store)
     for document in (rollout_document(), rollout_document(revision="2")):
         with pytest.raises(ConflictError, match="shop/checkout"):
-            await store.apply(document, "b.yaml", expected=first)
+            await store.apply(document, expected=first)
 
     assert there(store) == before
-    assert store.source_of(CHECKOUT) == "a.yaml"
     assert told == []
 
 
 async def test_an_apply_that_must_make_it_is_a_conflict_when_it_exists(store: Store) -> None:
     """A Rollout that is being deleted still exists."""
-    await store.apply(rollout_document())
+    await record(store, CHECKOUT, 1)
     with pytest.raises(ConflictError, match="shop/checkout"):
         await store.apply(rollout_document(), expected="")
     await store.mark_deleting(CHECKOUT)

@@ -10,14 +10,12 @@ from tests.contracts.builders import status, transition
 from tests.contracts.stores import (
     CHECKOUT,
     SEARCH,
-    OwnStore,
     Store,
     all_recorded,
     followed,
     named,
     record,
     there,
-    told,
 )
 from tests.waiting import until
 
@@ -44,18 +42,6 @@ async def test_transitions_of_all_rollouts_have_one_sequence(store: Store) -> No
     assert sequences[0] > 0
     assert found[0] == Recorded(sequences[0], CHECKOUT, transition(1))
     assert store.last == sequences[-1]
-
-
-async def test_a_store_of_our_own_counts_without_a_gap(own_store: OwnStore) -> None:
-    """The numbers begin with 1, a record that is refused takes none, and one that is missing was trimmed."""
-    await record(own_store, CHECKOUT, 1, 2)
-    with pytest.raises(ConflictError):
-        await own_store.record(CHECKOUT, status=status(1, 2, 3), expected="nothing")
-    await record(own_store, SEARCH, 1)
-
-    assert [one.sequence for one in await own_store.recorded(after=0)] == [1, 2, 3]
-    assert not own_store.may_miss(after=1, before=2)
-    assert own_store.may_miss(after=1, before=3)
 
 
 async def test_nothing_can_be_missing_behind_the_last(store: Store) -> None:
@@ -153,29 +139,3 @@ async def test_a_new_life_has_numbers_of_its_own(store: Store) -> None:
     assert after[3].sequence > before[-1].sequence
     assert named(after[3:]) == [("checkout", 1)]
     assert list(await store.history(CHECKOUT)) == [transition(1)]
-
-
-async def test_a_sequence_never_comes_again(own_store: OwnStore) -> None:
-    """Trimming, removal and a new life of the same name leave what was given."""
-    await record(own_store, CHECKOUT, 1, 2, 3)
-    await own_store.trim_history(1)
-    after_trim = [told(one) for one in await own_store.recorded(after=0)]
-    await own_store.mark_deleting(CHECKOUT)
-    await own_store.remove(CHECKOUT)
-    await record(own_store, CHECKOUT, 1)
-
-    assert after_trim == [(3, "checkout", 3)]
-    assert [told(one) for one in await own_store.recorded(after=0)] == [(3, "checkout", 3), (4, "checkout", 1)]
-    assert list(await own_store.history(CHECKOUT)) == [transition(1)]
-
-
-async def test_what_was_trimmed_does_not_come_again_with_the_next_record(own_store: OwnStore) -> None:
-    """The status still has transitions that the journal gave away; one is kept, so that they are known."""
-    await record(own_store, CHECKOUT, 1, 2, 3)
-    heard = followed(own_store)
-    gone = await own_store.trim_history(0)
-    await record(own_store, CHECKOUT, 1, 2, 3, 4)
-
-    assert gone == 2
-    assert [told(one) for one in heard] == [(4, "checkout", 4)]
-    assert list(await own_store.history(CHECKOUT)) == [transition(4), transition(3)]
