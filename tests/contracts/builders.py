@@ -5,6 +5,7 @@ from collections.abc import Mapping
 SPEC: Mapping[str, object] = {
     "routes": [{"kind": "HTTPRoute", "name": "checkout"}],
     "backends": {"stable": {"name": "v1", "port": 80}, "canary": {"name": "v2", "port": 80}},
+    "steps": [{"weight": 5, "hold": "0s", "minRequests": 0, "approval": False}],
     "start": "OnRevision",
     "precision": 100,
     "drift": "Correct",

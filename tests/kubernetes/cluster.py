@@ -241,7 +241,7 @@ class Cluster:
 
     def make_namespace(self, name: str) -> None:
         """Make a namespace."""
-        self.apply("/api/v1/namespaces", {"metadata": {"name": name}})
+        self.apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
     def configuration(self, token: str = "", url: str = "") -> client.Configuration:
         """Return the client's configuration for an administrator, or for ``token``; ``url``: through another door."""
