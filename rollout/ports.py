@@ -180,8 +180,7 @@ class Recorded:
     """A recorded transition of a Rollout, as the status has it.
 
     ``sequence`` (from 1) numbers the transitions of all Rollouts in the order in which they were
-    recorded; it outlives restarts and never comes again. Whether numbers are left out in between is the
-    store's: ``Journal.may_miss`` says what a gap means.
+    recorded; it outlives restarts and never comes again. What a gap means ``Journal.may_miss`` says.
     """
 
     sequence: int
@@ -206,10 +205,7 @@ class Journal(Protocol):
         ...
 
     def may_miss(self, *, after: int, before: int) -> bool:
-        """Return whether a transition numbered between these two (both left out) may be one that ``recorded`` lacks.
-
-        A store that numbers without gaps knows it from the numbers; another one from what it has trimmed.
-        """
+        """Return whether ``recorded`` may lack a transition that was numbered between these two."""
         ...
 
     def follow(self, listener: Callable[[Recorded], None]) -> Callable[[], None]:

@@ -42,9 +42,9 @@ _LATEST = 253_402_300_799.0
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who wrote the annotation (a field manager), and when, in Unix seconds (0: not known)."""
+    """Who wrote the annotation (the name of a field manager), and when, in Unix seconds (0: not known)."""
 
-    manager: str
+    name: str
     at: float
 
 
@@ -59,9 +59,9 @@ def command_of(text: str, writers: Sequence[Writer] = ()) -> Command:
     ``by`` in it counts only where it came through our API; otherwise it is said which field manager wrote it.
     Of somebody else's a time after that of the writing is taken for the latter, so that none stays fresh for ever.
     """
-    ours = next((writer for writer in writers if writer.manager == MANAGER), None)
+    ours = next((writer for writer in writers if writer.name == MANAGER), None)
     newest = max(writers, key=lambda writer: writer.at, default=Writer("", 0.0))
-    by = f"annotation, field manager {printable(newest.manager)}" if newest.manager else "annotation"
+    by = f"annotation, field manager {printable(newest.name)}" if newest.name else "annotation"
     made_id = f"annotation-{sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
     try:
         return _read(_parsed(text), made_id, newest.at, by="" if ours else by)
