@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rollout.engine.commands import OLDEST_SECONDS, UNSEEN_SECONDS
@@ -65,6 +67,15 @@ def test_an_older_command_is_refused() -> None:
     world.look(command=command("pause", at=world.now - OLDEST_SECONDS - 1))
 
     assert _refusal(world) == (Refusal.EXPIRED, "pause is 301 s old; at most 300 s are allowed")
+
+
+def test_a_command_that_cannot_be_read_is_refused_with_what_is_wrong_with_it() -> None:
+    """What stands in its place is no command, so that nothing of it is carried out."""
+    world = under_way()
+    world.look(command=replace(command("abort", at=world.now), problem="args: a list is not allowed"))
+
+    assert world.state.phase is Phase.PROGRESSING
+    assert _refusal(world) == (Refusal.UNKNOWN, "args: a list is not allowed")
 
 
 def test_an_unknown_command_is_refused_with_those_there_are() -> None:

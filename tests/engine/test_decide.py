@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rollout.engine.decide import Wants, acknowledge, decide, is_significant, wants
-from rollout.engine.observation import GateAnswer
+from rollout.engine.observation import Acceptance, GateAnswer
 from rollout.engine.reasons import Reason
 from rollout.engine.state import State
 from rollout.engine.table import Phase
@@ -179,6 +179,40 @@ def test_sentences_alone_are_nothing_to_record() -> None:
 def test_what_people_and_the_next_controller_need_is_recorded(changed: dict[str, object]) -> None:
     """A transition, a reason, a condition, health, a weight, or what a restart must not lose."""
     assert is_significant(State(), replace(State(), **changed))  # type: ignore[arg-type]
+
+
+def test_a_step_that_goes_as_it_should_is_recorded_once() -> None:
+    """That its weights are written and taken in, and that its hold time runs, follows from the record of its begin."""
+    world = under_way(steps=[{"weight": 5, "hold": "1m"}, {"weight": 50, "hold": "5m"}])
+    entered = world.look(after=60)
+    world.accept(Acceptance.PENDING)
+    pending = world.look(after=1)
+    world.accept(Acceptance.ACCEPTED)
+    held = world.look(after=1)
+
+    assert (entered.state.step, held.state.reason) == (2, Reason.HOLDING)
+    assert [decision.significant for decision in (entered, pending, held)] == [True, False, False]
+
+
+def test_a_gateway_that_does_not_follow_is_recorded_once() -> None:
+    """After some seconds it is told that the gateway is waited for, by reason and by condition."""
+    world = under_way(steps=[{"weight": 5, "hold": "1m"}, {"weight": 50, "hold": "5m"}])
+    world.look(after=60)
+    world.accept(Acceptance.PENDING)
+    told = [world.look(after=1).significant for _ in range(6)]
+
+    assert told == [False, False, True, False, False, False]
+    assert world.state.reason == Reason.WAITING_FOR_ROUTES
+
+
+def test_a_gateway_that_refuses_is_told_of_at_once() -> None:
+    """There is nothing to settle where the gateway has said no."""
+    world = under_way(steps=[{"weight": 5, "hold": "1m"}, {"weight": 50, "hold": "5m"}])
+    world.look(after=60)
+    world.accept(Acceptance.REFUSED)
+
+    assert world.look(after=1).significant
+    assert world.state.reason == Reason.WAITING_FOR_ROUTES
 
 
 # ---------------------------------------------------------------- what is fetched

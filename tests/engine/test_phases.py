@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollout.engine.decide import decide
+from rollout.engine.guards import SETTLE_SECONDS
 from rollout.engine.observation import Acceptance, Endpoints, WorkloadKey, WorkloadView
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
@@ -327,6 +328,7 @@ def test_the_end_waits_for_the_gateway() -> None:
     world.tell("promote", full=True)
     world.accept(Acceptance.PENDING)
     world.look(after=1)
+    world.look(after=SETTLE_SECONDS)
     assert (world.state.phase, world.state.reason) == (Phase.PROMOTING, Reason.WAITING_FOR_ROUTES)
     world.accept(Acceptance.ACCEPTED)
     world.look(after=1)

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from rollout.engine.decide import Decision, decide
+from rollout.engine.guards import SETTLE_SECONDS
 from rollout.engine.observation import Acceptance, Observation
+from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
 from tests.engine.builders import NOW, rollout, seen, weighing
 
@@ -63,9 +65,12 @@ def test_hold_time_does_not_count_from_a_write_that_failed(entered: State) -> No
 def test_hold_time_that_stood_still_before_a_restart_counts_from_now(entered: State) -> None:
     """Time in which the step was known to wait for something else is not given back by a restart."""
     unaccepted = replace(AT_STEP_1, acceptance=Acceptance.PENDING)
-    waiting = passed(entered, seen(unaccepted), seconds=1, started=-3600).state
-    state = passed(waiting, seen(AT_STEP_1), seconds=60, started=59).state
+    written = passed(entered, seen(), seconds=0.1, started=-3600).state
+    waiting = passed(written, seen(unaccepted), seconds=0.1 + SETTLE_SECONDS, started=-3600)
+    state = passed(waiting.state, seen(AT_STEP_1), seconds=60, started=59).state
 
+    assert waiting.significant
+    assert waiting.state.reason == Reason.WAITING_FOR_ROUTES
     assert state.hold == Hold(0.0, NOW + 60)
 
 
