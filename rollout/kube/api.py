@@ -16,10 +16,10 @@ from typing import Any, cast
 
 import aiohttp
 from kubernetes.aio import client
-from kubernetes.aio.client.rest import RESTClientObject
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from rollout.errors import Unavailable
+from rollout.kube.connections import Rest, cut, transport_of
 from rollout.kube.faults import Busy, TooLong, fault
 from rollout.kube.resources import MANAGER, Document, Resource
 from rollout.meters import Count, timed, uncounted
@@ -76,15 +76,15 @@ class KubeApi:
         count: Count = uncounted,
     ) -> None:
         """Remember how to reach the cluster; ``chance`` gives jitter from 0 to 1, ``count`` hears of every question."""
-        self._client = client.ApiClient(configuration)
-        self._fresh = client.ApiClient(configuration)
-        self._fresh.rest_client = _Unpooled(configuration)
+        self._client, self._fresh = (client.ApiClient(configuration) for _ in range(2))
+        self._client.rest_client = Rest(configuration, reuse=True)
+        self._fresh.rest_client = Rest(configuration, reuse=False)
         self._chance = chance
         self._options = options
         self._count = count
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections; none is open any more then."""
         for each in (self._client, self._fresh):
             await each.close()  # type: ignore[no-untyped-call] # the client has no types here
 
@@ -166,7 +166,8 @@ class KubeApi:
         """Yield ``("OPENED", {})``, then (type, object) of every change after the resourceVersion ``since``.
 
         Ends by itself after ``seconds``, or when the connection is closed. A silent connection is given up two seconds
-        after the API server should have ended it.
+        after the API server should have ended it. Its connection is closed when it ends, or with ``aclose``: whoever
+        may leave it before its end has it in ``contextlib.aclosing``.
 
         Raises:
             Expired: ``since`` is too old.
@@ -180,6 +181,7 @@ class KubeApi:
         try:
             async with asyncio.timeout(self._options.open_seconds):
                 answer = await self._send(self._fresh, _Request("GET", resource.path(namespace), query), limit)
+            transport = transport_of(answer)
             try:
                 if answer.status != HTTPStatus.OK:
                     read, later = await _read(answer, self._options.most_event_bytes), _later(answer)
@@ -188,7 +190,7 @@ class KubeApi:
                 async for line in _lines(answer, self._options.most_event_bytes):
                     yield _event(line, what)
             finally:
-                answer.close()
+                await cut(answer, transport)
         except TimeoutError as error:
             raise Unavailable(f"{what}: nothing was heard in time") from error
         except OUT_OF_PATIENCE as error:
@@ -219,8 +221,9 @@ class KubeApi:
             answer = await self._send(by, request, self._limit(self._options.timeout_seconds))
             try:
                 read = await _read(answer, self._options.most_bytes)
-            finally:
-                answer.release()
+            except BaseException:
+                await cut(answer, transport_of(answer))
+                raise
         except TimeoutError as error:
             raise Unavailable(f"{request}: no answer within {self._options.timeout_seconds:g} s") from error
         except OUT_OF_PATIENCE as error:
@@ -252,13 +255,6 @@ class KubeApi:
 
 _MANAGED = (("fieldManager", MANAGER),)
 _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
-
-
-class _Unpooled(RESTClientObject):
-    """Connections that are made for one question each."""
-
-    def _create_connector(self) -> aiohttp.TCPConnector:
-        return aiohttp.TCPConnector(limit=self.maxsize, ssl=self.ssl_context, force_close=True)
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import structlog
@@ -277,12 +278,10 @@ class Reflector:
         events = self._api.watch(
             self._resource, namespace=self._namespace, since=self._version, seconds=self._options.renew_seconds
         )
-        try:
+        async with aclosing(events):
             async for kind, document in events:
                 self._take(kind, document)
                 self._heard()
-        finally:
-            await events.aclose()
 
     def _take(self, kind: str, document: Document) -> None:
         if kind == "OPENED":

@@ -113,6 +113,17 @@ class Faulty:
         finally:
             await api.aclose()
 
+    def made(
+        self,
+        api: KubeApi,
+        options: ReflectorOptions = QUICK,
+        *,
+        keep: Keep = lambda document: document,
+        chance: Callable[[], float] = random.random,
+    ) -> Reflector:
+        """Return a reflector of it, not yet started."""
+        return Reflector(api, LEASES, keep, SystemClock(), chance=chance, options=options)
+
     @asynccontextmanager
     async def reflector(
         self,
@@ -124,7 +135,7 @@ class Faulty:
     ) -> AsyncIterator[Reflector]:
         """Run a reflector of it."""
         async with self.door() as api:
-            made = Reflector(api, LEASES, keep, SystemClock(), chance=chance, options=options)
+            made = self.made(api, options, keep=keep, chance=chance)
             for listener in listeners:
                 made.subscribe(listener)
             try:

@@ -147,10 +147,10 @@ async def test_gaps_are_not_the_same_for_all(server: Faulty) -> None:
     """What fails together does not come back together: by chance a gap is up to twice as long."""
     options, took = ReflectorOptions(first_gap_seconds=0.05), list[float]()
     server.watches = [stream()]
-    for luck in (0.0, 1.0):
+    for chance in (lambda: 0.0, lambda: 1.0):
         server.asked.clear()
         server.at.clear()
-        async with server.reflector(options, chance=lambda luck=luck: luck):
+        async with server.reflector(options, chance=chance):
             await until(lambda: len(server.watched()) == 4)
             took.append(server.watched_at()[3] - server.watched_at()[0])
 

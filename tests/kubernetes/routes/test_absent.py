@@ -55,7 +55,7 @@ async def test_a_kind_that_is_missing_stops_nothing_and_is_found_when_it_comes(
 
     await until(lambda: table.read(RPC), seconds=20)
     assert weights_of(table.read(RPC)) == {"v1": 2}
-    assert table.explain(RPC) == ""
+    await until(lambda: table.explain(RPC) == "", seconds=20)
     assert [watch.resource.kind for watch in table.watches()] == ["HTTPRoute", "GRPCRoute"]
 
     bare.ask("DELETE", f"{CRDS}/grpcroutes.gateway.networking.k8s.io")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rollout.kube.api import ApiOptions, KubeApi
@@ -19,6 +20,8 @@ from tests.kubernetes.seeing.shelf import CONFIG_MAPS, QUICK, Shelf, words
 from tests.waiting import until
 
 TIMEOUT_SECONDS = 180
+BOTH = 2
+"""The connection of a list, which is kept for the next question, and that of a watch."""
 
 
 @pytest.fixture
@@ -29,6 +32,13 @@ def private(tmp_path: Path) -> Iterator[Shelf]:
         yield Shelf(running, "default")
     finally:
         running.end()
+
+
+def sockets_to(proxy: Proxy) -> int:
+    """Return how many sockets of this process are connected to the door."""
+    port = int(proxy.url.rpartition(":")[2])
+    found = psutil.Process().net_connections("tcp")
+    return sum(bool(one.raddr) and one.raddr.port == port and one.fd != -1 for one in found)
 
 
 async def test_a_connection_that_died_without_a_word_is_found(far: KubeApi, proxy: Proxy, shelf: Shelf) -> None:
@@ -47,6 +57,20 @@ async def test_a_connection_that_died_without_a_word_is_found(far: KubeApi, prox
     await until(lambda: words(reflector).get("a") == "meanwhile", seconds=6.0)
     await until(lambda: not reflector.problem)
     await reflector.aclose()
+
+
+async def test_a_watch_that_ends_in_a_dead_network_holds_no_socket(far: KubeApi, proxy: Proxy, shelf: Shelf) -> None:
+    """Nobody answers the goodbye of TLS: it is not waited for."""
+    reflector = shelf.watched(far)
+    await reflector.start()
+    await until(lambda: sockets_to(proxy) == BOTH)
+    proxy.set(Mode.SWALLOW)
+
+    await reflector.aclose()
+    after_the_watch = sockets_to(proxy)
+    await far.aclose()
+
+    assert (after_the_watch, sockets_to(proxy)) == (BOTH - 1, 0)
 
 
 def test_with_the_settings_of_endpoints_it_is_found_within_20_s() -> None:
