@@ -7,7 +7,8 @@ carries it along (``status.transitions[n].sequence``), so that who comes later k
 
 Of the last transitions of a Rollout, which nobody has written after, a replica that starts knows only that they are no
 newer than the object. It takes the object's version for that of the write: never less than the true one, so who goes
-on where it was may be given one again (its Rollout and number tell), and misses none.
+on where it was may be given one again (its Rollout and number tell), and misses none. Of Rollouts that were gone
+before it started it knows nothing.
 
 What is told comes from the watch alone, also where this replica wrote it, so that all replicas tell the same, once and
 in one order. Statuses keep 20 transitions; beyond that only what was seen by this process, and a bounded part of it,

@@ -165,7 +165,9 @@ class Memory:
 
 def _differs(before: StoredRollout, now: StoredRollout, own: Mapping[str, object] | None) -> bool:
     """Return whether there is something to hear of; ``own`` is the status that is being recorded here."""
-    if (before.document, before.generation, before.deleting) != (now.document, now.generation, now.deleting):
+    if (before.uid, before.generation, before.deleting) != (now.uid, now.generation, now.deleting):
+        return True
+    if before.document != now.document:
         return True
     own_or_old = now.status == before.status or now.status == own  # noqa: PLR1714 - dictionaries have no hash
     return not own_or_old or (now.command is not None and now.command != before.command)

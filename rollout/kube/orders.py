@@ -13,10 +13,10 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, NoReturn
 
-from rollout.engine.dates import unix_seconds
 from rollout.engine.observation import Command
 from rollout.engine.table import Action
 from rollout.errors import Problem
@@ -35,7 +35,7 @@ FIELDS = ("id", "action", "args", "at", "reason", "by")
 ID_ALLOWED = "letters, digits, - _ and ., at most 64, a letter or digit first"
 AT_ALLOWED = "Unix seconds, or a time as 2026-11-21T10:00:00Z"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_OFFSET = re.compile(r"(.+[0-9])([+-])([0-9]{2}):([0-9]{2})")
+_DATE = re.compile(r"[0-9-]{10}T[0-9:]{8}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _LATEST = 253_402_300_799.0
 """The last second of the year 9999."""
 
@@ -163,22 +163,18 @@ def _at(given: object, written_at: float, *, latest: float) -> float:
 
 
 def _unix_seconds(given: Any) -> float:  # noqa: ANN401 - any JSON
-    if isinstance(given, str):
-        return _with_offset(given)
     number = isinstance(given, int | float) and not isinstance(given, bool)
-    if not number or not 0.0 <= float(given) <= _LATEST:
+    seconds = float(given) if number else _of_date(given)
+    if not 0.0 <= seconds <= _LATEST:
         raise ValueError(AT_ALLOWED)
-    return float(given)
+    return seconds
 
 
-def _with_offset(text: str) -> float:
-    """Return the Unix seconds of an RFC 3339 time; ``date`` and many programs write an offset in place of Z."""
-    match = _OFFSET.fullmatch(text)
-    if match is None:
-        return unix_seconds(text)
-    local, sign, hours, minutes = match.groups()
-    offset = 3600 * int(hours) + 60 * int(minutes)
-    return unix_seconds(f"{local}Z") - (offset if sign == "+" else -offset)
+def _of_date(given: Any) -> float:  # noqa: ANN401 - any JSON
+    """Return the Unix seconds of a time with its zone; ``date`` and many programs write an offset in place of Z."""
+    if not isinstance(given, str) or not _DATE.fullmatch(given):
+        raise ValueError(AT_ALLOWED)
+    return datetime.fromisoformat(given).timestamp()
 
 
 def _text(told: Mapping[str, Any], field: str) -> str:

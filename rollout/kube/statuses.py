@@ -16,8 +16,8 @@ FINALIZER = "rollout.dev/weights"
 """There as long as weights stand somewhere in the middle: a deletion then waits until they were put back."""
 
 SEQUENCE = "sequence"
-_ON_THE_WAY = frozenset({*RUNNING, Phase.ABORTING})
-_AT_HOME = frozenset({None, "", "Normal", "Confirming"})
+_ON_THE_WAY = (*RUNNING, Phase.ABORTING)
+_AT_HOME = (None, "", "Normal", "Confirming")
 
 Operations = list[dict[str, Any]]
 

@@ -241,7 +241,8 @@ class KubeStore:
 
 def _names(document: Mapping[str, Any], name: str) -> bool:
     """Return whether the Rollout may name a policy of this name: a look that costs nothing."""
-    named = document["spec"].get("policy")
+    spec = document["spec"]
+    named = spec.get("policy") if isinstance(spec, Mapping) else None
     return isinstance(named, Mapping) and named.get("name") == name
 
 
