@@ -68,6 +68,8 @@ class LeaseElector:
         self._chance = chance
         self._sightings = Sightings(options.lease_seconds)
         self._held: dict[int, Holding] = {}
+        self._acting = set[int]()
+        self._made_anew = set[str]()
         self._member: Holding | None = None
         self._listeners: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -128,6 +130,7 @@ class LeaseElector:
             except Exception:
                 log.exception("looking at Leases failed")
             self._looked.set()
+            self._tell_gains()
             if not again:
                 await asyncio.sleep(self._rest_seconds())
 
@@ -182,11 +185,16 @@ class LeaseElector:
 
     async def _took(self, holding: Holding) -> bool:
         """Take a Lease as it was seen last; return False when it is another by now."""
+        found = self._sightings.get(holding.name)
+        if found is None and self._sightings.was_there(holding.name):
+            self._made_anew.add(holding.name)  # until it is taken: the answer of the one that makes it may get lost
         try:
-            await holding.take(self._sightings.get(holding.name))
+            await holding.take(found, was_deleted=holding.name in self._made_anew)
         except (ConflictError, NotOursError):
             self._sightings.forget(holding.name)
             return False
+        self._made_anew.discard(holding.name)
+        self._sightings.meet(holding.name)
         return True
 
     async def _take(self, number: int) -> bool:
@@ -194,8 +202,7 @@ class LeaseElector:
         if not await self._took(holding):
             return False
         self._held[number] = holding
-        log.info("acts for shard", shard=number, shards=self._options.shards, identity=self.identity)
-        self._tell()
+        self._tell_gains()
         return True
 
     async def _give(self, number: int) -> None:
@@ -224,7 +231,17 @@ class LeaseElector:
 
     def _shard_ended(self, holding: Holding) -> None:
         self._held = {number: held for number, held in self._held.items() if held is not holding}
+        self._acting &= self._held.keys()
         self._tell()
+
+    def _tell_gains(self) -> None:
+        """Tell of the shards that are held since the last look; one that was deleted is held later than taken."""
+        gained = [number for number in self.shards if number not in self._acting]
+        for number in gained:
+            log.info("acts for shard", shard=number, shards=self._options.shards, identity=self.identity)
+        self._acting.update(gained)
+        if gained:
+            self._tell()
 
     def _tell(self) -> None:
         for listener in self._listeners:
@@ -237,8 +254,9 @@ class LeaseElector:
         self._told = why
 
     def _rest_seconds(self) -> float:
-        """Return how long to wait: until the next look, or until a Lease runs out, whatever comes first."""
+        """Return how long to wait: until the next look, or until a Lease runs out or is held, what comes first."""
         now, least = self._clock.monotonic(), self._options.lease_seconds
         look = min(LONGEST_LOOK_SECONDS, least / 3) * (1 - JITTER_PART + 2 * JITTER_PART * self._chance())
         ends = [seen.runs_out_at(least) - now for name, seen in self._sightings if shard_number(name) is not None]
-        return min([look, *(left for left in ends if left > 0)])
+        waits = [holding.wait_seconds for holding in self._held.values()]
+        return min([look, *(left for left in (*ends, *waits) if left > 0)])

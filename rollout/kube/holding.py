@@ -2,7 +2,8 @@
 
 It ends by itself at a deadline that counts from before the last renewal was sent, and that comes a third of a lease
 before anybody else may take it: however slow the network, and however long the process stood still, nobody else acts
-while ``good`` is true. A holding that has ended never comes back; another one has to be taken. Made by
+while ``good`` is true. A Lease that had to be made anew, since somebody deleted it, is held only a lease later: who
+held the one before may not know yet. A holding that has ended never comes back; another one has to be taken. Made by
 ``rollout.kube.elector``, which decides what to take.
 """
 
@@ -76,6 +77,7 @@ class Holding:
         self._ended = ended
         self._document: Document = {}
         self._sent_at = 0.0
+        self._from = 0.0
         self._until = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -87,10 +89,21 @@ class Holding:
     @property
     def good(self) -> bool:
         """Return whether it is ours at this very moment."""
+        return self._from <= self._desk.clock.monotonic() < self._until
+
+    @property
+    def wait_seconds(self) -> float:
+        """Return how long it has yet to be kept before it is held, 0 when it need not."""
+        return max(0.0, self._from - self._desk.clock.monotonic())
+
+    @property
+    def _is_kept(self) -> bool:
         return self._desk.clock.monotonic() < self._until
 
-    async def take(self, found: Document | None) -> None:
+    async def take(self, found: Document | None, *, was_deleted: bool = False) -> None:
         """Write our name into the Lease that was ``found`` (None: into a new one), and keep it from then on.
+
+        One that ``was_deleted`` before is kept for a lease before it is held.
 
         Raises:
             ConflictError, NotOursError: it is another than was found.
@@ -98,7 +111,9 @@ class Holding:
             RolloutError: as the API server says.
         """
         sent_at = self._desk.clock.monotonic()
-        self._take_in(await self._write(found, within=self._desk.answer_seconds), sent_at)
+        taken = await self._write(found, within=self._desk.answer_seconds)
+        self._from = self._desk.clock.monotonic() + (self._desk.lease_seconds if was_deleted else 0.0)
+        self._take_in(taken, sent_at)
         self._task = asyncio.create_task(self._keep(), name=f"Lease {self.name}")
 
     async def release(self) -> None:
@@ -127,7 +142,7 @@ class Holding:
         """Renew until that fails for too long."""
         renew_seconds = self._desk.lease_seconds * RENEW_PART
         try:
-            while self.good:
+            while self._is_kept:
                 await asyncio.sleep(max(0.0, self._sent_at + renew_seconds - self._desk.clock.monotonic()))
                 await self._renew()
         except (ConflictError, NotOursError) as error:
@@ -144,7 +159,7 @@ class Holding:
         Raises:
             ConflictError, NotOursError: it is somebody else's, or gone.
         """
-        while self.good:
+        while self._is_kept:
             sent_at = self._desk.clock.monotonic()
             try:
                 renewed = await self._write(
@@ -157,7 +172,7 @@ class Holding:
             except (TimeoutError, RolloutError) as error:
                 log.info("Lease not renewed yet", lease=self.name, why=str(error) or "no answer in time")
             else:
-                if self.good:
+                if self._is_kept:
                     self._take_in(renewed, sent_at)
                 return
             await asyncio.sleep(self._desk.lease_seconds * GAP_PART)

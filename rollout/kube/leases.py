@@ -134,6 +134,7 @@ class Sightings:
         """Take no Lease for free sooner than this after its last change."""
         self._least = least_seconds
         self._seen: dict[str, Sighting] = {}
+        self._ever: set[str] = set()
 
     def see(self, leases: Iterable[Document], now: float) -> None:
         """Take in all Leases that there are, read not after the monotonic time ``now``.
@@ -141,6 +142,8 @@ class Sightings:
         A shard's that vanished counts as unchanged until it would have run out: who held it may not know yet.
         """
         there = {name_of(lease)[1]: lease for lease in leases}
+        for name in there:
+            self.meet(name)
         for name, lease in there.items():
             before = self._seen.get(name)
             if before is None or version_of(before.lease) != version_of(lease):
@@ -152,6 +155,15 @@ class Sightings:
     def forget(self, name: str) -> None:
         """Know nothing of a Lease that turned out to be another than it was seen."""
         self._seen.pop(name, None)
+
+    def meet(self, name: str) -> None:
+        """Remember that there was such a Lease."""
+        if shard_number(name) is not None:
+            self._ever.add(name)
+
+    def was_there(self, name: str) -> bool:
+        """Return whether a shard's Lease was ever seen; nobody of us deletes one."""
+        return name in self._ever
 
     def __iter__(self) -> Iterator[tuple[str, Sighting]]:
         """Give name and sighting of each."""

@@ -11,7 +11,8 @@ from rollout.ports import Elector, Key
 from tests.fakes.elector import FakeElection, FakeElector
 from tests.waiting import until
 
-KEYS = tuple(Key("shop", f"checkout-{number}") for number in range(20))
+KEYS = tuple(Key("shop", f"checkout-{number}") for number in range(64))
+"""So many that every shard has some."""
 
 
 class Election(ABC):

@@ -86,6 +86,12 @@ class Replicas:
             assert loop.time() - began < seconds, f"not so within {seconds:g} s"
         return loop.time() - began
 
+    async def passing(self, seconds: float) -> None:
+        """Let so much time pass, looking as ``until`` does."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self.until(lambda: loop.time() - began > seconds, seconds=seconds + 5)
+
     def leases(self) -> dict[str, dict[str, Any]]:
         """Return the specs of the Leases that there are, by name."""
         _, answer = self.cluster.ask("GET", LEASES.path(self.namespace))
