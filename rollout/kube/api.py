@@ -188,7 +188,7 @@ class KubeApi:
                     raise fault(answer.status, read, what=what, retry_after=later)
                 yield "OPENED", {}
                 async for line in _lines(answer, self._options.most_event_bytes):
-                    yield _event(line, what)
+                    yield _event(line, resource.kind, what)
             finally:
                 await cut(answer, transport)
         except TimeoutError as error:
@@ -290,7 +290,7 @@ async def _lines(answer: aiohttp.ClientResponse, most: int) -> AsyncIterator[byt
                 yield bytes(line)
 
 
-def _event(line: bytes, what: str) -> tuple[str, Document]:
+def _event(line: bytes, kind_of_objects: str, what: str) -> tuple[str, Document]:
     event = _object(line, what)
     kind, told = event.get("type"), event.get("object")
     if kind == "ERROR" and isinstance(told, dict):
@@ -298,6 +298,8 @@ def _event(line: bytes, what: str) -> tuple[str, Document]:
         raise fault(code if isinstance(code, int) else 500, line_of(told), what=what)
     if kind not in _CHANGES or not _is_object(told, named=kind != "BOOKMARK"):
         raise Unavailable(f"{what}: what came is no event")
+    if isinstance(told, dict) and told.get("kind", kind_of_objects) != kind_of_objects:
+        raise Unavailable(f"{what}: an event came of another kind of objects")
     return str(kind), cast("Document", told)
 
 

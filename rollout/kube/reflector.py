@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from rollout.errors import NotOursError, RolloutError
+from rollout.errors import NotOursError, RolloutError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.cache import Cache, Keep, Listener, Name
 from rollout.kube.faults import Busy, Expired, TooLong
@@ -36,7 +36,7 @@ class ReflectorOptions:
 
     A watch that ended within ``shortest_watch_seconds`` counts as a failure. ``look_seconds``: how long the look after
     a broken watch may hold up the next one. ``fresh_seconds``: how long after the API server was heard of what is here
-    still counts as what there is.
+    still counts as what there is. ``most_listed``: a list of more objects (a page counts as one at least) never ends.
     """
 
     renew_seconds: float = 240.0
@@ -46,6 +46,7 @@ class ReflectorOptions:
     shortest_watch_seconds: float = 1.0
     look_seconds: float = 2.0
     fresh_seconds: float = 30.0
+    most_listed: int = 1_000_000
 
 
 class Reflector:
@@ -239,6 +240,7 @@ class Reflector:
         version = version_of(page)
         self._cache.begin(version)
         self._tell("LISTING", page)
+        left = self._options.most_listed
         while True:
             for item in page["items"]:
                 listed.add(name_of(item))
@@ -247,6 +249,9 @@ class Reflector:
             after = str(page["metadata"].get("continue") or "")
             if not after:
                 break
+            left -= max(1, len(page["items"]))
+            if left <= 0:
+                raise Unavailable(f"{self._resource.plural}: the list does not end")
             page = await self._list_page(after)
         self._cache.settle(listed, version)
         self._tell("SYNCED", page)

@@ -56,14 +56,15 @@ def busy(seconds: int) -> Answer:
     return answer
 
 
-def stream(*pieces: bytes, stays: bool = False) -> Answer:
-    """Return an answer with these pieces of a watch; it then ends, or stays open."""
+def stream(*pieces: bytes, stays: bool = False, seconds: float = 0.0) -> Answer:
+    """Return an answer with these pieces of a watch; it then ends after so many ``seconds``, or stays open."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
         for piece in pieces:
             await response.write(piece)
+        await asyncio.sleep(seconds)
         while stays and request.transport is not None and not request.transport.is_closing():
             await asyncio.sleep(0.01)
         return response

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.kube.reflector import ReflectorOptions
 from rollout.kube.resources import Document
-from tests.kube.faulty import QUICK, Faulty, busy, event, faulty, lease, page, status, stream, words
+from tests.kube.faulty import QUICK, Faulty, event, faulty, lease, page, status, stream, words
 from tests.prometheus.liar import Answer, breaks_off, hangs, says
 from tests.waiting import until
 
@@ -62,6 +61,7 @@ async def test_a_watch_that_is_refused_as_expired_lists_anew(server: Faulty) -> 
         pytest.param(stream(event("ADDED", {"metadata": {"resourceVersion": "8"}})), id="no name"),
         pytest.param(stream(event("ADDED", {"metadata": "b"})), id="metadata is a word"),
         pytest.param(stream(event("SHRUNK", lease("b", 8))), id="no event"),
+        pytest.param(stream(event("ADDED", lease("b", 8, kind="Pod"))), id="another kind"),
         pytest.param(stream(b"[]\n"), id="a list"),
         pytest.param(stream(b'{"type": "ADDED", "obj\n'), id="truncated JSON"),
         pytest.param(stream(b"<html>500</html>\n"), id="HTML in the stream"),
@@ -121,52 +121,6 @@ async def test_an_empty_list_may_have_no_items(server: Faulty) -> None:
 
     async with server.reflector() as reflector:
         assert reflector.synced
-
-
-async def test_watches_that_are_closed_at_once_do_not_make_it_run_wild(server: Faulty) -> None:
-    """The gaps grow: at most 15 questions in two seconds, looks included."""
-    server.watches = [stream()]
-
-    async with server.reflector(ReflectorOptions()):
-        await asyncio.sleep(2.0)  # what is counted is how little happens in this time
-
-        assert 2 <= len(server.asked) <= 15
-
-
-async def test_watches_that_expire_at_once_do_not_make_it_run_wild(server: Faulty) -> None:
-    """Each asks for a list, which is dear: the gaps grow, too."""
-    server.watches = [stream(event("ERROR", status(410)))]
-
-    async with server.reflector(ReflectorOptions()):
-        await asyncio.sleep(2.0)  # what is counted is how little happens in this time
-
-        assert 4 <= len(server.asked) <= 15
-
-
-async def test_gaps_are_not_the_same_for_all(server: Faulty) -> None:
-    """What fails together does not come back together: by chance a gap is up to twice as long."""
-    options, took = ReflectorOptions(first_gap_seconds=0.05), list[float]()
-    server.watches = [stream()]
-    for chance in (lambda: 0.0, lambda: 1.0):
-        server.asked.clear()
-        server.at.clear()
-        async with server.reflector(options, chance=chance):
-            await until(lambda: len(server.watched()) == 4)
-            took.append(server.watched_at()[3] - server.watched_at()[0])
-
-    assert took[1] > 1.5 * took[0]
-
-
-async def test_a_busy_server_is_left_alone_as_long_as_it_asks_for(server: Faulty) -> None:
-    """429 with Retry-After, to a list and to a watch."""
-    server.lists.insert(0, busy(1))
-    server.watches = [busy(1), stream(stays=True)]
-
-    async with server.reflector(patience_seconds=5.0):
-        await until(lambda: len(server.watched()) == 2)
-
-        assert server.at[1] - server.at[0] >= 1.0
-        assert server.watched_at()[1] - server.watched_at()[0] >= 1.0
 
 
 async def test_a_giant_event_makes_it_list(server: Faulty) -> None:
