@@ -53,7 +53,7 @@ class KubeWorkloads:
             kind: Reflector(
                 api,
                 resource,
-                partial(_keep, kind),
+                partial(keep_workload, kind),
                 clock,
                 chance=chance,
                 namespace=namespace,
@@ -160,6 +160,7 @@ def _resource(key: WorkloadKey) -> Resource:
     return KINDS[key.kind]
 
 
-def _keep(kind: str, document: Document) -> Document:
+def keep_workload(kind: str, document: Document) -> Document:
+    """Return what stays in memory of a workload: its view."""
     metadata = {part: document["metadata"].get(part) for part in ("name", "namespace", "resourceVersion")}
     return {"metadata": metadata, "view": view_of(WorkloadKey(kind, *name_of(document)), document)}
