@@ -200,9 +200,15 @@ def gates(at: At) -> Waiting | None:
     for gate in exit_gates(at):
         answer = at.context.seen.gates.get(gate.name)
         if answer is None or not answer.agrees:
-            said = answer.message if answer is not None else "has not been asked yet"
+            said = answer.message if answer is not None else "has not answered yet"
             return Reason.WAITING_FOR_GATE, f"Gate {gate.name}: {said}."
     return None
+
+
+def unasked(at: At) -> bool:
+    """Return whether no gate has said no, and one has not answered yet."""
+    answers = [at.context.seen.gates.get(gate.name) for gate in exit_gates(at)]
+    return None in answers and all(answer is None or answer.agrees for answer in answers)
 
 
 def exit_gates(at: At) -> tuple[Gate, ...]:

@@ -162,9 +162,13 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
 
 
 def _said(at: At, waiting: guards.Waiting) -> State:
-    """Return the state that says what is waited for, unless that is only a gateway which is about to follow."""
-    is_quiet = waiting[0] in {Reason.WAITING_FOR_WRITE, Reason.WAITING_FOR_ROUTES} and guards.settling(at)
-    return at.state if is_quiet else say(at.state, *waiting)
+    """Return the state that says what is waited for, unless that is about to come: a write, a gateway, an answer."""
+    comes: dict[str, bool] = {
+        Reason.WAITING_FOR_WRITE: not at.context.seen.write_problem,
+        Reason.WAITING_FOR_ROUTES: guards.settling(at),
+        Reason.WAITING_FOR_GATE: guards.unasked(at),
+    }
+    return at.state if comes.get(waiting[0]) else say(at.state, *waiting)
 
 
 def _never_came(state: State, context: Context) -> bool:

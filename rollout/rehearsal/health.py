@@ -53,4 +53,4 @@ class SimulatedGates:
     async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:  # noqa: ARG002 - as the Protocol
         """Answer for ``gate`` without calling anybody."""
         agrees = self.modes.get(gate.name, GateMode.AGREE) is GateMode.AGREE
-        return GateAnswer(agrees, f"gate {gate.name} answered {'200' if agrees else '403'}")
+        return GateAnswer(agrees, f"answered {'200' if agrees else '403'}")

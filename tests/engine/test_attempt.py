@@ -59,7 +59,7 @@ def test_a_restart_puts_everything_on_stable_first() -> None:
     decision = world.look(after=1)
 
     assert [write.weights for write in decision.writes] == [((V1, 100), (V2, 0))]
-    assert (world.state.attempt, world.state.step, world.state.reason) == (2, 0, Reason.WAITING_FOR_WRITE)
+    assert (world.state.attempt, world.state.step, world.state.reason) == (2, 0, Reason.NEW_REVISION)
 
 
 def test_a_restart_waits_until_stable_has_everything() -> None:
@@ -70,7 +70,7 @@ def test_a_restart_waits_until_stable_has_everything() -> None:
     world.look(after=1)
     world.look(after=1)
 
-    assert (world.state.step, world.state.reason) == (0, Reason.WAITING_FOR_WRITE)
+    assert (world.state.step, world.state.reason) == (0, Reason.NEW_REVISION)
 
 
 def test_a_restart_forgets_the_evidence() -> None:
@@ -92,7 +92,7 @@ def test_gates_before_the_start_are_asked_first() -> None:
     world.tell("start", revision="2")
 
     assert (world.state.phase, world.state.step, world.weights()) == (Phase.PROGRESSING, 0, (100, 0))
-    assert world.state.message == "Gate load-test: has not been asked yet."
+    assert world.state.message == "Attempt 1 for revision 2 was started."
 
 
 def test_a_gate_that_agrees_lets_the_attempt_begin() -> None:

@@ -297,7 +297,7 @@ def test_an_approval_is_waited_for() -> None:
 @pytest.mark.parametrize(
     ("answers", "sentence"),
     [
-        ({}, "Gate load-test: has not been asked yet."),
+        ({}, "Gate load-test: has not answered yet."),
         ({"load-test": GateAnswer(agrees=False, message="answered 403")}, "Gate load-test: answered 403."),
     ],
 )

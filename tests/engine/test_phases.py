@@ -156,7 +156,7 @@ def test_a_deadline_that_is_over_does_not_hurry() -> None:
     world.tell("start", revision="2")
     decision = world.look(after=3600)
 
-    assert (world.state.phase, world.state.reason) == (Phase.PROGRESSING, Reason.WAITING_FOR_GATE)
+    assert (world.state.phase, world.state.step) == (Phase.PROGRESSING, 0)
     assert decision.next_at is not None
     assert decision.next_at >= world.now + 1
 
@@ -486,7 +486,7 @@ def test_an_approval_stays_when_later_steps_are_edited() -> None:
     world.wanted = _wanting(steps=[*APPROVED, {"weight": 70}])
     world.look(after=1)
 
-    assert (world.state.step, world.state.reason) == (2, Reason.WAITING_FOR_GATE)
+    assert (world.state.step, world.state.reason) == (2, Reason.STEPS_EDITED)
 
 
 def test_an_approval_is_for_the_plan_that_was_seen() -> None:
