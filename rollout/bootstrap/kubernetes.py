@@ -11,14 +11,15 @@ from pathlib import Path
 
 from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus
 from rollout.clock import SystemClock
-from rollout.controller.alone import Always
 from rollout.controller.calendar import Calendar
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
 from rollout.gates.http import HttpGates
+from rollout.kube.access import KubeAccess
 from rollout.kube.api import KubeApi
 from rollout.kube.config import configuration
+from rollout.kube.elector import ElectorOptions, LeaseElector
 from rollout.kube.endpoints import KubeEndpoints
 from rollout.kube.events import EventRecorder
 from rollout.kube.notices import of_refusal, of_transition
@@ -49,7 +50,7 @@ class Cluster:
     routes: KubeRouteTable
     endpoints: KubeEndpoints
     workloads: KubeWorkloads
-    elector: Always
+    elector: LeaseElector
     chance: Callable[[], float]
 
     def watches(self) -> tuple[Reflector, ...]:
@@ -98,10 +99,11 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         stack.callback(calendar.stop)
         url, parts = "", {done}
         if settings.address is not None:
-            access = None
+            access = KubeAccess(cluster.api, clock)
             desk = Desk(cluster.store, cluster.store, cluster.store.journal, access, "kubernetes", cluster.stale)
             url, listening = await listen(desk, work, settings, address=settings.address, stack=stack)
             parts.add(listening)
+        await cluster.elector.start()
         work.begun.set()
         source_name = str(masked(settings.prometheus)) if settings.prometheus else WHY
         yield Runtime(cluster.store, work.controller, meters, done, url, frozenset(parts), source_name)
@@ -123,7 +125,9 @@ async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) 
         await part.start()
     rooms.open = True
     store.subscribe(lambda key: rooms.left(key) if store.read(key) is None else None)
-    elector = Always()
+    options = ElectorOptions(_lease_namespace(settings), settings.replica, settings.lease_seconds, settings.shards)
+    elector = LeaseElector(api, clock, options, chance=chance)
+    stack.push_async_callback(elector.aclose)
     return Cluster(api, store, routes, endpoints, workloads, elector, chance)
 
 

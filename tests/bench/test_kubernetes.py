@@ -13,10 +13,11 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 
 import pytest
 
+from rollout.bootstrap.running import Runtime
 from rollout.errors import NotOursError
 from rollout.kube.resources import HTTP_ROUTES, ROLLOUTS, version_of
 from tests.kubernetes.cluster import Cluster
@@ -45,7 +46,9 @@ async def _stage(cluster: Cluster, namespace: str) -> AsyncIterator[Stage]:
 class Watched:
     """The moment at which the route was seen with each weight last."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, runtime: Runtime) -> None:
+        """Watch the stage of a service that runs."""
+        self.runtime = runtime
         self._stage = stage
         self._seen: dict[int, float] = {}
         self._news = asyncio.Event()
@@ -54,10 +57,11 @@ class Watched:
         """Watch the route checkout until cancelled."""
         api, namespace = self._stage.api, self._stage.namespace
         since = version_of(await api.get(HTTP_ROUTES, namespace, "checkout"))
-        async for told, document in api.watch(HTTP_ROUTES, namespace=namespace, since=since, seconds=1500):
-            if told == "MODIFIED" and document["metadata"]["name"] == "checkout":
-                self._seen[document["spec"]["rules"][0]["backendRefs"][1]["weight"]] = time.perf_counter()
-                self._news.set()
+        async with aclosing(api.watch(HTTP_ROUTES, namespace=namespace, since=since, seconds=1500)) as events:
+            async for told, document in events:
+                if told == "MODIFIED" and document["metadata"]["name"] == "checkout":
+                    self._seen[document["spec"]["rules"][0]["backendRefs"][1]["weight"]] = time.perf_counter()
+                    self._news.set()
 
     async def since(self, moment: float, weight: int) -> float:
         """Return how long after ``moment`` the canary was seen at ``weight``."""
@@ -71,14 +75,14 @@ class Watched:
 async def test_events_become_patched_routes(cluster: Cluster, capsys: pytest.CaptureFixture[str]) -> None:
     """By a command, a change of the spec, and the canary's last endpoint that is gone: 200 times each."""
     times: dict[str, list[float]] = defaultdict(list)
-    async with _stage(cluster, "latency") as stage, stage.controller(tick_seconds=10.0):
+    async with _stage(cluster, "latency") as stage, stage.controller(tick_seconds=10.0) as runtime:
         await stage.pair()
         await stage.route()
         await stage.rollout(steps=[{"weight": 20, "hold": DAY}, {"weight": 50, "hold": DAY}])
         await stage.api.create(HTTP_ROUTES, _bare_route(), namespace=stage.namespace)
         await stage.api.create(ROLLOUTS, manifest("bare", suspend=True), namespace=stage.namespace)
         await stage.phase("Idle")
-        watched = Watched(stage)
+        watched = Watched(stage, runtime)
         watching = asyncio.create_task(watched.run())
         await stage.edit(revision="first")
         await stage.weighs(80, 20)
@@ -98,10 +102,10 @@ async def _one_of_each(stage: Stage, watched: Watched, times: dict[str, list[flo
     moment = await _command(stage, f"promote-{run}", "promote")
     times["annotation"].append(await watched.since(moment, 50))
     await _bare(stage, times["bare"], run + RUNS)
-    await _settled(stage, step=2)
+    await stage.holds(watched.runtime, 2)
     await stage.edit(revision=f"r{run}")
     times["spec"].append(await watched.since(time.perf_counter(), 20))
-    await _settled(stage, step=1)
+    await stage.holds(watched.runtime, 1)
     await _bare(stage, times["bare"], run + 2 * RUNS)
     await stage.endpoints("checkout-v2", ready=0)
     times["endpoints"].append(await watched.since(time.perf_counter(), 0))
@@ -110,12 +114,7 @@ async def _one_of_each(stage: Stage, watched: Watched, times: dict[str, list[flo
     await stage.until(lambda status: status["health"].get("checkout-v2") == "Healthy")
     await _command(stage, f"retry-{run}", "retry")
     await stage.weighs(80, 20)
-    await _settled(stage, step=1)
-
-
-async def _settled(stage: Stage, *, step: int) -> None:
-    """Wait until nothing is on its way: the step's route is accepted and its hold time counts."""
-    await stage.until(lambda status: status["step"] == step and status["reason"] == "Holding")
+    await stage.holds(watched.runtime, 1)
 
 
 async def _command(stage: Stage, number: str, action: str) -> float:

@@ -11,7 +11,7 @@ import itertools
 import json
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from typing import Any
 
 from rollout.bootstrap.kubernetes import kubernetes_runtime
@@ -30,7 +30,7 @@ from rollout.kube.resources import (
     Resource,
     version_of,
 )
-from rollout.ports import Measurements
+from rollout.ports import Key, Measurements
 from rollout.settings.table import RuntimeName, ServeSettings
 from tests.kubernetes.cluster import CONTROLLER, Cluster
 from tests.kubernetes.traffic import Traffic
@@ -159,11 +159,13 @@ class Stage:
             await asyncio.gather(watching, return_exceptions=True)
 
     async def _record(self, name: str, kind: str, since: str, seen: list[tuple[int, ...]]) -> None:
-        async for told, document in self.api.watch(KINDS[kind], namespace=self.namespace, since=since, seconds=300):
-            if told in {"ADDED", "MODIFIED"} and document["metadata"]["name"] == name:
-                weights = tuple(entry.get("weight", 1) for entry in document["spec"]["rules"][0]["backendRefs"])
-                if weights != seen[-1]:
-                    seen.append(weights)
+        events = self.api.watch(KINDS[kind], namespace=self.namespace, since=since, seconds=300)
+        async with aclosing(events):
+            async for told, document in events:
+                if told in {"ADDED", "MODIFIED"} and document["metadata"]["name"] == name:
+                    weights = tuple(entry.get("weight", 1) for entry in document["spec"]["rules"][0]["backendRefs"])
+                    if weights != seen[-1]:
+                        seen.append(weights)
 
     # what is seen
 
@@ -204,6 +206,13 @@ class Stage:
             return status["phase"] == phase and right_reason and step in {None, status["step"]}
 
         return await self.until(is_there, name)
+
+    async def holds(self, runtime: Runtime, step: int, name: str = "checkout", *, seconds: float = 15.0) -> None:
+        """Return as soon as the hold time of the step runs: its weights are written, and the gateway has them."""
+        key = Key(self.namespace, name)
+        async with asyncio.timeout(seconds):
+            while (now := runtime.controller.state(key)) is None or now.step != step or now.hold.since is None:
+                await asyncio.sleep(0.005)
 
     async def weighs(
         self, *wanted: int, name: str = "checkout", kind: str = "HTTPRoute", seconds: float = 15.0
@@ -266,9 +275,10 @@ class Stage:
                 for item in listed.get("items") or ():
                     await self._accept(kind, item)
                 events = self.api.watch(kind, namespace=self.namespace, since=version_of(listed), seconds=60)
-                async for told, document in events:
-                    if told in {"ADDED", "MODIFIED"}:
-                        await self._accept(kind, document)
+                async with aclosing(events):
+                    async for told, document in events:
+                        if told in {"ADDED", "MODIFIED"}:
+                            await self._accept(kind, document)
             await asyncio.sleep(0.05)
 
     async def _accept(self, kind: Resource, document: Document) -> None:

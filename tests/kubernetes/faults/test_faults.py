@@ -216,9 +216,9 @@ async def test_half_open_connections(stage: Stage) -> None:
     async with Proxy(stage.cluster.port) as door:
         async with _attempts(stage, door.url) as recorder:
             await stage.until(lambda found: found["step"] == 1, "shop-0")
-            door.mode = Mode.SWALLOW
+            door.set(Mode.SWALLOW)
             await asyncio.sleep(3)  # the length of the fault
-            door.mode = Mode.PASS
+            door.set(Mode.PASS)
             began = time.monotonic()
         took = time.monotonic() - began
 

@@ -19,7 +19,7 @@ async def begun(stage: Stage, **spec: object) -> None:
     """Make everything, wait until the Rollout has adopted it, and ask for a new revision."""
     await stage.pair()
     await stage.route()
-    await stage.rollout(**spec)
+    await stage.rollout("checkout", **spec)
     await stage.phase("Idle")
     await stage.edit(revision="2")
 
@@ -90,7 +90,7 @@ async def test_a_newer_revision_begins_anew(stage: Stage) -> None:
         )
         first = await stage.until(lambda status: status["step"] == 1 and status["evidence"])
         await stage.edit(revision="3")
-        second = await stage.until(lambda status: status["attempt"] == 2)
+        second = await stage.until(lambda status: (status["attempt"], status["step"]) == (2, 1))
         await stage.weighs(90, 10)
 
     assert first["attempt"] == 1
@@ -217,7 +217,7 @@ async def test_filters_stay_byte_identical(stage: Stage, kind: str) -> None:
 
 async def _rule_moves(stage: Stage) -> list[tuple[int, ...]]:
     """Return the weights of both rules once one of them has moved."""
-    found = [(100, 0), (100, 0)]
+    found: list[tuple[int, ...]] = [(100, 0), (100, 0)]
     while (100, 0) == found[1] == found[0]:
         found = [await stage.weights(rule=0), await stage.weights(rule=1)]
     return found
