@@ -49,9 +49,11 @@ class KubeDesk(KubeStore):
 
 
 @asynccontextmanager
-async def desk(cluster: Cluster, namespace: str, prepare: Prepare | None = None) -> AsyncIterator[KubeDesk]:
+async def desk(
+    cluster: Cluster, namespace: str, *, prepare: Prepare | None = None, token: str = ""
+) -> AsyncIterator[KubeDesk]:
     """Open a store on the namespace, with a door of its own."""
-    api = KubeApi(cluster.configuration(), random.random)
+    api = KubeApi(cluster.configuration(token), random.random)
     store = KubeDesk(api, SystemClock(), chance=random.random, namespace=namespace, prepare=prepare)
     try:
         await store.start()
