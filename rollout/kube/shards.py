@@ -55,7 +55,8 @@ def plan(me: str, shards: int, seats: Mapping[int, Seat], members: Collection[st
     held = {member: sum(seat.holder == member for seat in seats.values()) for member in everybody}
     fewest = min(held.values())
     surplus = (len(mine) - fewest) // 2
-    if surplus > 0:
+    # What is free comes first: those with fewer take that, and nothing has to change hands that need not.
+    if surplus > 0 and all(number in seats for number in range(shards)):
         return Plan(give=tuple(reversed(mine))[:surplus])
     lacking = -(-shards // len(everybody)) - len(mine)
     if lacking <= 0 or len(mine) > fewest:

@@ -76,9 +76,9 @@ async def test_what_is_released_names_nobody(replicas: Replicas) -> None:
     assert replicas.leases()[SHARD]["holderIdentity"] == ""
 
 
-@pytest.mark.parametrize("off", [-3600.0, 3600.0])
+@pytest.mark.parametrize("off", [-5 * 3600.0, 5 * 3600.0])
 async def test_clocks_that_differ_do_no_harm(replicas: Replicas, off: float) -> None:
-    """Whose time of day is an hour ahead or behind takes nothing too soon, and nothing too late."""
+    """Whose time of day is hours ahead or behind takes nothing too soon, and nothing too late."""
     first, second = await replicas.join(), await replicas.join(clock=OtherClock(off))
     await replicas.passing(2 * ENDS_SECONDS)
     before = replicas.held(first)
