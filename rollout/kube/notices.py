@@ -81,15 +81,11 @@ def event_of(notice: Notice, *, instance: str) -> Document:
     Raises:
         ValueError, OverflowError, OSError: the time is none.
     """
-    mark = hashlib.sha256(f"{notice.uid}/{notice.mark}".encode()).hexdigest()[:16]
     return {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
-        "metadata": {
-            "name": f"{notice.key.name[:MOST_NAME_CHARACTERS].rstrip('.-')}.{mark}",
-            "namespace": notice.key.namespace,
-        },
-        "eventTime": datetime.fromtimestamp(notice.at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "metadata": {"name": event_name(notice), "namespace": notice.key.namespace},
+        "eventTime": _micro_time(notice.at),
         "type": "Warning" if notice.warning else "Normal",
         "reason": _word(notice.reason),
         "action": _word(notice.action),
@@ -104,6 +100,25 @@ def event_of(notice: Notice, *, instance: str) -> Document:
         "reportingController": CONTROLLER,
         "reportingInstance": _word(instance),
     }
+
+
+def event_name(notice: Notice) -> str:
+    """Return the name of the event."""
+    mark = hashlib.sha256(f"{notice.uid}/{notice.mark}".encode()).hexdigest()[:16]
+    return f"{notice.key.name[:MOST_NAME_CHARACTERS].rstrip('.-')}.{mark}"
+
+
+def series_of(count: int, last_at: float) -> Document:
+    """Return the ``series`` of an event that was told ``count`` times (2 at least), at ``last_at`` last.
+
+    Raises:
+        ValueError, OverflowError, OSError: the time is none.
+    """
+    return {"count": count, "lastObservedTime": _micro_time(last_at)}
+
+
+def _micro_time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _word(text: str) -> str:
