@@ -16,8 +16,11 @@ async def test_what_others_wrote_beside_the_spec_stays(store: KubeDesk, hands: H
     document = rollout_document(namespace=key.namespace)
     owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "11111111-1111-1111-1111-111111111111"}
     others = {
-        "name": key.name, "labels": {"a": "1", "b": "1"}, "annotations": {"c": "1"},
-        "finalizers": ["example.net/others"], "ownerReferences": [owner],
+        "name": key.name,
+        "labels": {"a": "1", "b": "1"},
+        "annotations": {"c": "1"},
+        "finalizers": ["example.net/others"],
+        "ownerReferences": [owner],
     }
     await hands.api.create(ROLLOUTS, {**document, "metadata": others}, namespace=key.namespace)
     metadata = {"name": key.name, "namespace": key.namespace, "labels": {"b": "2"}}
