@@ -47,9 +47,9 @@ async def place(
                 told = "exists" if not expected else f"has changed since version {expected}"
                 raise ConflictError(f"{_said(resource, where)} {told}") from error
         except NotOursError as error:
-            # Of an object that is there somebody took it away meanwhile; else there is no such namespace.
+            # An object that was there somebody took away meanwhile; it is made anew.
             if found is None:
-                raise ConfigurationError((Problem("metadata.namespace", str(error), given=where[0]),)) from error
+                raise ConfigurationError((_nowhere(resource, where, error),)) from error
     raise ConflictError(f"{_said(resource, where)} was changed by others each of {MOST_TRIES} times")
 
 
@@ -118,6 +118,13 @@ def _merged(found: Document, document: Mapping[str, object]) -> dict[str, Any]:
             if merged:
                 metadata[field] = merged
     return {**found, "metadata": metadata, "spec": document.get("spec") or {}}
+
+
+def _nowhere(resource: Resource, where: Place, error: NotOursError) -> Problem:
+    """Return why an object cannot be made: a namespace is missing, unless the API server speaks of something else."""
+    if where[0] and f'namespaces "{where[0]}" not found' in str(error):
+        return Problem("metadata.namespace", "there is no such namespace", given=where[0])
+    return Problem("kind", "the cluster does not serve it; its CRD is to be installed", given=resource.kind)
 
 
 def _problems(refused: Refused) -> tuple[Problem, ...]:

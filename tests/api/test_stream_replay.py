@@ -121,6 +121,49 @@ async def test_trimmed_ones_are_told_as_one_gap() -> None:
     assert len(wire.got.events) == 4
 
 
+class SparseJournal(FakeStore):
+    """A journal whose numbers leave out nine of ten, as those of a cluster do; it knows what it has trimmed."""
+
+    trimmed_to = 0
+
+    @property
+    def last(self) -> int:
+        """Return ten times what it is."""
+        return 10 * super().last
+
+    async def recorded(self, *, after: int, limit: int = 1000) -> Sequence[Recorded]:
+        """Return every number ten times as high."""
+        page = await super().recorded(after=max(after, self.trimmed_to) // 10, limit=limit)
+        return [Recorded(10 * one.sequence, one.key, one.transition) for one in page]
+
+    def may_miss(self, *, after: int, before: int) -> bool:
+        """Return whether something between was trimmed."""
+        return after < min(before - 1, self.trimmed_to)
+
+
+@virtually
+async def test_numbers_that_were_left_out_are_no_gap() -> None:
+    """Where the journal says that nothing was missed there."""
+    store = SparseJournal()
+    await Author(store).record(times=PAGE + 5)
+    wire = await settled(Wire(store, after=20))
+
+    assert wire.got.ids == [10 * number for number in range(3, PAGE + 6)]
+    assert {event.name for event in wire.got.events} == {"transition"}
+
+
+@virtually
+async def test_numbers_that_were_left_out_hide_no_gap() -> None:
+    """What was trimmed is told also there."""
+    store = SparseJournal()
+    await Author(store).record(times=9)
+    store.trimmed_to = 50
+    wire = await settled(Wire(store, after=20))
+
+    assert wire.got.events[0] == Event("gap", "59", {"after": 20, "from": 60})
+    assert wire.got.ids == [60, 70, 80, 90]
+
+
 class EmptyJournal(FakeStore):
     """A journal that has lost all it had."""
 

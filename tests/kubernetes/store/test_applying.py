@@ -61,7 +61,9 @@ async def test_every_field_that_is_refused_is_told(store: KubeDesk, key: Key) ->
 
 async def test_a_namespace_that_is_missing_is_a_fault_of_the_manifest(store: KubeDesk) -> None:
     """Nobody makes one by the way."""
-    with pytest.raises(ConfigurationError, match=r"metadata\.namespace"):
+    with pytest.raises(
+        ConfigurationError, match=r"metadata\.namespace: there is no such namespace [(]given: nowhere[)]"
+    ):
         await store.apply(rollout_document(namespace="nowhere"))
 
 

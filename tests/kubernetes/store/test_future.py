@@ -1,4 +1,4 @@
-"""Objects that an older service does not understand: written under the CRDs of a newer release, or of nobody's."""
+"""Objects that an older service does not understand, under the CRDs of a newer release, and kinds that are missing."""
 
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rollout.engine.table import Phase
+from rollout.errors import ConfigurationError
 from rollout.kube.resources import ROLLOUTS
 from rollout.ports import Key
 from rollout.spec.crd import crds
@@ -38,11 +39,12 @@ STATUSES: tuple[Any, ...] = (
 
 @pytest.fixture(scope="module")
 def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Run an API server whose Rollouts may be anything."""
+    """Run an API server whose Rollouts may be anything, and that has no policies for all."""
     running = Cluster.begin(tmp_path_factory.mktemp("newer"))
     try:
-        for crd in (*gateway_crds(GATEWAY_API), *crds()):
-            running.install(_permissive(crd) if crd["spec"]["names"]["kind"].startswith("R") else dict(crd))
+        permissive = [_permissive(crd) for crd in crds() if crd["spec"]["scope"] == "Namespaced"]
+        for crd in (*gateway_crds(GATEWAY_API), *permissive):
+            running.install(crd)
         yield running
     finally:
         running.end()
@@ -50,8 +52,7 @@ def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 def _permissive(crd: Mapping[str, Any]) -> dict[str, Any]:
     changed: dict[str, Any] = json.loads(json.dumps(crd))
-    if changed["spec"]["names"]["kind"] in {"Rollout", "RolloutPolicy"}:
-        changed["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = ANYTHING
+    changed["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = ANYTHING
     return changed
 
 
@@ -144,3 +145,13 @@ async def test_a_policy_wakes_those_who_can_be_read(stage: Stage) -> None:
     assert found is not None
     assert found["spec"] == {"fading": {"curve": "s"}}
     assert told == [user, user]
+
+
+async def test_a_kind_that_the_cluster_does_not_serve_is_named(stage: Stage) -> None:
+    """The store begins without it; who applies one is told what is missing."""
+    async with desk(stage.cluster, stage.namespace) as store:
+        with pytest.raises(ConfigurationError, match=r"kind: the cluster does not serve it.*ClusterRolloutPolicy"):
+            await store.apply_policy(policy_document("envoy"))
+        await store.remove_policy("ClusterRolloutPolicy", "", "envoy")
+
+    assert dict(store.policies()) == {}

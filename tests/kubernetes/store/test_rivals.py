@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from rollout.clock import SystemClock
-from rollout.errors import ConflictError, Unavailable
+from rollout.errors import ConflictError, NotOursError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.placing import MOST_TRIES
 from rollout.kube.resources import Document, Resource
@@ -21,11 +21,15 @@ IDLE = {**status(1), "phase": "Idle"}
 
 
 class RivalDoor(KubeApi):
-    """Lets somebody else write just before each of the next ``rivals`` writes; ``down`` lets the next patch fail."""
+    """Lets somebody else write, or delete, just before each of the next ``rivals`` writes, but for those ``spared``.
+
+    ``down`` lets patches fail.
+    """
 
     rivals = 0
     spared = 0
     down = False
+    deletes = False
 
     async def patch(
         self, resource: Resource, namespace: str, name: str, operations: Sequence[Document], *, subresource: str = ""
@@ -49,6 +53,9 @@ class RivalDoor(KubeApi):
     async def _rival(self, resource: Resource, namespace: str, name: str) -> None:
         if self.rivals:
             self.rivals -= 1
+            if self.deletes:
+                await self.delete(resource, namespace, name)
+                return
             label = {"op": "add", "path": "/metadata/labels", "value": {"left": str(self.rivals)}}
             await super().patch(resource, namespace, name, [label])
 
@@ -173,3 +180,22 @@ async def test_an_apply_of_a_version_is_not_tried_again(store: KubeDesk, door: R
     door.rivals = 1
     with pytest.raises(ConflictError, match=f"{key} has changed since version {version}"):
         await store.apply(rollout_document(namespace=key.namespace, revision="2"), expected=version)
+
+
+async def test_what_is_deleted_meanwhile_is_made_anew(store: KubeDesk, door: RivalDoor, hands: Hands, key: Key) -> None:
+    """Whoever applies wants it to be there."""
+    before = there(store, key).uid
+    door.rivals, door.deletes = 1, True
+    await store.apply(rollout_document(namespace=key.namespace, revision="2"))
+
+    assert there(store, key).uid not in {"", before}
+    assert (await hands.get())["spec"]["revision"] == "2"
+
+
+async def test_a_write_to_what_is_deleted_meanwhile_says_so(store: KubeDesk, door: RivalDoor, key: Key) -> None:
+    """And nothing of it stays in memory."""
+    door.rivals, door.deletes = 1, True
+    with pytest.raises(NotOursError, match=f"Rollout {key} is gone"):
+        await store.record(key, status=IDLE, expected=there(store, key).version)
+
+    assert store.read(key) is None
