@@ -11,7 +11,7 @@ export PYTHON
 BIN := .venv/bin
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
-PURE := spec analysis engine
+PURE := spec analysis failover engine
 UNIT := -m "not real and not bench"
 
 help: ## Say what there is (this text)

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PURE = ("analysis", "engine", "spec")
+PURE = ("analysis", "engine", "failover", "spec")
 
 AnyFunction = ast.FunctionDef | ast.AsyncFunctionDef
 NESTING = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.TryStar, ast.Match)

@@ -1,0 +1,1 @@
+"""Is the primary up: health from several signals, shares of the tiers, damping, failback and drill; pure."""
