@@ -86,6 +86,7 @@ class Table:
             routes={key: self.routes.read(key) for key in (ROUTE, WEB)},
             endpoints={V1: UP, V2: UP},
             command=command if action else None,
+            write_problem=self.entry.write_problem,
         )
         decision, failure = await self.passes.run(self.entry, stored, self.wanted, seen)
         if failure is not None:
@@ -234,7 +235,6 @@ async def test_a_refused_write_is_why_the_step_waits() -> None:
     table.routes.refuse_next = 1
     with pytest.raises(UpdateRefused):
         await table.look("start")
-    table.entry.write_problem = "the gateway said no"
     decision = await table.look()
 
     assert decision.state.reason == Reason.WAITING_FOR_WRITE

@@ -30,7 +30,7 @@ async def stage(cluster: Cluster, namespace: str) -> AsyncIterator[Stage]:
 
 @asynccontextmanager
 async def two_replicas(stage: Stage, folder: Path) -> AsyncIterator[dict[str, Server]]:
-    """Run replicas a and b."""
+    """Run replicas a and b, by the beginning of their identities."""
     replicas: dict[str, Server] = {}
     async with AsyncExitStack() as stack:
         for name in ("a", "b"):
@@ -54,9 +54,9 @@ async def two_replicas(stage: Stage, folder: Path) -> AsyncIterator[dict[str, Se
 
 
 async def holder(stage: Stage) -> str:
-    """Return who holds the Lease."""
+    """Return which replica holds the Lease."""
     found = await stage.api.get(LEASES, stage.namespace, "rollout-controller-0")
-    return str(found["spec"].get("holderIdentity") or "")
+    return str(found["spec"].get("holderIdentity") or "").partition("-")[0]
 
 
 async def taken_over(stage: Stage, before: str, *, seconds: float) -> float:
