@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kubernetes.aio import client
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.aio.config.kube_config import KubeConfigMerger
 
 from rollout.errors import ConfigurationError, Problem
 
@@ -51,9 +52,19 @@ def _from_pod(found: client.Configuration) -> None:
 async def _from_files(found: client.Configuration, files: str, context: str) -> None:
     try:
         await load_kube_config(  # type: ignore[no-untyped-call] # the client has no types here
-            config_file=files, context=context or None, client_configuration=found
+            config_file=files, context=context or _current(files), client_configuration=found
         )
     except Exception as error:  # whatever a file of somebody else's makes its reader raise
         what = f"context {context} of {files}" if context else files
         told = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise ConfigurationError((Problem("kubeconfig", f"{what} cannot be used: {told}"),)) from error
+
+
+def _current(files: str) -> str | None:
+    """Return the current context: of the first file that has one, as kubectl has it; the client takes the last."""
+    for file in filter(None, files.split(os.pathsep)):
+        read = KubeConfigMerger(file).config_files  # type: ignore[no-untyped-call] # the client has no types here
+        for named in (document.get("current-context") for document in read.values()):
+            if named:
+                return str(named)
+    return None
