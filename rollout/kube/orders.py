@@ -56,7 +56,8 @@ class _Unreadable(Exception):
 def command_of(text: str, writers: Sequence[Writer] = ()) -> Command:
     """Return the command that stands in ``text``, as those wrote it who own the annotation.
 
-    ``by`` in it counts only where it came through our API; otherwise it is said which field manager wrote it.
+    ``by`` in it counts only where it came through our API; otherwise it is said which field manager wrote it. That name
+    is what a client calls itself: the API server's audit log knows the user behind it, and nothing here rests on it.
     Of somebody else's a time after that of the writing is taken for the latter, so that none stays fresh for ever.
     """
     ours = next((writer for writer in writers if writer.name == MANAGER), None)

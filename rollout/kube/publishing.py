@@ -97,7 +97,10 @@ class Publisher:
                 await self._prepare_one(key, self._waiting[key])
                 self._prepared[key] = named
         self._tasks.pop(key)
-        self._publish(key, self._waiting.pop(key))
+        try:
+            self._publish(key, self._waiting.pop(key))
+        except Exception:
+            log.exception("Rollout not published", rollout=str(key))
 
     async def _prepare_one(self, key: Key, kept: Document) -> None:
         if self._prepare is None:

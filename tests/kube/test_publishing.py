@@ -132,3 +132,22 @@ async def test_after_the_end_nothing_is_published() -> None:
     await publisher.settled(KEY)
 
     assert shown.versions == []
+
+
+async def test_what_cannot_be_published_is_said() -> None:
+    """It is no matter of others, and the next change of it is published."""
+    shown = Shown()
+
+    def publish(key: Key, kept: Document) -> None:
+        if version_of(kept) == "7":
+            raise KeyError("status")
+        shown.publish(key, kept)
+
+    publisher = Publisher(publish, never, limit_seconds=0.01)
+    with capture_logs() as logs:
+        publisher.offer(KEY, naming("a"))
+        await publisher.all_settled()
+    publisher.offer(KEY, naming("a", version=8))
+
+    assert [one["event"] for one in logs] == ["routes not prepared", "Rollout not published"]
+    assert shown.versions == ["8"]
