@@ -180,7 +180,7 @@ def test_objects_are_made_for_who_may_update_rollouts_there(applied: Seen) -> No
     ],
 )
 def test_the_roles_of_kubernetes_take_ours_in(own: Cluster, theirs: str, ours: set[str]) -> None:
-    """Whoever may look at a namespace, or change what is in it, may do so with its Rollouts; the service's are apart."""
+    """Who may look at a namespace, or change what is in it, may do so with its Rollouts; the service is apart."""
     _, role = own.ask("GET", f"{RBAC}/clusterroles/{theirs}")
     wanted = [selector["matchLabels"].items() for selector in role["aggregationRule"]["clusterRoleSelectors"]]
     _, listed = own.ask("GET", f"{RBAC}/clusterroles?labelSelector=app.kubernetes.io/name=rollout")
