@@ -22,7 +22,8 @@ class Standing:
     """How a tier stands.
 
     ``receives``: traffic may be moved in. ``tries``: it may be for a test of metrics. ``whole``: every
-    target is well. ``part`` is the healthy part (0 to 1), ``failed_at`` when it last was Unhealthy.
+    target is well. ``part`` is the healthy part (0 to 1), ``failed_at`` when it last was Unhealthy. ``lost``: each
+    backend of it that has a part is down.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Standing:
     part: Fraction = Fraction(0)
     failed_at: float = 0.0
     resting: bool = False
+    lost: bool = False
 
     @property
     def is_down(self) -> bool:
@@ -77,6 +79,7 @@ def standing(seen: BackendSeen, signals: Signals, now: float) -> Standing:
         part=part,
         failed_at=max((reading.failed_at for reading in fresh), default=0.0),
         resting=seen.resting,
+        lost=said.health is Health.UNHEALTHY,
     )
 
 
@@ -98,6 +101,7 @@ def _tier_0(members: list[tuple[Standing, Fraction]], lead: Standing, strategy: 
         part=part,
         failed_at=lead.failed_at,
         resting=lead.resting,
+        lost=all(member.lost for member in all_),
     )
 
 
@@ -158,7 +162,7 @@ class Scene:
     @property
     def all_down(self) -> bool:
         """Return whether every backend is Unhealthy for certain."""
-        return all(tier.is_down for tier in self.tiers)
+        return all(tier.lost for tier in self.tiers)
 
     def standing(self, name: str) -> Standing:
         """Return how the backend of this name stands (``PRIMARY``: tier 0); nobody knows of one that is not named."""
