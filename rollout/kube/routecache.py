@@ -27,8 +27,8 @@ Changed = Callable[[Name, Document | None, Document | None], None]
 MOST_AT_ONCE = 16
 """So many routes are read at the same time."""
 
-WATCHING = ReflectorOptions(renew_seconds=240.0)
-"""How routes are watched."""
+WATCHING = ReflectorOptions(renew_seconds=17.0)
+"""How routes are watched: a step waits for what their gateway says, so a dead connection is not to last."""
 
 
 class RouteCache:

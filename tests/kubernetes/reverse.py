@@ -30,6 +30,13 @@ class Reverse:
         self.fault: Fault | None = None
         self.delay_seconds = 0.0
         self.faults = 0
+        self._streams: list[web.Request] = []
+
+    def cut(self) -> None:
+        """Break every answer that is on its way: those are the watches."""
+        for request in self._streams:
+            if request.transport is not None:
+                request.transport.close()
 
     async def __aenter__(self) -> Self:
         """Open the door on a free port of loopback."""
@@ -74,11 +81,14 @@ class Reverse:
                 passed = web.StreamResponse(status=told.status)
                 passed.headers["Content-Type"] = told.headers.get("Content-Type", "application/json")
                 await passed.prepare(request)
+                self._streams.append(request)
                 async for chunk in told.content.iter_any():
                     await passed.write(chunk)
                 return passed
         except aiohttp.ClientError:
             return web.Response(status=502, text="no API server")
+        finally:
+            self._streams = [other for other in self._streams if other is not request]
 
 
 def status(code: int, reason: str, *, headers: dict[str, str] | None = None) -> web.Response:

@@ -10,13 +10,14 @@ import signal
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from rollout.errors import RolloutError
+from rollout.kube.faults import Expired
 from rollout.kube.resources import HTTP_ROUTES, ROLLOUTS, version_of
 from tests.kubernetes.cluster import CONTROLLER, GATEWAY_API, Cluster, gateway_crds
 from tests.kubernetes.proxy import Mode, Proxy
@@ -48,17 +49,24 @@ class Recorder:
             self._note(document)
 
     async def run(self) -> None:
-        """Watch until cancelled; an API server that was away is gone on with from where it was."""
+        """Watch until cancelled; an API server that was away is gone on with from where it was, or from now."""
         while True:
-            with suppress(RolloutError):
-                events = self._stage.api.watch(
-                    HTTP_ROUTES, namespace=self._stage.namespace, since=self._since, seconds=120
-                )
-                async for told, document in events:
-                    self._since = version_of(document) or self._since
-                    if told in {"ADDED", "MODIFIED"}:
-                        self._note(document)
+            try:
+                await self._watch()
+            except Expired:
+                with suppress(RolloutError):
+                    await self.begin()
+            except RolloutError:
+                pass  # it is away; the next one tells
             await asyncio.sleep(0.05)
+
+    async def _watch(self) -> None:
+        events = self._stage.api.watch(HTTP_ROUTES, namespace=self._stage.namespace, since=self._since, seconds=120)
+        async with aclosing(events):
+            async for told, document in events:
+                self._since = version_of(document) if document else self._since
+                if told in {"ADDED", "MODIFIED"}:
+                    self._note(document)
 
     def _note(self, document: object) -> None:
         route = dict(document)  # type: ignore[call-overload] # a document
@@ -193,6 +201,7 @@ async def test_answers_that_fail(
         async with _attempts(stage, door.url) as recorder:
             await stage.until(lambda found: found["step"] == 1, "shop-0")
             door.fault = make()
+            door.cut()
             await asyncio.sleep(seconds)  # the length of the fault
             door.fault = None
 
