@@ -1,19 +1,44 @@
 """A reflector before an API server that fails for a long time: few questions, one sentence, and no end of memory."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import random
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
 
 import pytest
 import structlog
+from kubernetes.aio import client
 
-from rollout.kube.reflector import ReflectorOptions
+from rollout.clock import SystemClock
+from rollout.kube.api import KubeApi
+from rollout.kube.reflector import Reflector, ReflectorOptions
+from rollout.kube.resources import LEASES, Document, Resource, version_of
 from tests.kube.faulty import QUICK, Faulty, busy, event, faulty, lease, page, status, stream, words
 from tests.prometheus.liar import Answer, hangs, says
 from tests.waiting import until
 
 NO_KIND = "the server could not find the requested resource"
 HTML = says("<html>Internal Server Error</html>", status=500, kind="text/html")
+
+
+class Broken(KubeApi):
+    """A door whose lists are fine, and whose watches break as no API server makes them."""
+
+    listed = 0
+
+    async def list_page(
+        self, resource: Resource, *, namespace: str = "", limit: int = 500, after: str = ""
+    ) -> Document:
+        """Give an empty list."""
+        self.listed += 1
+        return {"metadata": {"resourceVersion": "7"}, "items": []}
+
+    async def watch(
+        self, resource: Resource, *, namespace: str = "", since: str, seconds: float
+    ) -> AsyncGenerator[tuple[str, Document], None]:
+        """Break after the opening."""
+        yield "OPENED", {}
+        raise ZeroDivisionError
 
 
 @pytest.fixture
@@ -141,3 +166,52 @@ async def test_a_renewed_watch_needs_no_list(server: Faulty) -> None:
 
         assert server.watched() == ["7", "20", "30", "40"]
         assert len(server.asked) == 1 + 4
+
+
+async def test_a_look_that_is_not_answered_does_not_hold_up_the_watch(server: Faulty) -> None:
+    """After a watch that broke it is asked whether the cluster went back in time, for a moment only."""
+    server.lists = [server.lists[0], hangs]
+    changed = event("MODIFIED", lease("a", 8, "two"))
+    server.watches = [stream(event("ERROR", status(500))), stream(changed, stays=True)]
+
+    async with server.reflector(replace(QUICK, look_seconds=0.1)) as reflector:
+        await until(lambda: words(reflector) == {"a": "two"}, seconds=2.0)
+
+        assert server.watched() == ["7", "7"]
+
+
+async def test_an_error_that_nobody_thought_of_lists_anew() -> None:
+    """It is logged, said by its name only, and does not end the reflector."""
+    api = Broken(client.Configuration(host="http://127.0.0.1:1"), random.random)
+    reflector = Reflector(api, LEASES, lambda document: document, SystemClock(), chance=random.random, options=QUICK)
+
+    with structlog.testing.capture_logs() as logs:
+        await reflector.start()
+        await until(lambda: api.listed == 3)
+
+    assert reflector.problem == "leases: ZeroDivisionError"
+    assert {(entry["event"], entry["log_level"]) for entry in logs} >= {("watch failed", "error")}
+    await reflector.aclose()
+    await api.aclose()
+
+
+async def test_a_follower_hears_all_in_order_and_may_fail(server: Faulty) -> None:
+    """Also what was known before from an answer of one's own; one that fails keeps nobody from hearing."""
+    told: list[tuple[str, str]] = []
+    server.watches = [stream(event("MODIFIED", lease("a", 8, "mine")), event("DELETED", lease("a", 9)), stays=True)]
+
+    def fails(*_: object) -> None:
+        raise ValueError("no")
+
+    async with server.door() as api:
+        reflector = server.made(api)
+        reflector.follow(fails)
+        reflector.follow(lambda kind, document: told.append((kind, version_of(document))))
+        reflector.put(lease("a", 8, "mine"))
+        with structlog.testing.capture_logs():
+            await reflector.start()
+            await until(lambda: len(told) == 5)
+
+        assert told == [("LISTING", "7"), ("LISTED", "5"), ("SYNCED", "7"), ("MODIFIED", "8"), ("DELETED", "9")]
+        assert words(reflector) == {}
+        await reflector.aclose()
