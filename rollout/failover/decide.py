@@ -74,14 +74,14 @@ def _advanced(turn: Turn, before: FailoverState) -> Turn:
     """Go on step by step until nothing more follows, or there are other shares to record and write."""
     if drill.is_due(turn) and turn.state.stage is not Stage.NORMAL:
         turn = drill.by_calendar(turn)
-    for _ in range(MOST_STEPS):
-        if turn.state.shares != before.shares:
-            break
-        after = stages.advance(turn)
-        if after.state == turn.state:
-            break
-        turn = after
-    return turn
+    return turn if turn.state.shares != before.shares else _on_and_on(turn, before, MOST_STEPS)
+
+
+def _on_and_on(turn: Turn, before: FailoverState, steps: int) -> Turn:
+    after = stages.advance(turn)
+    if after.state == turn.state or after.state.shares != before.shares or not steps:
+        return after
+    return _on_and_on(after, before, steps - 1)
 
 
 def _noted(turn: Turn) -> tuple[Turn, tuple[Word, ...]]:

@@ -58,16 +58,33 @@ def _capacity(tier: Standing, scene: Scene) -> int:
 def spilled(state: FailoverState, scene: Scene, *, grow: bool) -> Shares | None:
     """Return the shares by Envoy's formula, or None where nobody may take what must go somewhere.
 
-    A tier that may not receive keeps what it has while it is not down. ``grow``: tier 0 may get more
-    than it has, which is what failback does.
+    A tier that nobody knows of keeps what it has, and one that may not receive gets no more than that.
+    ``grow``: tier 0 may get more than it has, which is what failback does.
     """
-    fixed = [_kept(tier, share_of(state.shares, tier.name), test=grow and _tests(state, tier)) for tier in scene.tiers]
     counted = [tier.tier for tier in scene.tiers]
+    has = [share_of(state.shares, tier.name) for tier in scene.tiers]
+    fixed = [has[place] if _is_dark(tier, state, grow=grow) else None for place, tier in enumerate(scene.tiers)]
+    limited = [not _may_grow(tier, state, grow=grow) for tier in scene.tiers]
     found = spill_beside(counted, fixed, scene.settings.overprovisioning)
-    if found is not None and not grow and found[0] > share_of(state.shares, PRIMARY):
-        fixed[0] = share_of(state.shares, PRIMARY)
+    while found is not None and any(map(_exceeds, limited, found, has)):
+        fixed = [
+            most if _exceeds(is_limited, share, most) else given
+            for given, is_limited, share, most in zip(fixed, limited, found, has, strict=True)
+        ]
         found = spill_beside(counted, fixed, scene.settings.overprovisioning)
     return from_tiers([tier.name for tier in scene.backups], found[1:]) if found is not None else None
+
+
+def _is_dark(tier: Standing, state: FailoverState, *, grow: bool) -> bool:
+    return tier.is_unknown and not (grow and _tests(state, tier))
+
+
+def _may_grow(tier: Standing, state: FailoverState, *, grow: bool) -> bool:
+    return (tier.receives and (grow or bool(tier.name))) or (grow and _tests(state, tier))
+
+
+def _exceeds(is_limited: bool, share: int, most: int) -> bool:  # noqa: FBT001 - mapped over tiers
+    return is_limited and share > most
 
 
 def _tests(state: FailoverState, tier: Standing) -> bool:
@@ -80,13 +97,6 @@ def admits(state: FailoverState, scene: Scene, after: Shares) -> bool:
     names = dict.fromkeys((PRIMARY, *(name for name, _ in after)))
     risers = [scene.standing(name) for name in names if share_of(after, name) > share_of(state.shares, name)]
     return all(tier.receives or _tests(state, tier) for tier in risers)
-
-
-def _kept(tier: Standing, has: int, *, test: bool) -> int | None:
-    """Return the share that stays with a tier whatever the others do, or None where the formula decides."""
-    if tier.receives or test:
-        return None
-    return 0 if tier.is_down else has
 
 
 def destination(state: FailoverState, scene: Scene) -> Shares | None:

@@ -109,6 +109,10 @@ class World:
         """Return where failover stands."""
         return self.state.stage
 
+    def is_in(self, stage: Stage) -> bool:
+        """Return whether failover stands there."""
+        return self.state.stage is stage
+
     @property
     def shares(self) -> dict[str, int]:
         """Return what the backups have."""

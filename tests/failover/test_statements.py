@@ -143,7 +143,7 @@ def test_failback_goes_step_by_step() -> None:
     world.run(300)
 
     assert _after(world, began) == [(120.0, ((DR, 90),)), (150.0, ((DR, 50),)), (180.0, ())]
-    assert world.stage is Stage.NORMAL
+    assert world.is_in(Stage.NORMAL)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3])
@@ -165,7 +165,7 @@ def test_the_wait_grows_to_its_maximum() -> None:
     for _ in range(6):
         world.set(V1, UP)
         world.run(max(world.state.wait_seconds, 120.0) + 1)
-        assert world.stage is Stage.FAILING_BACK
+        assert world.is_in(Stage.FAILING_BACK)
         world.set(V1, DOWN)
         world.step()
         waits.append(world.state.wait_seconds)
@@ -184,7 +184,7 @@ def test_blindness_during_failback_waits() -> None:
     world.set(V1, UP)
     world.run(70)
 
-    assert world.stage is Stage.NORMAL
+    assert world.is_in(Stage.NORMAL)
 
 
 def test_a_proposal_waits_for_its_number() -> None:
@@ -231,7 +231,7 @@ def test_a_flapping_primary_latches() -> None:
     assert (world.stage, world.shares, world.state.reason) == (Stage.LATCHED, {DR: 100}, Reason.LATCHED)
     assert world.order(Action.UNLATCH)[0]
     world.run(15)
-    assert world.stage is Stage.NORMAL
+    assert world.is_in(Stage.NORMAL)
 
 
 def test_a_restart_goes_on_at_its_step() -> None:
