@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("rollout.cli.serve:serve", "Run the controller beside a plain Envoy."),
     "crd": ("rollout.cli.crd:crd", "Print the custom resource definitions for a Kubernetes cluster."),
     "lint": ("rollout.cli.lint:lint", "Check manifests: every problem at once, with file, line and field."),
+    "explain": ("rollout.cli.explain:app", "What a rule comes to: how Spill shares traffic among tiers."),
     "rehearse": ("rollout.cli.rehearse:rehearse", "Run a Rollout through the controller in simulated time."),
     "demo": ("rollout.cli.demo:demo", "Show canaries on a real Envoy: a good one promoted, two bad ones rolled back."),
     "version": ("rollout.cli.version:version", "Print the version, with --server that of the server too."),

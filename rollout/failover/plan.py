@@ -36,13 +36,12 @@ def pressure(state: FailoverState, scene: Scene) -> Pressure | None:
 
 
 def _partial_loss(state: FailoverState, scene: Scene) -> Pressure | None:
-    """Return the first tier that cannot carry what it has, where others could."""
+    """Return the first tier that cannot carry what it has, where others could, or that carries while it is down."""
     goal = spilled(state, scene, grow=False)
-    if goal is None:
-        return None
     for tier in scene.tiers:
         has, able = share_of(state.shares, tier.name), _capacity(tier, scene)
-        if share_of(goal, tier.name) < has and able < has and not tier.is_unknown:
+        loses = tier.is_down if goal is None else share_of(goal, tier.name) < has
+        if loses and able < has and not tier.is_unknown:
             reason = Reason.PARTLY_DOWN if not tier.name else Reason.BACKUP_DOWN
             message = f"{tier.shown} is partly down ({tier.vote.evidence}); a move needs it to last."
             seconds = scene.settings.confirm_for if tier.is_down else scene.settings.hold_off

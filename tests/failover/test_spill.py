@@ -99,6 +99,19 @@ def test_what_is_unknown_keeps_its_share() -> None:
     assert world.shares == {DR: 54, FAR: 46}
 
 
+def test_a_part_that_is_lost_with_nobody_to_take_it_stays() -> None:
+    """It is told that no backup is healthy."""
+    world = spilling()
+    world.ready(V1, 1)
+    world.run(17)
+    world.set(DR, LOST)
+    world.ready(FAR, 0)
+    world.ready(V1, 0)
+    world.run(10)
+
+    assert (world.shares, world.state.reason) == ({DR: 54}, Reason.NO_HEALTHY_BACKUP)
+
+
 def test_tier_0_unknown_keeps_everything() -> None:
     """A loss is seen or it is none."""
     world = spilling()
