@@ -8,6 +8,7 @@
     ├── ConflictError           somebody else wrote first: read again, decide again
     │   └── LeaseLost           another replica may act by now: do nothing more
     ├── PermanentError          will not work by trying again (a refused write, a refused query)
+    │   ├── NotAllowedError     the platform does not let us do this
     │   ├── UpdateRefused       the gateway refused what was written; it was taken back
     │   └── MeasurementError    numbers that cannot be true (more bad requests than requests)
     └── NotOursError            the thing is gone or belongs to somebody else
@@ -86,6 +87,10 @@ class LeaseLost(ConflictError):
 
 class PermanentError(RolloutError):
     """A thing that will not work by trying again."""
+
+
+class NotAllowedError(PermanentError):
+    """The platform does not know us, or does not let us do this: whoever runs us has to grant it."""
 
 
 class UpdateRefused(PermanentError):

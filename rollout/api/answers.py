@@ -26,6 +26,7 @@ from rollout.api.problems import RETRY_SECONDS, Refused, answer_of, invalid
 from rollout.errors import (
     ConfigurationError,
     ConflictError,
+    NotAllowedError,
     NotOursError,
     Problem,
     RolloutError,
@@ -82,6 +83,8 @@ def refusal_of(error: RolloutError, *, conditional: bool = False) -> Refused:
             return Refused(412 if conditional else 409, str(error))
         case NotOursError():
             return Refused(404, str(error))
+        case NotAllowedError():
+            return Refused(403, str(error))
         case TooManyReaders():
             return Refused(429, str(error), headers={"Retry-After": str(RETRY_SECONDS)})
         case TemporaryError():

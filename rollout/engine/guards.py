@@ -231,16 +231,8 @@ Guard = Callable[[At], Waiting | None]
 COUNTING: tuple[Guard, ...] = (unwritten, unaccepted, stable_down, verdict_holds, ineffective)
 """While one of these speaks, hold time stands still."""
 
-BEFORE_GATES: tuple[Guard, ...] = (
-    canary_not_ready,
-    plan_too_short,
-    hold_time,
-    too_few_requests,
-    step_requests,
-    fresh_tick,
-    sample_due,
-    approval,
-)
+_BY_TIME: tuple[Guard, ...] = (canary_not_ready, plan_too_short, hold_time)
+BEFORE_GATES: tuple[Guard, ...] = (*_BY_TIME, too_few_requests, step_requests, fresh_tick, sample_due, approval)
 """The rest of what a step waits for, but for its gates (which are called only when nothing else is left)."""
 
 LEAVING: tuple[Guard, ...] = (*COUNTING, *BEFORE_GATES, gates)

@@ -21,7 +21,15 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from rollout.errors import ConflictError, NotOursError, PermanentError, RolloutError, TemporaryError, Unavailable
+from rollout.errors import (
+    ConflictError,
+    NotAllowedError,
+    NotOursError,
+    PermanentError,
+    RolloutError,
+    TemporaryError,
+    Unavailable,
+)
 
 LONGEST_MESSAGE = 400
 """So many characters of what the API server says are passed on."""
@@ -41,7 +49,7 @@ class TooLong(Unavailable):
     """The answer, or an event of a watch, is longer than what is read of one."""
 
 
-class Forbidden(PermanentError):
+class Forbidden(NotAllowedError):
     """The API server does not know us, or does not let us do this."""
 
 

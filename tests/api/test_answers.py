@@ -9,6 +9,7 @@ from rollout.api.problems import MOST_PROBLEMS, invalid
 from rollout.errors import (
     ConfigurationError,
     ConflictError,
+    NotAllowedError,
     NotOursError,
     PermanentError,
     Problem,
@@ -26,6 +27,7 @@ PROBLEM = Problem("spec.steps", "is required", given="nothing", allowed="a list"
         (ConfigurationError((PROBLEM,)), 422, ""),
         (ConflictError("other"), 409, ""),
         (NotOursError("gone"), 404, ""),
+        (NotAllowedError("not granted"), 403, ""),
         (TooManyReaders("full"), 429, "1"),
         (FeedClosed("ends"), 503, "1"),
         (Unavailable("away"), 503, "1"),

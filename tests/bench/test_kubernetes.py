@@ -104,7 +104,7 @@ async def _one_of_each(stage: Stage, watched: Watched, times: dict[str, list[flo
     await _bare(stage, times["bare"], run + RUNS)
     await stage.holds(watched.runtime, 2)
     await stage.edit(revision=f"r{run}")
-    times["spec"].append(await watched.since(time.perf_counter(), 20))
+    times["spec"].append(await watched.since(time.perf_counter(), 0))
     await stage.holds(watched.runtime, 1)
     await _bare(stage, times["bare"], run + 2 * RUNS)
     await stage.endpoints("checkout-v2", ready=0)
@@ -127,7 +127,9 @@ async def _command(stage: Stage, number: str, action: str) -> float:
 
 def _bare_route() -> dict[str, object]:
     refs = [{"name": "a", "port": 80, "weight": 100}, {"name": "b", "port": 80, "weight": 0}]
-    return {"metadata": {"name": "bare"}, "spec": {"parentRefs": [{"name": "no"}], "rules": [{"backendRefs": refs}]}}
+    spec = {"parentRefs": [{"name": "no"}], "rules": [{"backendRefs": refs}]}
+    head = {"apiVersion": HTTP_ROUTES.api_version, "kind": HTTP_ROUTES.kind}
+    return {**head, "metadata": {"name": "bare"}, "spec": spec}
 
 
 async def _bare(stage: Stage, times: list[float], run: int) -> None:
