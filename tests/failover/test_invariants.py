@@ -72,7 +72,7 @@ class Sequences(RuleBasedStateMachine):
         decision = self.world.step(seconds, order)
         self.nobody_gets_more_who_is_not_healthy(decision, dict(before.shares))
         made = sum(change.trigger in AUTOMATIC for change in decision.changes)
-        assert before.epoch + made - before.approved <= decision.state.epoch <= before.epoch + made + 1
+        assert before.epoch + made - before.proposed <= decision.state.epoch <= before.epoch + made + 1
         for change in decision.changes:
             if change.trigger is not None:
                 self.moves.append((change.at, change.trigger))
