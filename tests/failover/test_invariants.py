@@ -58,7 +58,6 @@ class Sequences(RuleBasedStateMachine):
                 self.world.set(name, UP, signal)
         self.world.extra["canary"] = self.world.backend(V2)
         self.failovers: list[float] = []
-        self.moves: list[tuple[float, Trigger]] = []
         self.number = 0
 
     def wanted(self, **fields: object) -> Any:  # noqa: ANN401 - settings
@@ -73,9 +72,9 @@ class Sequences(RuleBasedStateMachine):
         self.nobody_gets_more_who_is_not_healthy(decision, dict(before.shares))
         made = sum(change.trigger in AUTOMATIC for change in decision.changes)
         assert before.epoch + made - before.proposed <= decision.state.epoch <= before.epoch + made + 1
+        if before.stage is Stage.LATCHED and order is not None and decision.state.stage is not Stage.LATCHED:
+            self.failovers = []
         for change in decision.changes:
-            if change.trigger is not None:
-                self.moves.append((change.at, change.trigger))
             if change.trigger in AUTOMATIC and not (order is not None and order.action is Action.FAILOVER):
                 self.failovers.append(change.at)
             if change.trigger is Trigger.FAIL_BACK and order is None:
@@ -251,10 +250,8 @@ class Sequences(RuleBasedStateMachine):
 
     @invariant()
     def failovers_are_damped(self) -> None:
-        """Within ``per`` there are no more automatic failovers than ``maxFailovers``, but for an unlatch between."""
-        unlatched = [at for at, trigger in self.moves if trigger.value.startswith("unlatch")]
-        last = max(unlatched, default=0.0)
-        recent = [at for at in self.failovers if at > max(self.world.now - PER, last)]
+        """Within ``per`` there are no more automatic failovers than ``maxFailovers``, since a person ended a latch."""
+        recent = [at for at in self.failovers if at > self.world.now - PER]
 
         assert len(recent) <= MOST
 
