@@ -267,6 +267,7 @@ class Controller:
             self._forget(entry)
             return
         self.counts.passes += 1
+        entry.live_as(stored.uid)
         if entry.state is None or number_of(stored.status) > entry.recorded or answers_more(stored.status, entry.state):
             entry.state, entry.recorded = from_status(stored.status) or State(), number_of(stored.status)
             self._mirror.look(entry.key)

@@ -24,11 +24,13 @@ class Entry:
     has; ``unrecorded`` says that the status could not be written although the weights were.
     ``session`` is since when this replica acts for the Rollout (Unix seconds). ``proven``: a record
     has succeeded since then, so what the state was read from was the newest. ``given`` are the orders
-    to workloads that were carried out last, without the versions that they were for.
+    to workloads that were carried out last, without the versions that they were for. ``uid`` is that of the
+    Rollout which the state is of.
     """
 
     key: Key
     session: float = 0.0
+    uid: str = ""
     proven: bool = False
     state: State | None = None
     recorded: int = 0
@@ -57,6 +59,11 @@ class Entry:
     asking: asyncio.Task[None] | None = None
     ordering: asyncio.Task[None] | None = None
 
+    def live_as(self, uid: str) -> None:
+        """Forget where the Rollout stood if this is another one of its name, made since."""
+        if self.uid != uid:
+            self.uid, self.state, self.recorded, self.proven = uid, None, 0, False
+
 
 def number_of(status: Mapping[str, object]) -> int:
     """Return the number of the last transition that the status has, 0 without one."""
@@ -64,6 +71,11 @@ def number_of(status: Mapping[str, object]) -> int:
     last = transitions[-1] if isinstance(transitions, list) and transitions else None
     number = last.get("number") if isinstance(last, Mapping) else None
     return number if isinstance(number, int) else 0
+
+
+def is_lost(status: Mapping[str, object], recorded: int) -> bool:
+    """Return whether the status was taken away, or is older than transition ``recorded``, which it had before."""
+    return not status or number_of(status) < recorded
 
 
 def answers_more(status: Mapping[str, object], state: State) -> bool:

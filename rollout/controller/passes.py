@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from rollout.analysis.judge import JudgeState
 from rollout.controller import act
-from rollout.controller.entry import Entry
+from rollout.controller.entry import Entry, is_lost
 from rollout.engine.decide import Decision, acknowledge, decide
 from rollout.engine.drift import RouteWrite
 from rollout.engine.observation import Observation
@@ -72,7 +72,8 @@ class Passes:
             TemporaryError, PermanentError: it could not be recorded; to be tried again.
         """
         decision = decide(rollout, entry.state or State(), seen)
-        if decision.significant or entry.unrecorded or ((decision.writes or decision.orders) and not entry.proven):
+        unproven = bool(decision.writes or decision.orders) and not entry.proven
+        if decision.significant or entry.unrecorded or unproven or is_lost(stored.status, entry.recorded):
             await self._record(entry, stored, decision)
         before, entry.state = entry.state, decision.state
         self._tell(entry.key, decision, seen.now)

@@ -3,6 +3,9 @@
 All weight on one of the pair: that one is stable. All on a backup, or mixed (also two refs
 without weights, which the Gateway API reads as 1 and 1): the roles are unknown until the weights
 say it, or a person does.
+
+A status that is older than what we wrote ourselves (one that was put back from a backup, or an abort
+that could not be recorded) is as good as none: its weights were left for a reason that it does not know.
 """
 
 from __future__ import annotations
@@ -10,11 +13,47 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.engine import weights
+from rollout.engine.drift import foreign
 from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import State
 from rollout.engine.table import Phase, Trigger
 from rollout.spec.resource import RolloutSpec
+
+CUT_OFF_SECONDS = 1.0
+"""The platform tells when we wrote in whole seconds."""
+
+
+def outdated(state: State, context: Context) -> State:
+    """Return the state without roles if it is older than the weights that are found, which we wrote; else as it is.
+
+    Asked only until the first write after a start: from then on the state is the newest that there is.
+    """
+    since = context.seen.session_started_at
+    if state.phase is Phase.INVALID or state.last_write_at >= since or not _is_older(state, context):
+        return state
+    kept = replace(
+        State(),
+        attempt=state.attempt,
+        number=state.number,
+        transitions=state.transitions,
+        handled=state.handled,
+        conditions=state.conditions,
+        gateway=state.gateway,
+        owned=tuple(replace(rule, acknowledged=()) for rule in state.owned),
+        observed=state.observed,
+        ready=state.ready,
+        observed_generation=state.observed_generation,
+    )
+    message = f"The weights are newer than the status, which said {state.phase}; the roles are read from them anew."
+    return move(kept, context, Trigger.ADOPT, Reason.ADOPTED, message)
+
+
+def _is_older(state: State, context: Context) -> bool:
+    """Return whether weights that are not intended were written by us, after all that the state tells of."""
+    latest = max((state.last_write_at, *(made.at for made in state.transitions)))
+    views = (context.seen.routes.get(rule.route) for rule in foreign(state, context))
+    return any(view is not None and view.written_at and view.written_at + CUT_OFF_SECONDS > latest for view in views)
 
 
 def adopt(state: State, context: Context, spec: RolloutSpec) -> State:

@@ -64,7 +64,8 @@ class Rule:
 class RouteView:
     """A route as last seen: its rules, the version to compare on a write, and whether the gateway serves it.
 
-    ``changed_by`` names who changed the weights last, where the platform tells.
+    ``changed_by`` names who changed the weights last, where the platform tells. ``written_at`` is when we did, if
+    nobody else has since (whole Unix seconds, cut off; 0: the platform does not tell, or it was somebody else).
     """
 
     key: RouteKey
@@ -73,6 +74,7 @@ class RouteView:
     acceptance: Acceptance = Acceptance.ACCEPTED
     message: str = ""
     changed_by: str = ""
+    written_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ from rollout.spec.resource import OnDelete, StartMode
 
 
 def adopted(state: State, context: Context) -> State:
-    """Return the state with its roles, if they are unknown and the weights tell them."""
+    """Return the state with its roles, if they are unknown or out of date and the weights tell them."""
+    state = adoption.outdated(state, context)
     if state.stable or context.spec is None or not state.owned or state.phase is Phase.INVALID:
         return state
     return adoption.adopt(state, context, context.spec)

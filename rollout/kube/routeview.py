@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rollout.engine.dates import unix_seconds
 from rollout.engine.observation import BackendKey, Ref, RouteKey, RouteView, Rule
 from rollout.kube.resources import MANAGER, Document, version_of
 from rollout.kube.routeacceptance import CONDITIONS, LONGEST_MESSAGE, acceptance, cut, is_service
@@ -32,6 +33,7 @@ def view_of(key: RouteKey, document: Document) -> RouteView:
         acceptance=found,
         message=message,
         changed_by=changed_by(document),
+        written_at=written_at(document),
     )
 
 
@@ -91,6 +93,17 @@ def changed_by(document: Document) -> str:
     ours = max((time for time, who in owners if who == MANAGER), default="")
     others = [(time, who) for time, who in owners if who != MANAGER and time >= ours]
     return cut(max(others)[1], LONGEST_NAME) if others else ""
+
+
+def written_at(document: Document) -> float:
+    """Return when we wrote the rules (Unix seconds, 0: never), if nobody has written them since."""
+    ours = max(
+        (str(owner.get("time") or "") for owner in _owners(document) if owner.get("manager") == MANAGER), default=""
+    )
+    try:
+        return unix_seconds(ours) if ours and not changed_by(document) else 0.0
+    except ValueError:
+        return 0.0
 
 
 def _refs(key: RouteKey, rule: Mapping[str, Any]) -> tuple[Ref, ...]:

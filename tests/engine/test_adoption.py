@@ -1,5 +1,7 @@
 """Facts about roles that no status tells: read from the weights, or from a person, never guessed."""
 
+from dataclasses import replace
+
 from rollout.engine.observation import RouteView
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
@@ -154,3 +156,86 @@ def test_a_rollout_without_roles_can_be_deleted_at_once() -> None:
 
     assert decision.finished
     assert decision.writes == ()
+
+
+def _restarted_with(old: World, now: World) -> World:
+    """Return the world of ``now`` with the status of ``old``, as a controller finds it that has just started."""
+    view = now.views[ROUTE]
+    assert view is not None
+    later = World(now.wanted, state=old.state, now=now.now + 60)
+    later.views[ROUTE] = replace(view, written_at=float(int(now.now)))
+    later.look(session_started_at=later.now)
+    return later
+
+
+def _world_at(step: int) -> World:
+    world = under_way()
+    world.look(after=2)
+    for _ in range(step - 1):
+        world.tell("promote")
+        world.look(after=2)
+    return world
+
+
+def test_a_status_older_than_our_mixed_weights_knows_no_roles() -> None:
+    """The status of step 1 comes back during step 2: nothing is moved, and a person has to tell the roles."""
+    world = _restarted_with(_world_at(1), now := _world_at(2))
+
+    assert (world.state.phase, world.state.reason) == (Phase.PAUSED, Reason.ROLES_UNKNOWN)
+    assert world.weights() == now.weights()
+    assert [made.reason for made in world.state.transitions[-2:]] == [Reason.ADOPTED, Reason.ROLES_UNKNOWN]
+    assert "newer than the status, which said Progressing" in world.state.transitions[-2].message
+
+
+def test_a_status_older_than_our_rollback_does_not_begin_again() -> None:
+    """The status of step 1 comes back after an abort: the canary that was aborted gets nothing."""
+    ended = _world_at(1)
+    ended.tell("abort")
+    ended.look(after=2)
+    ended.wanted = rollout(revision="2")
+    world = _restarted_with(_world_at(1), ended)
+    world.look(after=1)
+
+    assert (world.state.phase, world.state.stable, world.state.stable_revision) == (Phase.IDLE, V1, "2")
+    assert world.weights() == (100, 0)
+
+
+def test_a_status_older_than_a_swap_gives_the_weight_to_nobody() -> None:
+    """The status of an aborted attempt comes back after a promotion: who has all weight is stable."""
+    aborted = _world_at(1)
+    aborted.tell("abort")
+    aborted.look(after=2)
+    promoted = _world_at(1)
+    promoted.look(after=4)
+    promoted.tell("promote", full=True)
+    promoted.look(after=2)
+    world = _restarted_with(aborted, promoted)
+
+    assert (world.state.phase, world.state.stable) == (Phase.IDLE, V2)
+    assert world.weights() == (0, 100)
+
+
+def test_a_route_older_than_the_status_is_put_right() -> None:
+    """What we wrote before the last transition, and somebody put back, is drift."""
+    world = _world_at(2)
+    old = _world_at(1).views[ROUTE]
+    assert old is not None
+    world.views[ROUTE] = replace(old, version="77", written_at=world.now - 100)
+    world.look(after=60, session_started_at=world.now + 60)
+    world.look(after=1)
+
+    assert world.state.phase is Phase.PROGRESSING
+    assert world.weights() == (50, 50)
+
+
+def test_what_we_wrote_since_the_start_is_never_out_of_date() -> None:
+    """A write of ours that lands late, after another one, is put right as any other drift."""
+    world = _world_at(2)
+    old = _world_at(1).views[ROUTE]
+    assert old is not None
+    world.views[ROUTE] = replace(old, version="77", written_at=world.now + 100)
+    world.look(after=200)
+    world.look(after=1)
+
+    assert world.state.phase is Phase.PROGRESSING
+    assert world.weights() == (50, 50)

@@ -8,7 +8,7 @@ import pytest
 from rollout.engine.observation import Acceptance, BackendKey, Ref, RouteView, Rule
 from rollout.engine.weights import is_same
 from rollout.kube.resources import MANAGER, version_of
-from rollout.kube.routeview import changed_by, kept, view_of
+from rollout.kube.routeview import changed_by, kept, view_of, written_at
 from tests.kube.routedocuments import BACK, KEY, OURS, condition, fine, owner, ref, route, rule, said
 
 V1, V2 = BackendKey("shop", "v1", 8080), BackendKey("shop", "v2", 8080)
@@ -89,6 +89,23 @@ def test_a_route_that_says_nothing_has_no_rules() -> None:
 def test_who_wrote_the_rules_last(owners: Sequence[Mapping[str, Any]], expected: str) -> None:
     """It is the newest owner of the rules, unless that is us; who owns anything else is of no interest."""
     assert changed_by(route(owners=owners)) == expected
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [
+        ([], 0.0),
+        ([owner(MANAGER, "2026-11-21T10:00:00Z")], 1_795_255_200.0),
+        ([owner("argocd", "2026-11-21T10:00:00Z"), owner(MANAGER, "2026-11-21T10:00:01Z")], 1_795_255_201.0),
+        ([owner("argocd", "2026-11-21T10:00:01Z"), owner(MANAGER, "2026-11-21T10:00:01Z")], 0.0),
+        ([owner("argocd", "2026-11-21T10:00:00Z")], 0.0),
+        ([owner(MANAGER, "")], 0.0),
+        ([owner(MANAGER, "yesterday")], 0.0),
+    ],
+)
+def test_when_we_wrote_the_rules(owners: Sequence[Mapping[str, Any]], expected: float) -> None:
+    """It counts as long as nobody else has written them since."""
+    assert written_at(route(owners=owners)) == expected
 
 
 FULL = route(

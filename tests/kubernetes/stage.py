@@ -12,6 +12,7 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
+from http import HTTPStatus
 from typing import Any
 
 from rollout.bootstrap.kubernetes import kubernetes_runtime
@@ -38,6 +39,9 @@ from tests.kubernetes.traffic import Traffic
 KINDS = {"HTTPRoute": HTTP_ROUTES, "GRPCRoute": GRPC_ROUTES}
 GATEWAY = {"name": "edge"}
 COMMAND = "rollout.dev/command"
+PERSON = "person"
+"""The field manager of what people do, so that it is told from what the controller does."""
+
 _addresses = itertools.count(1)
 
 
@@ -89,11 +93,21 @@ class Stage:
     async def route(
         self, name: str = "checkout", *, kind: str = "HTTPRoute", rules: Sequence[Mapping[str, Any]] | None = None
     ) -> Document:
-        """Make a route; without rules one that sends everything to the stable backend."""
+        """Let a person make a route; without rules one that sends everything to the stable backend."""
         backends = [ref(f"{name}-v1", 100), ref(f"{name}-v2", 0)]
         spec = {"parentRefs": [GATEWAY], "rules": list(rules) if rules is not None else [{"backendRefs": backends}]}
         document = {"apiVersion": KINDS[kind].api_version, "kind": kind, "metadata": {"name": name}, "spec": spec}
-        return await self.api.create(KINDS[kind], document, namespace=self.namespace)
+        path = f"{KINDS[kind].path(self.namespace)}?fieldManager={PERSON}"
+        status, answer = self.cluster.ask("POST", path, document)
+        assert status == HTTPStatus.CREATED, answer
+        return answer
+
+    def change(self, resource: Resource, name: str, body: object, *, subresource: str = "") -> Document:
+        """Let a person merge ``body`` into an object."""
+        path = f"{resource.path(self.namespace, name, subresource)}?fieldManager={PERSON}"
+        status, answer = self.cluster.ask("PATCH", path, body, content="application/merge-patch+json")
+        assert status == HTTPStatus.OK, answer
+        return answer
 
     async def rollout(self, name: str = "checkout", **spec: object) -> Document:
         """Make a Rollout, without analysis unless ``spec`` has one."""
@@ -224,8 +238,7 @@ class Stage:
                 while (found := await self.weights(name, kind=kind)) != wanted:
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            status = await self.status()
-            raise AssertionError(f"the weights are {found}, wanted {wanted}; {status.get('message')}") from None
+            raise AssertionError(f"the weights of {name} are {found}, wanted {wanted}") from None
 
     def reasons(self, status: Mapping[str, Any]) -> list[str]:
         """Return the reasons of the transitions, oldest first."""
