@@ -125,8 +125,10 @@ async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) 
         await part.start()
     rooms.open = True
     store.subscribe(lambda key: rooms.left(key) if store.read(key) is None else None)
+    leases = KubeApi(found, chance, count=partial(meters.asked, "kubernetes"))  # a renewal waits for nobody's writes
+    stack.push_async_callback(leases.aclose)
     options = ElectorOptions(_lease_namespace(settings), settings.replica, settings.lease_seconds, settings.shards)
-    elector = LeaseElector(api, clock, options, chance=chance)
+    elector = LeaseElector(leases, clock, options, chance=chance)
     stack.push_async_callback(elector.aclose)
     return Cluster(api, store, routes, endpoints, workloads, elector, chance)
 

@@ -20,7 +20,7 @@ from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.status import to_status
 from rollout.errors import ConflictError, LeaseLost, NotOursError, PermanentError, RolloutError, TemporaryError
-from rollout.ports import Clock, Key, Measurements, RolloutStore, RouteTable, StoredRollout
+from rollout.ports import Clock, Key, Measurements, RolloutStore, RouteTable, StoredRollout, urgency
 from rollout.spec.resource import Rollout
 
 log = structlog.get_logger(__name__)
@@ -72,6 +72,12 @@ class Passes:
             TemporaryError, PermanentError: it could not be recorded; to be tried again.
         """
         decision = decide(rollout, entry.state or State(), seen)
+        with urgency(urgent=decision.urgent):
+            return decision, await self._carry_out(entry, stored, decision, seen)
+
+    async def _carry_out(
+        self, entry: Entry, stored: StoredRollout, decision: Decision, seen: Observation
+    ) -> BaseException | None:
         unproven = bool(decision.writes or decision.orders) and not entry.proven
         if decision.significant or entry.unrecorded or unproven or is_lost(stored.status, entry.recorded):
             await self._record(entry, stored, decision)
@@ -81,7 +87,7 @@ class Passes:
         if seen.batch is not None and not decision.urgent:
             # Before the write, which takes longest: a crash between record and checkpoint loses one tick.
             await self._checkpoint(entry)
-        return decision, await self._act(entry, decision) if decision.writes else None
+        return await self._act(entry, decision) if decision.writes else None
 
     def check(self, entry: Entry) -> None:
         """Return when this replica may act for the Rollout.

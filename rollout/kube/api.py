@@ -21,8 +21,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from rollout.errors import Unavailable
 from rollout.kube.connections import Rest, cut, transport_of
 from rollout.kube.faults import Busy, TooLong, fault
+from rollout.kube.lanes import Lanes
 from rollout.kube.resources import MANAGER, Document, Resource
 from rollout.meters import Count, timed, uncounted
+from rollout.ports import URGENT
 
 CHUNK_BYTES = 256 * 1024
 JSON_PATCH = "application/json-patch+json"
@@ -35,7 +37,8 @@ class ApiOptions:
 
     Seconds for one answer, for a connection, and until a watch begins to answer; how often a question is asked in all,
     seconds before the second time (twice that before the third, with jitter), and how many bytes are read of one answer
-    or one event of a watch.
+    or one event of a watch. ``at_once``: so many questions at a time, besides watches, ``kept_for_urgent`` of them for
+    those of an urgent pass.
     """
 
     timeout_seconds: float = 12.0
@@ -45,6 +48,8 @@ class ApiOptions:
     first_wait_seconds: float = 0.1
     most_bytes: int = 64 * 1024 * 1024
     most_event_bytes: int = 4 * 1024 * 1024
+    at_once: int = 32
+    kept_for_urgent: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class KubeApi:
         self._fresh.rest_client = Rest(configuration, reuse=False)
         self._chance = chance
         self._options = options
+        self._lanes = Lanes(options.at_once, options.kept_for_urgent)
         self._count = count
 
     async def aclose(self) -> None:
@@ -218,19 +224,23 @@ class KubeApi:
 
     async def _ask_once(self, request: _Request, by: client.ApiClient) -> Document:
         try:
-            answer = await self._send(by, request, self._limit(self._options.timeout_seconds))
-            try:
-                read = await _read(answer, self._options.most_bytes)
-            except BaseException:
-                await cut(answer, transport_of(answer))
-                raise
+            async with self._lanes.place(urgent=URGENT.get(), within=self._options.timeout_seconds):
+                status, read, later = await self._answer(request, by)
         except TimeoutError as error:
             raise Unavailable(f"{request}: no answer within {self._options.timeout_seconds:g} s") from error
         except OUT_OF_PATIENCE as error:
             raise Unavailable(f"{request}: {_cause(error)}") from error
-        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-            raise fault(answer.status, read, what=str(request), retry_after=_later(answer))
+        if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            raise fault(status, read, what=str(request), retry_after=later)
         return _object(read, str(request))
+
+    async def _answer(self, request: _Request, by: client.ApiClient) -> tuple[int, bytes, str]:
+        answer = await self._send(by, request, self._limit(self._options.timeout_seconds))
+        try:
+            return answer.status, await _read(answer, self._options.most_bytes), _later(answer)
+        except BaseException:
+            await cut(answer, transport_of(answer))
+            raise
 
     async def _send(
         self, by: client.ApiClient, request: _Request, limit: aiohttp.ClientTimeout
