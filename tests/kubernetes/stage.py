@@ -168,6 +168,9 @@ class Stage:
         watching = asyncio.create_task(self._record(name, kind, since, seen))
         try:
             yield seen
+            async with asyncio.timeout(5):  # the watch has shown the last change, too
+                while seen[-1] != await self.weights(name, kind=kind):
+                    await asyncio.sleep(0.01)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -313,7 +316,7 @@ def ref(name: str, weight: int, **others: object) -> dict[str, Any]:
 
 
 def rollout(name: str = "checkout", **spec: object) -> dict[str, Any]:
-    """Return the manifest of a Rollout of ``NAME-v1`` and ``NAME-v2``."""
+    """Return the manifest of a Rollout of ``NAME-v1`` and ``NAME-v2``; None takes a field away."""
     given: dict[str, object] = {
         "routes": [{"kind": "HTTPRoute", "name": name}],
         "backends": {"stable": {"name": f"{name}-v1", "port": 8080}, "canary": {"name": f"{name}-v2", "port": 8080}},
@@ -326,7 +329,7 @@ def rollout(name: str = "checkout", **spec: object) -> dict[str, Any]:
         "apiVersion": ROLLOUTS.api_version,
         "kind": "Rollout",
         "metadata": {"name": name},
-        "spec": {**given, **spec},
+        "spec": {field: value for field, value in {**given, **spec}.items() if value is not None},
     }
 
 

@@ -68,7 +68,7 @@ def by(request: pytest.FixtureRequest) -> str:
 def giving(stage: Stage, program: str, url: str) -> Give:
     """Return what gives a command to the Rollout ``checkout`` by this program."""
 
-    async def by_annotation(action: str, **arguments: Any) -> dict[str, Any]:
+    async def by_annotation(action: str, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401 - as a command has them
         return await _answered(stage, await stage.command(action, **arguments))
 
     async def by_command_line(action: str, **arguments: object) -> dict[str, Any]:
