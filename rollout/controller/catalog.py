@@ -30,12 +30,17 @@ class Abilities:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A Rollout as it is effective (None: invalid), and one sentence for each problem."""
+    """A Rollout as it is effective (None: invalid), and one sentence for each problem; ``uid`` says of which life."""
 
     rollout: Rollout | None
     problems: tuple[str, ...]
+    uid: str
     generation: int
     policy: Mapping[str, object] | None
+
+    def is_of(self, stored: StoredRollout, policy: Mapping[str, object] | None) -> bool:
+        """Return whether this is what ``stored`` wants under ``policy``."""
+        return (self.uid, self.generation) == (stored.uid, stored.generation) and self.policy is policy
 
 
 class Catalog:
@@ -51,16 +56,22 @@ class Catalog:
     def resolve(self, stored: StoredRollout, before: Resolved | None) -> Resolved:
         """Return what ``stored`` effectively wants; ``before`` again when nothing changed."""
         policy = self._policy(stored)
-        if before is not None and before.generation == stored.generation and before.policy is policy:
+        if before is not None and before.is_of(stored, policy):
             return before
+        rollout, problems = self._effective(stored, policy)
+        return Resolved(rollout, tuple(map(str, problems)), stored.uid, stored.generation, policy)
+
+    def _effective(
+        self, stored: StoredRollout, policy: Mapping[str, object] | None
+    ) -> tuple[Rollout | None, tuple[Problem, ...]]:
         if stored.problems:
-            return Resolved(None, tuple(map(str, stored.problems)), stored.generation, policy)
+            return None, stored.problems
         try:
             rollout = effective(stored.document, policy, self._built_in)
         except ConfigurationError as error:
-            return Resolved(None, tuple(map(str, error.problems)), stored.generation, policy)
-        lacking = tuple(map(str, self.lacking(rollout)))
-        return Resolved(None if lacking else self._sharing(rollout), lacking, stored.generation, policy)
+            return None, error.problems
+        lacking = self.lacking(rollout)
+        return (None if lacking else self._sharing(rollout)), lacking
 
     def _policy(self, stored: StoredRollout) -> Mapping[str, object] | None:
         spec = stored.document.get("spec")

@@ -114,7 +114,9 @@ class Controller:
         stored = self._ports.store.read(key)
         if stored is None:
             return None
-        entry, now = self._entries.get(key) or Entry(key, self._session), self._ports.clock.now()
+        entry, now = self._entries.get(key), self._ports.clock.now()
+        if entry is None or entry.uid != stored.uid:
+            entry = Entry(key, self._session)
         if entry.resolved is None and not self.acts_for(key):
             entry.resolved = self._mirror.resolved(stored)
         resolved = self._catalog.resolve(stored, entry.resolved)
@@ -172,9 +174,9 @@ class Controller:
         """Drop what is not ours any more, in the middle of whatever it does, and begin with what has become ours."""
         self._session = self._ports.clock.now()
         for entry in [entry for key, entry in self._entries.items() if not self.acts_for(key)]:
-            for task in (entry.passing, entry.measuring, entry.asking, entry.ordering):
-                if task is not None:
-                    task.cancel()
+            if entry.passing is not None:
+                entry.passing.cancel()
+            entry.stop()
             self._forget(entry)
         if self._running:
             self._begin_anew()
@@ -184,7 +186,7 @@ class Controller:
         return self._entries.get(entry.key) is entry and self.acts_for(entry.key)
 
     def _changed(self, key: Key) -> None:
-        if not self.acts_for(key):
+        if not self.acts_for(key) or self._ports.store.read(key) is None:
             self._mirror.look(key)
         self.wake(key)
 
@@ -267,7 +269,10 @@ class Controller:
             self._forget(entry)
             return
         self.counts.passes += 1
-        entry.live_as(stored.uid)
+        entry.uid = entry.uid or stored.uid
+        if entry.uid != stored.uid:
+            self._begin_another(entry)
+            return
         if entry.state is None or number_of(stored.status) > entry.recorded or answers_more(stored.status, entry.state):
             entry.state, entry.recorded = from_status(stored.status) or State(), number_of(stored.status)
             self._mirror.look(entry.key)
@@ -289,6 +294,12 @@ class Controller:
             entry.resolved = resolved
             self._links.link(entry)
         return resolved
+
+    def _begin_another(self, entry: Entry) -> None:
+        """Let go of a Rollout that is gone, with all that is under way for it; one with its name was made since."""
+        entry.stop()
+        self._forget(entry)
+        self.wake(entry.key)
 
     def _forget(self, entry: Entry) -> None:
         if self._entries.get(entry.key) is entry:

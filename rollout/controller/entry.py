@@ -25,7 +25,7 @@ class Entry:
     ``session`` is since when this replica acts for the Rollout (Unix seconds). ``proven``: a record
     has succeeded since then, so what the state was read from was the newest. ``given`` are the orders
     to workloads that were carried out last, without the versions that they were for. ``uid`` is that of the
-    Rollout which the state is of.
+    Rollout of which all this is (empty: not known yet, or there are none); another life of the name has another entry.
     """
 
     key: Key
@@ -59,10 +59,11 @@ class Entry:
     asking: asyncio.Task[None] | None = None
     ordering: asyncio.Task[None] | None = None
 
-    def live_as(self, uid: str) -> None:
-        """Forget where the Rollout stood if this is another one of its name, made since."""
-        if self.uid != uid:
-            self.uid, self.state, self.recorded, self.proven = uid, None, 0, False
+    def stop(self) -> None:
+        """End whatever is under way beside the passes."""
+        for task in (self.measuring, self.asking, self.ordering):
+            if task is not None:
+                task.cancel()
 
 
 def number_of(status: Mapping[str, object]) -> int:

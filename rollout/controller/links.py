@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import TypeVar
 
 from rollout.controller.entry import Entry
 from rollout.controller.observe import backends_of, routes_of
@@ -11,6 +12,8 @@ from rollout.engine.observation import BackendKey, RouteKey, WorkloadKey
 from rollout.engine.state import State
 from rollout.engine.workloads import workload_keys
 from rollout.ports import Key
+
+Name = TypeVar("Name", RouteKey, BackendKey, WorkloadKey)
 
 
 class Links:
@@ -39,12 +42,9 @@ class Links:
 
     def unlink(self, entry: Entry) -> None:
         """Forget what the Rollout looked at."""
-        for route in entry.routes:
-            self._by_route[route].discard(entry.key)
-        for backend in entry.backends:
-            self._by_backend[backend].discard(entry.key)
-        for workload in entry.workloads:
-            self._by_workload[workload].discard(entry.key)
+        _discard(self._by_route, entry.routes, entry.key)
+        _discard(self._by_backend, entry.backends, entry.key)
+        _discard(self._by_workload, entry.workloads, entry.key)
 
     def of_route(self, route: RouteKey) -> Iterable[Key]:
         """Return the Rollouts that look at the route."""
@@ -57,3 +57,12 @@ class Links:
     def of_workload(self, workload: WorkloadKey) -> Iterable[Key]:
         """Return the Rollouts that look at the workload."""
         return tuple(self._by_workload.get(workload, ()))
+
+
+def _discard(links: dict[Name, set[Key]], names: Iterable[Name], key: Key) -> None:
+    """Take ``key`` from each of ``names``; a name that nobody looks at any more is not kept."""
+    for name in names:
+        who = links.get(name, set())
+        who.discard(key)
+        if not who:
+            links.pop(name, None)

@@ -8,7 +8,7 @@ is remembered for lists. Called by the controller; a replica that is alone never
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollout.controller.catalog import Catalog, Resolved
 from rollout.controller.entry import number_of
@@ -22,10 +22,14 @@ MOST_RESOLVED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """How far a status was told: the number of the last transition, the id of the last command that was handled."""
+    """How far a status was told: the number of the last transition, the id of the last command that was handled.
+
+    ``uid`` is that of the Rollout whose status it is.
+    """
 
     number: int = 0
     handled: str = ""
+    uid: str = ""
 
 
 class Mirror:
@@ -48,15 +52,15 @@ class Mirror:
         for key in tuple(self._store.keys()):
             stored = self._store.read(key)
             if stored is not None:
-                self._seen[key] = _seen_in(stored.status)
+                self._seen[key] = _seen_in(stored)
 
     def made(self, told: Told) -> None:
         """Note what this replica did itself, and pass it on."""
         seen = self._seen.get(told.key, _Seen())
         if told.transition is not None:
-            seen = _Seen(told.transition.number, seen.handled)
+            seen = replace(seen, number=told.transition.number)
         if told.handled is not None:
-            seen = _Seen(seen.number, told.handled.id)
+            seen = replace(seen, handled=told.handled.id)
         self._seen[told.key] = seen
         self._tell(told)
 
@@ -67,7 +71,7 @@ class Mirror:
             self._seen.pop(key, None)
             self._resolved.pop(key, None)
             return
-        now, before = _seen_in(stored.status), self._seen.get(key)
+        now, before = _seen_in(stored), self._seen.get(key)
         self._seen[key] = now
         if before is not None and before != now:
             for told in self._news(stored, before):
@@ -85,7 +89,8 @@ class Mirror:
         state = from_status(stored.status)
         if state is None:
             return
-        after = before.number if state.number >= before.number else 0  # a lower number: another life of the name
+        is_same = before.uid == stored.uid and state.number >= before.number  # else: another life of the name
+        after = before.number if is_same else 0
         for transition in state.transitions:
             if transition.number > after:
                 yield Told(stored.key, transition=transition, at=transition.at)
@@ -99,7 +104,8 @@ class Mirror:
             listener(told)
 
 
-def _seen_in(status: Mapping[str, object]) -> _Seen:
-    handled = status.get("handledCommands")
+def _seen_in(stored: StoredRollout) -> _Seen:
+    handled = stored.status.get("handledCommands")
     last = handled[-1] if isinstance(handled, list) and handled else None
-    return _Seen(number_of(status), str(last.get("id", "")) if isinstance(last, Mapping) else "")
+    last_id = str(last.get("id", "")) if isinstance(last, Mapping) else ""
+    return _Seen(number_of(stored.status), last_id, stored.uid)

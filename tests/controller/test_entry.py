@@ -2,9 +2,8 @@
 
 import pytest
 
-from rollout.controller.entry import Entry, answers_more, is_lost
+from rollout.controller.entry import answers_more, is_lost
 from rollout.engine.state import Handled, State
-from rollout.ports import Key
 
 DONE = Handled("a", "approve", done=True, reason="", message="")
 
@@ -36,14 +35,3 @@ def test_an_answer_that_landed_late_is_noticed(status: dict[str, object], more: 
 def test_a_status_that_is_gone_or_old_is_noticed(status: dict[str, object], recorded: int, lost: bool) -> None:  # noqa: FBT001 - a column
     """Nothing is there any more, or less than was recorded."""
     assert is_lost(status, recorded) is lost
-
-
-def test_another_life_of_a_name_begins_without_a_state() -> None:
-    """What is known of a Rollout is not said of the next one with its name."""
-    entry = Entry(Key("shop", "checkout"), uid="one", proven=True, state=State(), recorded=7)
-    entry.live_as("one")
-    kept = entry.state
-    entry.live_as("two")
-
-    assert kept is not None
-    assert (entry.uid, entry.state, entry.recorded, entry.proven) == ("two", None, 0, False)

@@ -119,6 +119,31 @@ def test_another_life_begins_with_number_one() -> None:
     assert stage.heard == [1, 2, 3, 1]
 
 
+def test_another_life_is_told_from_its_beginning_however_far_it_has_come() -> None:
+    """A Rollout that was made again counts anew, also where its number has passed the old one's unseen."""
+    stage = Stage()
+    stage.record(State())
+    stage.record(state(1))
+    stage.store.vanish(KEY)
+    stage.record(state(1, 2))
+
+    assert stage.heard == [1, 1, 2]
+
+
+def test_the_spec_of_another_life_is_worked_out_anew() -> None:
+    """Both lives have generation 1, and yet the effective spec is that of the one that is there."""
+    store = FakeStore()
+    mirror = Mirror(store, Catalog(store, built_in_policy(), Abilities()), FakeClock())
+    found = []
+    for revision in ("1", "2"):
+        stored = store.read(asyncio.run(store.apply(manifest(revision=revision))))
+        assert stored is not None
+        found.append(mirror.resolved(stored).rollout)
+        store.vanish(KEY)
+
+    assert [rollout.spec.revision for rollout in found if rollout is not None] == ["1", "2"]
+
+
 def test_what_is_gone_is_forgotten() -> None:
     """Nothing is kept of a Rollout that is no more, and its next life brings no past."""
     stage = Stage()

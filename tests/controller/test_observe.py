@@ -111,7 +111,7 @@ def test_workloads_are_seen_by_the_name_of_their_backend() -> None:
     workloads.put(WorkloadKey("Deployment", "shop", "new"), "two")
     observer = Observer(FakeRouteTable(), FakeBackendHealth(), workloads, cadence_seconds=10)
     seen = observer.observe(entry, stored, _resolved(stored), now=NOW, session=NOW)
-    invalid = observer.observe(entry, stored, Resolved(None, (), 1, None), now=NOW, session=NOW)
+    invalid = observer.observe(entry, stored, Resolved(None, (), "", 1, None), now=NOW, session=NOW)
 
     assert {name: view and view.template for name, view in seen.workloads.items()} == {V1: None, V2: "two"}
     assert (seen.order_problem, invalid.workloads) == ("refused", {})

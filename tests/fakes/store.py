@@ -160,7 +160,8 @@ class FakeStore:
             raise ConflictError(f"Rollout {key} is not at {expected or 'nothing'}")
         self._sources[key] = source
         if before is None:
-            made = self._put(StoredRollout(key, document, {}, "", 1, created_at=self._clock.now()))
+            uid = f"life-{self._number + 1}"
+            made = self._put(StoredRollout(key, document, {}, "", 1, created_at=self._clock.now(), uid=uid))
             self._lives[key], self._newest[key] = int(made.version), -1
         elif before.deleting or _wanted(before.document) != _wanted(document):
             self._put(replace(before, document=document, generation=before.generation + 1, deleting=False))
