@@ -65,13 +65,14 @@ def is_left(rule: OwnedRule, state: State, context: Context) -> bool:
 
 def watch(state: State, context: Context) -> State:
     """Return the state with foreign changes noticed: put back, left, or the attempt paused, as ``spec.drift`` says."""
+    mode = context.spec.drift if context.spec else DriftMode.CORRECT
+    state = _as_asked_now(state, mode)
     drifted = foreign(state, context)
     if not drifted:
         return _calm(state, context)
     by = next(
         (view.changed_by for rule in drifted if (view := context.seen.routes.get(rule.route)) and view.changed_by), ""
     )
-    mode = context.spec.drift if context.spec else DriftMode.CORRECT
     known = (state.drift.by or state.drift.hands_off) and not state.drift.put_back
     if known and not _may_try_again(state, context, mode):
         return state
@@ -83,6 +84,19 @@ def watch(state: State, context: Context) -> State:
     return _repair_a_few_times(noticed, context, mode)
 
 
+def _as_asked_now(state: State, mode: DriftMode) -> State:
+    """Return the state without what was tried for ``drift: Correct``, where that is not asked for any more.
+
+    Left until resume is what the attempt was paused for; after an abort all but Ignore puts back for ever.
+    """
+    is_kept = state.phase in {Phase.PAUSED, Phase.INVALID}
+    is_for_ever = state.phase in {Phase.ABORTING, Phase.ABORTED} and mode is not DriftMode.IGNORE
+    is_tried = bool(state.drift.repairs) or (state.drift.hands_off and mode is DriftMode.IGNORE)
+    if mode is DriftMode.CORRECT or is_kept or is_for_ever or not is_tried:
+        return state
+    return replace(state, drift=Drift())
+
+
 def _may_try_again(state: State, context: Context, mode: DriftMode) -> bool:
     """Return whether hands were kept off at rest for so long that the repairs are forgotten."""
     at_rest = state.drift.hands_off and state.phase is not Phase.PAUSED and mode is DriftMode.CORRECT
@@ -90,7 +104,7 @@ def _may_try_again(state: State, context: Context, mode: DriftMode) -> bool:
 
 
 def _recent(drift: Drift, now: float) -> tuple[float, ...]:
-    return tuple(at for at in drift.repairs if now - at < WINDOW_SECONDS)
+    return tuple(at for at in drift.repairs if at + WINDOW_SECONDS > now)
 
 
 def _calm(state: State, context: Context) -> State:
@@ -139,10 +153,7 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
     if (spec is not None and spec.suspend) or not state.stable or state.phase is Phase.INVALID:
         return (), None
     if state.drift.hands_off:
-        again = (
-            state.drift.repairs[0] + WINDOW_SECONDS if state.drift.repairs and state.phase is not Phase.PAUSED else None
-        )
-        return (), again
+        return (), None if state.phase is Phase.PAUSED else _forgotten_at(state, context)
     changes: dict[RouteKey, list[OwnedRule]] = {}
     for rule in state.owned:
         now = weights.observed(rule, context.seen.routes)
@@ -153,6 +164,11 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
     if not changes or wait > 0:
         return (), context.now + wait if changes else None
     return tuple(_write(state, rules, context.seen.routes[route]) for route, rules in changes.items()), None
+
+
+def _forgotten_at(state: State, context: Context) -> float | None:
+    """Return when the first of the repairs is forgotten, None when that has been."""
+    return next((at + WINDOW_SECONDS for at in _recent(state.drift, context.now)), None)
 
 
 def _wait_seconds(

@@ -3,11 +3,26 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
+
 from rollout.engine import drift
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Drift, State
 from rollout.engine.table import Phase
-from tests.engine.builders import ROUTE, V1, V2, World, aborted, at_rest, context, route, rule, under_way, weighing
+from tests.engine.builders import (
+    ROUTE,
+    V1,
+    V2,
+    World,
+    aborted,
+    at_rest,
+    context,
+    rollout,
+    route,
+    rule,
+    under_way,
+    weighing,
+)
 
 
 def _conditions(world: World) -> dict[str, str]:
@@ -189,6 +204,49 @@ def test_a_conflict_at_rest_is_looked_at_again() -> None:
     assert again == world.state.drift.repairs[0] + drift.WINDOW_SECONDS
     world.look(after=again - world.now)
     assert world.weights() == (100, 0)
+
+
+@pytest.mark.parametrize("mode", ["Ignore", "Pause"])
+def test_a_conflict_at_rest_is_over_once_it_is_not_to_be_corrected(mode: str) -> None:
+    """With another mode the weights found are left, no look is due for their sake, and nobody speaks of a conflict."""
+    world = _meddled(_resting(), 4)
+    world.wanted = rollout(drift=mode)
+    world.look(after=1)
+    decision = world.look(after=drift.WINDOW_SECONDS)
+
+    assert (decision.writes, decision.next_at) == ((), None)
+    assert world.weights() == (30, 70)
+    assert (_conditions(world)["DriftDetected"], _conditions(world)["OwnershipConflict"]) == ("True", "False")
+
+
+def test_a_conflict_after_an_abort_is_over_once_it_is_ignored() -> None:
+    """Repairs after an abort end where the changes of others are to be ignored, not where an attempt would pause."""
+    world = _meddled(aborted(), 6, every=60)
+    world.wanted = rollout(drift="Pause")
+    world.look(after=1)
+    assert _conditions(world)["OwnershipConflict"] == "True"
+    world.wanted = rollout(drift="Ignore")
+    world.look(after=1)
+
+    assert _conditions(world)["OwnershipConflict"] == "False"
+
+
+def test_repairs_that_are_long_past_let_no_look_be_due() -> None:
+    """Hands that stay off after the window is over are no reason to look again and again."""
+    world = _meddled(_resting(), 4)
+    late = context(now=world.now + drift.WINDOW_SECONDS)
+
+    assert drift.writes(world.state, late) == ((), None)
+
+
+def test_a_conflict_that_paused_is_left_until_resume_in_any_mode() -> None:
+    """What was said when the attempt paused stays true, whatever the mode is now."""
+    world = _meddled(under_way(), 4)
+    world.wanted = rollout(drift="Ignore", revision="2")
+    world.look(after=1)
+
+    assert world.state.drift.hands_off
+    assert _conditions(world)["OwnershipConflict"] == "True"
 
 
 def test_a_change_is_forgotten_once_the_window_is_over() -> None:
