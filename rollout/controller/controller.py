@@ -16,7 +16,7 @@ import structlog
 from rollout.analysis.reasons import Reason as Verdicts
 from rollout.controller import measure
 from rollout.controller.agenda import Agenda
-from rollout.controller.backoff import QUICK_TRIES, backoff
+from rollout.controller.backoff import LONGEST_BACKOFF_SECONDS, QUICK_TRIES, backoff, longest_after, record_wait
 from rollout.controller.catalog import Catalog, Resolved
 from rollout.controller.entry import NEVER, Entry, answers_more, number_of
 from rollout.controller.links import Links
@@ -46,9 +46,6 @@ log = structlog.get_logger(__name__)
 
 LONGEST_START_SPREAD_SECONDS = 2.0
 """The first passes after a start are spread over at most this time; a few Rollouts are all looked at at once."""
-
-UNRECORDED_SECONDS = 2.0
-"""How soon a record is tried again that failed although its weights were written."""
 
 STOP_SECONDS = 3.0
 
@@ -237,7 +234,7 @@ class Controller:
                 entry.state = None  # what it was read from was old
             self._fail(entry, "")
         except RolloutError as error:
-            self._fail(entry, str(error))
+            self._fail(entry, str(error), longest_after(error, entry.state))
         except Exception:
             log.exception("pass failed", rollout=str(entry.key))
             self._fail(entry, UNEXPECTED)
@@ -247,13 +244,13 @@ class Controller:
                 entry.again = False
                 self.wake(entry.key)
 
-    def _fail(self, entry: Entry, why: str) -> None:
+    def _fail(self, entry: Entry, why: str, longest: float = LONGEST_BACKOFF_SECONDS) -> None:
         self.counts.failures += 1
         entry.failures += 1
         if not why and entry.failures <= QUICK_TRIES:
             self._due_in(entry, 0.0)
             return
-        wait = backoff(entry.failures, self._options.chance())
+        wait = backoff(entry.failures, self._options.chance(), longest=longest)
         log.warning(
             "pass failed", rollout=str(entry.key), why=why or "others keep writing", again_in_seconds=round(wait, 3)
         )
@@ -318,7 +315,7 @@ class Controller:
         if rollback and any(told.phase is Phase.ABORTING for told in decision.transitions):
             self._spawn(measure.tell_gates(self._ports.gates, entry, rollback))
         if entry.unrecorded:
-            self._due_in(entry, UNRECORDED_SECONDS)
+            self._due_in(entry, record_wait(entry.unrecorded, self._options.chance(), refused=entry.refused))
         if decision.next_at is not None:
             self._due_in(entry, decision.next_at - seen.now)
         self._agenda.put(entry.key, min(entry.pass_at, entry.measure_at))

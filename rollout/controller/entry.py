@@ -21,7 +21,8 @@ class Entry:
     """The mutable part: where the Rollout stands, what was measured for the next pass, what is due.
 
     Times are monotonic seconds. ``recorded`` is the number of the last transition that the store
-    has; ``unrecorded`` says that the status could not be written although the weights were.
+    has; ``unrecorded`` is how often in a row the status could not be written although the weights were,
+    ``refused`` says that the last time it was for good.
     ``session`` is since when this replica acts for the Rollout (Unix seconds). ``proven``: a record
     has succeeded since then, so what the state was read from was the newest. ``given`` are the orders
     to workloads that were carried out last, without the versions that they were for. ``uid`` is that of the
@@ -38,7 +39,8 @@ class Entry:
     routes: tuple[RouteKey, ...] = ()
     backends: tuple[BackendKey, ...] = ()
     workloads: tuple[WorkloadKey, ...] = ()
-    unrecorded: bool = False
+    unrecorded: int = 0
+    refused: bool = False
     batch: Batch | None = None
     source_problem: tuple[str, str] | None = None
     gates: Mapping[str, GateAnswer] = field(default_factory=dict)

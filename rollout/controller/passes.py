@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -19,7 +19,15 @@ from rollout.engine.observation import Observation
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.status import to_status
-from rollout.errors import ConflictError, LeaseLost, NotOursError, PermanentError, RolloutError, TemporaryError
+from rollout.errors import (
+    ConflictError,
+    LeaseLost,
+    NotOursError,
+    PermanentError,
+    RolloutError,
+    TemporaryError,
+    Unavailable,
+)
 from rollout.ports import Clock, Key, Measurements, RolloutStore, RouteTable, StoredRollout, urgency
 from rollout.spec.resource import Rollout
 
@@ -27,6 +35,9 @@ log = structlog.get_logger(__name__)
 
 RETRY_SECONDS = 0.1
 """How long an urgent record that failed waits for its one retry (at most 200 ms are allowed)."""
+
+URGENT_RECORD_SECONDS = 1.0
+"""How long weights wait for their record, its retry included, that take traffic from a bad canary."""
 
 _JUDGE = TypeAdapter(JudgeState)
 
@@ -72,6 +83,10 @@ class Passes:
             TemporaryError, PermanentError: it could not be recorded; to be tried again.
         """
         decision = decide(rollout, entry.state or State(), seen)
+        if entry.write_problem and not decision.writes:
+            # The routes say what they should: the write has landed and only its answer was lost, or others mended it.
+            entry.write_problem = ""
+            decision = decide(rollout, entry.state or State(), replace(seen, write_problem=""))
         with urgency(urgent=decision.urgent):
             return decision, await self._carry_out(entry, stored, decision, seen)
 
@@ -102,31 +117,38 @@ class Passes:
         status = to_status(decision.state)
         self.check(entry)
         try:
-            await self._store.record(entry.key, status=status, expected=stored.version)
+            if decision.urgent and decision.writes:
+                await self._record_soon(entry, stored, status)
+            else:
+                await self._store.record(entry.key, status=status, expected=stored.version)
         except (ConflictError, NotOursError):
             raise
         except RolloutError as error:
             if not decision.urgent:
                 raise
-            entry.unrecorded = not await self._record_again(entry, status, str(error))
+            _leave_unrecorded(entry, error)
         else:
-            entry.unrecorded = False
-        if not entry.unrecorded:
+            entry.unrecorded = 0
             entry.recorded, entry.proven = decision.state.number, True
 
-    async def _record_again(self, entry: Entry, status: dict[str, object], why: str) -> bool:
-        """Try once more soon; return whether it was recorded."""
-        await asyncio.sleep(RETRY_SECONDS)
-        key, stored = entry.key, self._store.read(entry.key)
-        self.check(entry)
+    async def _record_soon(self, entry: Entry, stored: StoredRollout, status: dict[str, object]) -> None:
+        """Try twice, within a second in all: what lands later is seen when it does.
+
+        Raises:
+            ConflictError, NotOursError: as the store says.
+            TemporaryError, PermanentError: it failed twice, or took too long.
+        """
         try:
-            await self._store.record(key, status=status, expected=stored.version if stored else "")
-        except (TemporaryError, PermanentError) as error:
-            log.critical(
-                "acting without a record", rollout=str(key), reason=Reason.UNRECORDED, why=str(error), first=why
-            )
-            return False
-        return True
+            async with asyncio.timeout(URGENT_RECORD_SECONDS):
+                try:
+                    await self._store.record(entry.key, status=status, expected=stored.version)
+                except (TemporaryError, PermanentError):
+                    await asyncio.sleep(RETRY_SECONDS)
+                    now = self._store.read(entry.key)
+                    self.check(entry)
+                    await self._store.record(entry.key, status=status, expected=now.version if now else "")
+        except TimeoutError as error:
+            raise Unavailable(f"the status was not written within {URGENT_RECORD_SECONDS:g} s") from error
 
     async def _act(self, entry: Entry, decision: Decision) -> BaseException | None:
         may = partial(self._may, entry)
@@ -186,3 +208,12 @@ def _tell_reason(key: Key, before: State | None, decision: Decision) -> None:
     after = decision.state
     if after.reason and not decision.transitions and before is not None and before.reason != after.reason:
         log.info(after.message, rollout=str(key), reason=after.reason, phase=after.phase.value, step=after.step)
+
+
+def _leave_unrecorded(entry: Entry, error: RolloutError) -> None:
+    """Note that the weights go before their record; told less and less often as long as that lasts."""
+    entry.unrecorded += 1
+    entry.refused = isinstance(error, PermanentError)
+    if entry.unrecorded & (entry.unrecorded - 1) == 0:
+        tries, why = entry.unrecorded, str(error)
+        log.critical("acting without a record", rollout=str(entry.key), reason=Reason.UNRECORDED, why=why, tries=tries)

@@ -89,6 +89,42 @@ async def test_an_abort_is_recorded_when_the_store_comes_back() -> None:
 
 
 @virtually
+async def test_what_is_refused_for_good_is_tried_rarely() -> None:
+    """A right that was lost is not asked for thousands of times an hour, and yet found once it is back."""
+    scene = await standing()
+    scene.store.refusing = True
+    failures = scene.controller.counts.failures
+    await scene.tell("start", revision="2")
+    await asyncio.sleep(3600)
+    failures, records = scene.controller.counts.failures - failures, len(scene.store.records)
+    scene.store.refusing = False
+
+    assert 10 < failures < 50
+    assert await scene.until(lambda: len(scene.store.records) > records, within=300) < 240
+    await scene.stop()
+
+
+@virtually
+async def test_an_abort_that_may_not_be_recorded_is_tried_rarely_after_its_first_minute() -> None:
+    """The weights are back; the status is tried soon at first, and then every few minutes."""
+    scene = await under_way()
+    scene.store.refusing = True
+    scene.health.put(backend(V2), DOWN)
+    await scene.until(lambda: scene.weights() == (100, 0))
+    passes = scene.controller.counts.passes
+    await asyncio.sleep(60)
+    in_a_minute = scene.controller.counts.passes - passes
+    await asyncio.sleep(3600)
+    in_an_hour = scene.controller.counts.passes - passes
+    scene.store.refusing = False
+
+    assert in_a_minute >= 20
+    assert in_an_hour - in_a_minute < 40
+    assert await scene.until(lambda: scene.store.records[-1][1]["phase"] == "Aborted", within=300) < 240
+    await scene.stop()
+
+
+@virtually
 async def test_a_status_that_cannot_be_read_is_adopted_anew() -> None:
     """A status that somebody broke is none: the roles are read from the weights."""
     scene = await prepared()

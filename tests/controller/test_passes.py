@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from structlog.testing import capture_logs
 
 from rollout.controller.catalog import Abilities, Catalog
 from rollout.controller.entry import Entry
@@ -16,7 +17,7 @@ from rollout.engine.observation import Command, Observation, RouteKey, RouteView
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
 from rollout.errors import ConflictError, LeaseLost, PermanentError, Unavailable, UpdateRefused
-from rollout.ports import Key
+from rollout.ports import URGENT, Key
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.resource import Rollout
 from tests.controller.builders import KEY, NOW, ROUTE, UP, V1, V2, WEB, ContestedRoutes, manifest, virtually
@@ -26,15 +27,23 @@ from tests.fakes.store import FakeStore
 
 
 class LoudStore(FakeStore):
-    """A store that writes into `order` when something is recorded."""
+    """A store that writes into `order` when something is recorded, which takes `slow_seconds`.
+
+    `urgent` has for each record whether it was said to be urgent.
+    """
+
+    slow_seconds = 0.0
 
     def __init__(self, order: list[str]) -> None:
         super().__init__()
         self._order = order
+        self.urgent: list[bool] = []
 
     async def record(self, key: Key, *, status: Mapping[str, object], expected: str) -> str:
         """Record, and say so."""
         self._order.append("record")
+        self.urgent.append(URGENT.get())
+        await asyncio.sleep(self.slow_seconds)
         return await super().record(key, status=status, expected=expected)
 
 
@@ -44,10 +53,12 @@ class LoudRoutes(ContestedRoutes):
     def __init__(self, order: list[str]) -> None:
         super().__init__()
         self._order = order
+        self.urgent: list[bool] = []
 
     async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:
         """Write, and say so."""
         self._order.append("act")
+        self.urgent.append(URGENT.get())
         return await super().write(key, rules, expected=expected)
 
 
@@ -185,6 +196,47 @@ async def test_an_abort_acts_although_its_record_fails() -> None:
 
 
 @virtually
+async def test_an_abort_waits_a_second_for_its_record() -> None:
+    """A store that does not answer holds up the weights no longer; the status is written as soon as it can be."""
+    table = await _table(running=True)
+    table.store.slow_seconds = 3600.0
+    before = asyncio.get_running_loop().time()
+    await table.look("abort")
+    took, weights, unrecorded = asyncio.get_running_loop().time() - before, table.weights(), table.entry.unrecorded
+    table.store.slow_seconds = 5.0
+    await table.look()
+
+    assert (weights, unrecorded) == ((100, 0), 1)
+    assert took <= 1.1
+    assert (table.entry.unrecorded, table.store.records[-1][1]["phase"]) == (0, "Aborted")
+
+
+@virtually
+async def test_what_an_abort_asks_for_goes_out_as_urgent() -> None:
+    """Its record and its write are for a lane of their own; those of a step are not."""
+    table = await _table(running=True)
+    was_urgent = (any(table.store.urgent), any(table.routes.urgent))
+    await table.look("abort")
+
+    assert was_urgent == (False, False)
+    assert (table.store.urgent[-1], table.routes.urgent[-1]) == (True, True)
+    assert not URGENT.get()
+
+
+@virtually
+async def test_it_is_told_less_and_less_that_a_record_is_missing() -> None:
+    """A store that refuses for hours is not as many lines as tries."""
+    table = await _table(running=True)
+    table.store.fail(*(PermanentError("forbidden") for _ in range(101)))
+    with capture_logs() as logs:
+        await table.look("abort")
+        for _ in range(99):
+            await table.look()
+
+    assert [entry["tries"] for entry in logs if entry["log_level"] == "critical"] == [1, 2, 4, 8, 16, 32, 64]
+
+
+@virtually
 async def test_a_second_try_may_record_the_abort() -> None:
     """A store that fails once has the abort after the retry."""
     table = await _table(running=True)
@@ -270,6 +322,17 @@ async def test_a_good_write_ends_the_problem() -> None:
     await table.look("start")
 
     assert table.entry.write_problem == ""
+
+
+async def test_a_write_whose_answer_was_lost_is_no_problem_any_more() -> None:
+    """Once the routes say what they should, nothing is said of the write that seemed to have failed."""
+    table = await _table()
+    await table.look("start")
+    table.entry.write_problem = "no answer within 12 s"
+    decision = await table.look()
+
+    assert (table.entry.write_problem, decision.writes) == ("", ())
+    assert "no answer" not in decision.state.message
 
 
 @virtually

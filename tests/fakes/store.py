@@ -35,12 +35,14 @@ class FakeStore:
     """The three ports in memory; ``clock`` says when a Rollout is made.
 
     Faults: ``down`` lets every write fail; ``fail`` queues errors that come instead of the next writes,
-    ``fail_after`` errors that come although the write was done; ``conflict_next`` lets somebody else write first.
+    ``fail_after`` errors that come although the write was done; ``conflict_next`` lets somebody else write first;
+    ``refusing`` refuses every record for good.
     ``records`` are (key, status) of every record that was done, ``checkpoints`` (key, judge, samples).
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.down = False
+        self.refusing = False
         self._clock = clock or FakeClock()
         self.records: list[tuple[Key, dict[str, Any]]] = []
         self.checkpoints: list[tuple[Key, Document, Document]] = []
@@ -106,6 +108,8 @@ class FakeStore:
     async def record(self, key: Key, *, status: Mapping[str, object], expected: str) -> str:
         """Write the status if the stored version is ``expected``."""
         self._begin()
+        if self.refusing:
+            raise PermanentError("records are refused")
         stored = self._there(key)
         if self._conflicts:
             self._conflicts -= 1
