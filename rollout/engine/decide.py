@@ -15,6 +15,7 @@ from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
 from rollout.engine.guards import At
+from rollout.engine.holding import known_again
 from rollout.engine.judging import judged, last_word
 from rollout.engine.moves import Context, intended
 from rollout.engine.observation import Observation
@@ -70,7 +71,7 @@ def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision
     context = Context.of(rollout, seen)
     before = state
     state, problems = take_in(state, context)
-    state = validate(state, context, problems)
+    state = validate(known_again(state, context), context, problems)
     state = noticed(adopted(state, context), context)
     state, judgement = judged(state, context)
     state = obey(state, context)

@@ -8,6 +8,7 @@ from typing import assert_never
 from rollout.analysis.judge import Judgement, Verdict
 from rollout.engine import adoption, attempt, copying, drift, guards
 from rollout.engine.guards import At
+from rollout.engine.holding import counting
 from rollout.engine.moves import Context, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
@@ -155,7 +156,7 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
         return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
     at = At(state, context, judgement)
     still = guards.first(guards.COUNTING, at)
-    at = At(_counting(state, context, runs=still is None), context, judgement)
+    at = At(counting(state, context, runs=still is None), context, judgement)
     waiting = still or guards.first(guards.LEAVING, at)
     if waiting is not None:
         return _said(at, waiting)
@@ -179,23 +180,6 @@ def _never_came(state: State, context: Context) -> bool:
     is_known = context.endpoints(state.canary).known
     since = state.started_at if is_known else max(state.started_at, context.seen.session_started_at)
     return context.now - since >= context.deadline_seconds
-
-
-def _counting(state: State, context: Context, *, runs: bool) -> State:
-    if runs == (state.hold.since is not None):
-        return state
-    if runs:
-        return replace(state, hold=Hold(state.hold.seconds, _counts_from(state, context)), writing_at=0.0)
-    return replace(state, hold=Hold(state.hold.at(context.now)))
-
-
-def _counts_from(state: State, context: Context) -> float:
-    """Return since when hold time counts: now, or since the write after which the last controller ended at once.
-
-    Its weights are in force, and it had no time to note that; the time until this start is not lost.
-    """
-    was_cut_off = 0.0 < state.writing_at < context.seen.session_started_at
-    return state.writing_at if was_cut_off else context.now
 
 
 def _promote(state: State, context: Context, judgement: Judgement | None) -> State:

@@ -9,7 +9,7 @@ from rollout.engine.guards import SETTLE_SECONDS
 from rollout.engine.observation import Acceptance, Observation
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
-from tests.engine.builders import NOW, rollout, seen, weighing
+from tests.engine.builders import DOWN, NOW, ROUTE, UP, V1, V2, command, rollout, seen, weighing
 
 ROLLOUT, NEXT = rollout(), rollout(revision="2")
 AT_STEP_1 = weighing(95, 5)
@@ -72,6 +72,25 @@ def test_hold_time_that_stood_still_before_a_restart_counts_from_now(entered: St
     assert waiting.significant
     assert waiting.state.reason == Reason.WAITING_FOR_ROUTES
     assert state.hold == Hold(0.0, NOW + 60)
+
+
+@pytest.mark.parametrize(
+    "stopped",
+    [
+        {"routes": {ROUTE: replace(AT_STEP_1, acceptance=Acceptance.REFUSED)}},
+        {"endpoints": {V1: DOWN, V2: UP}},
+        {"command": command("pause", at=NOW + 7004)},
+        {"problems": ("policy default does not exist",)},
+    ],
+    ids=["refused", "stable down", "paused", "invalid"],
+)
+def test_hold_time_that_only_memory_knew_is_kept_by_what_stops_it(entered: State, stopped: dict[str, object]) -> None:
+    """A step that went on course for two hours has them still where the first look after a restart is a bad one."""
+    held = passed(entered, seen(AT_STEP_1), seconds=0.1, started=-3600)
+    state = passed(entered, replace(seen(AT_STEP_1), **stopped), seconds=7004, started=7003).state  # type: ignore[arg-type]
+
+    assert not held.significant
+    assert state.hold == Hold(7004.0)
 
 
 def test_hold_time_counts_from_the_first_pass_in_one_session(entered: State) -> None:
