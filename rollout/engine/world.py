@@ -8,7 +8,7 @@ from rollout.engine import weights
 from rollout.engine.drift import running
 from rollout.engine.moves import Context, move
 from rollout.engine.reasons import Reason
-from rollout.engine.state import OwnedRule, State
+from rollout.engine.state import OwnedRule, State, Weights
 from rollout.engine.table import TRANSITIONS, Phase, Trigger
 from rollout.spec.resource import Gateway
 
@@ -61,13 +61,29 @@ def _with_seen(state: State, context: Context, owned: tuple[OwnedRule, ...], gat
 
 
 def _settled(rule: OwnedRule, state: State, context: Context) -> OwnedRule:
-    """What is intended and found is acknowledged, also when the answer to our write was lost."""
+    """What is intended and found is acknowledged, also when the answer to our write was lost.
+
+    So is what is intended where other weights are found than those that were written before: then ours have been
+    there, or somebody came before them, and what is found is not ours to write over unseen.
+    """
     if not state.stable:
         return rule
-    want = weights.desired(rule, state)
-    if rule.acknowledged == want or not weights.agrees(rule, weights.observed(rule, context.seen.routes), want):
+    want, now = weights.desired(rule, state), weights.observed(rule, context.seen.routes)
+    if rule.acknowledged == want:
         return rule
-    return replace(rule, acknowledged=want)
+    is_there = weights.agrees(rule, now, want)
+    return replace(rule, acknowledged=want) if is_there or _is_strange(rule, now, state, context) else rule
+
+
+def _is_strange(rule: OwnedRule, now: Weights | None, state: State, context: Context) -> bool:
+    """Return whether weights are found that nobody has seen before our unfinished write: asked until the first write.
+
+    A status does not tell by itself that its weights were written, so after a start nobody knows; from the first
+    write on memory does. What an abort wants is written over anything.
+    """
+    if not rule.acknowledged or state.phase is Phase.ABORTING or now in {None, state.observed}:
+        return False
+    return state.last_write_at < context.seen.session_started_at and not weights.agrees(rule, now, rule.acknowledged)
 
 
 def validate(state: State, context: Context, problems: tuple[str, ...]) -> State:

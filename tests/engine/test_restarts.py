@@ -1,4 +1,4 @@
-"""What a restart of the controller does to the hold time of a step: nothing."""
+"""What a restart of the controller does to a step: nothing to its hold time, nor to the changes of others."""
 
 from dataclasses import replace
 
@@ -9,6 +9,8 @@ from rollout.engine.guards import SETTLE_SECONDS
 from rollout.engine.observation import Acceptance, Observation
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
+from rollout.engine.table import Phase
+from rollout.spec.resource import Rollout
 from tests.engine.builders import DOWN, NOW, ROUTE, UP, V1, V2, command, rollout, seen, weighing
 
 ROLLOUT, NEXT = rollout(), rollout(revision="2")
@@ -22,9 +24,11 @@ def entered() -> State:
     return decide(NEXT, adopted, seen()).state
 
 
-def passed(state: State, observation: Observation, *, seconds: float, started: float) -> Decision:
+def passed(
+    state: State, observation: Observation, *, seconds: float, started: float, wanted: Rollout = NEXT
+) -> Decision:
     """Return what a pass decides so long after the step was entered, of a controller that started so long after it."""
-    return decide(NEXT, state, replace(observation, now=NOW + seconds, session_started_at=NOW + started))
+    return decide(wanted, state, replace(observation, now=NOW + seconds, session_started_at=NOW + started))
 
 
 def test_hold_time_counts_from_the_move_when_the_controller_ended_right_after_it(entered: State) -> None:
@@ -98,3 +102,55 @@ def test_hold_time_counts_from_the_first_pass_in_one_session(entered: State) -> 
     state = passed(entered, seen(AT_STEP_1), seconds=0.1, started=-3600).state
 
     assert state.hold == Hold(0.0, NOW + 0.1)
+
+
+def told(decision: Decision) -> str:
+    """Return what the condition for drift says."""
+    return next(one.status for one in decision.state.conditions if one.type == "DriftDetected")
+
+
+def test_weights_changed_by_hand_while_the_controller_was_away_pause_where_that_is_asked_for(entered: State) -> None:
+    """That the step's weights were written is in no record; those found are neither these nor the ones before."""
+    by_hand = seen(weighing(30, 70))
+    decision = passed(entered, by_hand, seconds=60, started=59, wanted=rollout(revision="2", drift="Pause"))
+
+    assert (decision.state.phase, decision.state.reason) == (Phase.PAUSED, Reason.DRIFT_DETECTED)
+    assert decision.writes == ()
+
+
+def test_weights_changed_by_hand_while_the_controller_was_away_are_put_back_and_told(entered: State) -> None:
+    """With Correct they are written over as any other drift, not as an unfinished write of our own."""
+    decision = passed(entered, seen(weighing(30, 70)), seconds=60, started=59)
+
+    assert [write.weights for write in decision.writes] == [((V1, 95), (V2, 5))]
+    assert (told(decision), decision.state.drift.repairs) == ("True", (NOW + 60,))
+
+
+def test_weights_from_before_the_step_are_our_unfinished_write(entered: State) -> None:
+    """A controller that was killed between the record and the write blames nobody."""
+    decision = passed(entered, seen(), seconds=60, started=59, wanted=rollout(revision="2", drift="Pause"))
+
+    assert [write.weights for write in decision.writes] == [((V1, 95), (V2, 5))]
+    assert told(decision) == "False"
+
+
+def test_weights_that_were_known_when_the_step_began_are_written_over() -> None:
+    """What somebody had left there is what the start was to end, also where a restart comes before its write."""
+    paused = rollout(drift="Pause")
+    adopted = decide(paused, State(), seen()).state
+    left = decide(paused, adopted, seen(weighing(30, 70))).state
+    started = decide(paused, left, seen(weighing(30, 70), command=command("start", revision="2"))).state
+    decision = passed(started, seen(weighing(30, 70)), seconds=60, started=59, wanted=paused)
+
+    assert left.drift.hands_off
+    assert [write.weights for write in decision.writes] == [((V1, 95), (V2, 5))]
+
+
+def test_an_abort_is_written_over_weights_that_were_changed_while_the_controller_was_away(entered: State) -> None:
+    """Also where changes are to be ignored: nobody knows that its weights have been there yet."""
+    ignored = rollout(revision="2", drift="Ignore")
+    aborting = decide(ignored, entered, seen(AT_STEP_1, command=command("abort"))).state
+    decision = passed(aborting, seen(weighing(30, 70)), seconds=60, started=59, wanted=ignored)
+
+    assert aborting.phase is Phase.ABORTING
+    assert [write.weights for write in decision.writes] == [((V1, 100), (V2, 0))]
