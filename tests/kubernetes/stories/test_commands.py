@@ -25,7 +25,6 @@ from tests.kubernetes.stage import COMMAND, Stage, ref, rollout
 from tests.kubernetes.stories.test_steps import DAY, begun, steps
 
 HERE = "127.0.0.1:0"
-LEASE = "rollout-controller-0"
 Give = Callable[..., Coroutine[None, None, dict[str, Any]]]
 """Gives a command and returns what became of it, as the status has it."""
 
@@ -243,12 +242,16 @@ async def test_a_manifest_with_an_old_command_is_refused(stage: Stage, tmp_path:
 # ---------------------------------------------------------------- two at once
 
 
+def _lease(stage: Stage) -> str:
+    return f"rollout-controller.{stage.namespace}.0"
+
+
 @asynccontextmanager
 async def nobody_acts(stage: Stage) -> AsyncIterator[Runtime]:
     """Run the service while another replica has the Lease and does nothing."""
     spec = {"holderIdentity": "another", "leaseDurationSeconds": 300}
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    stage.change(LEASES, LEASE, {"spec": {**spec, "acquireTime": now, "renewTime": now}})
+    stage.change(LEASES, _lease(stage), {"spec": {**spec, "acquireTime": now, "renewTime": now}})
     async with stage.controller(listen=HERE, lease_seconds=3.0) as runtime:
         yield runtime
 
@@ -328,7 +331,7 @@ async def test_abort_takes_the_place_of_a_command_that_waits(stage: Stage) -> No
     async with stage.recorded() as seen, nobody_acts(stage) as runtime:
         await post(stage, runtime.url, "promote", id="one")
         replaced = await post(stage, runtime.url, "abort", id="two")
-        stage.change(LEASES, LEASE, {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
+        stage.change(LEASES, _lease(stage), {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
         await stage.phase("Aborted")
         await stage.weighs(100, 0)
         status = await stage.status()
@@ -345,7 +348,7 @@ async def test_of_two_annotations_the_later_one_counts(stage: Stage) -> None:
     async with nobody_acts(stage):
         await stage.command("promote", id="one")
         await stage.command("pause", id="two")
-        stage.change(LEASES, LEASE, {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
+        stage.change(LEASES, _lease(stage), {"spec": {"holderIdentity": "", "leaseDurationSeconds": 1}})
         await stage.phase("Paused", step=1)
         status = await stage.status()
 

@@ -84,7 +84,7 @@ async def test_steps_may_go_down(stage: Stage) -> None:
 
 
 async def test_a_newer_revision_begins_anew(stage: Stage) -> None:
-    """At 10 %: back to the first step as attempt 2, without the evidence of attempt 1."""
+    """At 10 %: all weight back, and the first step as attempt 2, without the evidence of attempt 1."""
     await stage.policy()
     traffic = Traffic(**{"checkout-v1": (200.0, 0.0), "checkout-v2": (100.0, 0.0)})
     async with stage.controller(traffic) as runtime:
@@ -93,11 +93,13 @@ async def test_a_newer_revision_begins_anew(stage: Stage) -> None:
         )
         first = await stage.phase("Progressing", step=1)
         most = await _many(runtime, Key(stage.namespace, "checkout"))
-        await stage.edit(revision="3")
-        second = await stage.until(lambda status: (status["attempt"], status["step"]) == (2, 1))
-        await stage.weighs(90, 10)
+        async with stage.recorded() as seen:
+            await stage.edit(revision="3")
+            second = await stage.until(lambda status: (status["attempt"], status["step"]) == (2, 1))
+            await stage.weighs(90, 10)
 
     assert first["attempt"] == 1
+    assert seen == [(90, 10), (100, 0), (90, 10)]
     assert (second["step"], second["revision"]) == (1, "3")
     assert max((one["canaryTotal"] for one in second["evidence"]), default=0) < most
     assert stage.reasons(second)[-2:] == ["NewRevision", "StepStarted"]

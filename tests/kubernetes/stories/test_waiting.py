@@ -1,5 +1,6 @@
 """What makes a Rollout wait on a real API server, and what makes it go on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,8 @@ from tests.kubernetes.traffic import Traffic
 
 COUNTED = {"kind": "RolloutPolicy", "name": "counted"}
 HEALTHY = (200.0, 0.0)
+SILENT = 0
+"""In place of the status of an answer: none comes."""
 
 
 async def test_what_stays_inconclusive_is_neither_promoted_nor_aborted(stage: Stage) -> None:
@@ -164,6 +167,8 @@ async def _gate() -> AsyncIterator[tuple[int, dict[str, int]]]:
 
     async def answer(request: web.Request) -> web.Response:
         await request.read()
+        while answers["status"] == SILENT:
+            await asyncio.sleep(0.02)
         headers = {"Location": "/elsewhere"} if answers["status"] == 302 else {}
         return web.Response(status=answers["status"], headers=headers)
 
@@ -176,14 +181,17 @@ async def _gate() -> AsyncIterator[tuple[int, dict[str, int]]]:
     try:
         yield runner.addresses[0][1], answers
     finally:
+        answers["status"] = 204
         await runner.cleanup()
 
 
-@pytest.mark.parametrize("refusal", [403, 500, 302])
-async def test_only_a_gate_that_says_2xx_agrees(stage: Stage, refusal: int) -> None:
-    """403, 500 and a redirect are a no with the reason; 204 lets the step go on."""
+@pytest.mark.parametrize(
+    ("refusal", "why"), [(403, "403"), (500, "500"), (302, "302"), (SILENT, "no answer within 0.3 s")]
+)
+async def test_only_a_gate_that_says_2xx_agrees(stage: Stage, refusal: int, why: str) -> None:
+    """403, 500, a redirect and silence are a no with the reason; 204 lets the step go on."""
     async with _gate() as (port, answers):
-        gate = {"url": f"http://127.0.0.1:{port}/ok", "name": "load-test"}
+        gate = {"url": f"http://127.0.0.1:{port}/ok", "name": "load-test", "timeout": "300ms"}
         async with stage.controller(gate_hosts=(f"127.0.0.1:{port}",)):
             answers["status"] = refusal
             await begun(stage, steps=[{"weight": 20, "gates": [gate]}])
@@ -191,7 +199,7 @@ async def test_only_a_gate_that_says_2xx_agrees(stage: Stage, refusal: int) -> N
             answers["status"] = 204
             await stage.until(lambda found: found["reason"] == "Promoted", seconds=30.0)
 
-    assert str(refusal) in waiting["message"]
+    assert why in waiting["message"]
 
 
 async def test_a_route_that_comes_back_gets_the_intended_weights(stage: Stage) -> None:
@@ -236,13 +244,16 @@ async def test_without_the_canarys_service_nothing_moves(stage: Stage) -> None:
     await stage.service("checkout-v1")
     await stage.route()
     await stage.rollout(steps=steps(20, hold=DAY))
-    async with stage.controller():
+    async with stage.controller(), stage.recorded() as seen:
         invalid = await stage.phase("Invalid")
         await stage.edit(revision="2")
+        await stage.until(lambda status: status["observedGeneration"] == 2)
+        unmoved = list(seen)
         await stage.service("checkout-v2")
         await stage.until(lambda status: status["phase"] != "Invalid")
 
     assert "checkout-v2" in invalid["message"]
+    assert unmoved == [(100, 0)]
 
 
 async def test_a_canary_that_loses_its_last_endpoint_is_rolled_back(stage: Stage) -> None:
