@@ -16,21 +16,24 @@ from rollout.engine import weights
 from rollout.engine.drift import foreign
 from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
-from rollout.engine.state import State
+from rollout.engine.state import State, Weights
 from rollout.engine.table import Phase, Trigger
-from rollout.spec.resource import RolloutSpec
+from rollout.spec.resource import DriftMode, RolloutSpec
 
 CUT_OFF_SECONDS = 1.0
 """The platform tells when we wrote in whole seconds."""
 
 
-def outdated(state: State, context: Context) -> State:
+def outdated(state: State, context: Context, before: Weights) -> State:
     """Return the state without roles if it is older than the weights that are found, which we wrote; else as it is.
 
-    Asked only until the first write after a start: from then on the state is the newest that there is.
+    ``before`` are the weights that the state knew of until this look. Asked only until the first write after a start:
+    from then on the state is the newest that there is.
     """
     since = context.seen.session_started_at
-    if state.phase is Phase.INVALID or state.last_write_at >= since or not _is_older(state, context):
+    if state.phase is Phase.INVALID or state.last_write_at >= since or _is_tolerated(state, context):
+        return state
+    if not _is_older(state, context, before):
         return state
     kept = replace(
         State(),
@@ -49,10 +52,20 @@ def outdated(state: State, context: Context) -> State:
     return move(kept, context, Trigger.ADOPT, Reason.ADOPTED, message)
 
 
-def _is_older(state: State, context: Context) -> bool:
+def _is_tolerated(state: State, context: Context) -> bool:
+    """Return whether the state knows that others change the weights, or does not mind: then they tell it nothing.
+
+    A route tells when we wrote any of its rules: with two Rollouts on one route, that can be of the other's.
+    """
+    ignored = context.spec is not None and context.spec.drift is DriftMode.IGNORE
+    return ignored or state.drift.hands_off or bool(state.drift.by)
+
+
+def _is_older(state: State, context: Context, before: Weights) -> bool:
     """Return whether weights that are not intended were written by us, after all that the state tells of."""
     latest = max((state.last_write_at, *(made.at for made in state.transitions)))
-    views = (context.seen.routes.get(rule.route) for rule in foreign(state, context))
+    news = (rule for rule in foreign(state, context) if weights.observed(rule, context.seen.routes) != before)
+    views = (context.seen.routes.get(rule.route) for rule in news)
     return any(view is not None and view.written_at and view.written_at + CUT_OFF_SECONDS > latest for view in views)
 
 

@@ -72,7 +72,7 @@ def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision
     before = state
     state, problems = take_in(state, context)
     state = validate(known_again(state, context), context, problems)
-    state = noticed(adopted(state, context), context)
+    state = noticed(adopted(state, context, before.observed), context)
     state, judgement = judged(state, context)
     state = obey(state, context)
     state = advance(state, context, judgement)

@@ -11,15 +11,18 @@ from rollout.engine.guards import At
 from rollout.engine.holding import counting
 from rollout.engine.moves import Context, say
 from rollout.engine.reasons import Reason
-from rollout.engine.state import Hold, State
+from rollout.engine.state import Hold, State, Weights
 from rollout.engine.table import Phase
 from rollout.engine.workloads import not_up
 from rollout.spec.resource import OnDelete, StartMode
 
 
-def adopted(state: State, context: Context) -> State:
-    """Return the state with its roles, if they are unknown or out of date and the weights tell them."""
-    state = adoption.outdated(state, context)
+def adopted(state: State, context: Context, before: Weights) -> State:
+    """Return the state with its roles, if they are unknown or out of date and the weights tell them.
+
+    ``before`` are the weights that were known until this look.
+    """
+    state = adoption.outdated(state, context, before)
     if state.stable or context.spec is None or not state.owned or state.phase is Phase.INVALID:
         return state
     return adoption.adopt(state, context, context.spec)

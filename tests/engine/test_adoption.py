@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import pytest
+
+from rollout.engine.decide import Decision
 from rollout.engine.observation import RouteView
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
@@ -239,3 +242,37 @@ def test_what_we_wrote_since_the_start_is_never_out_of_date() -> None:
 
     assert world.state.phase is Phase.PROGRESSING
     assert world.weights() == (50, 50)
+
+
+def _another_writes(world: World) -> Decision:
+    """Run the first pass after a restart, with a route that another Rollout of ours has written meanwhile."""
+    world.now += 60
+    view = world.views[ROUTE]
+    assert view is not None
+    world.views[ROUTE] = replace(view, version="99", written_at=world.now)
+    return world.look(after=60, session_started_at=world.now)
+
+
+@pytest.mark.parametrize("mode", ["Correct", "Ignore", "Pause"])
+def test_foreign_weights_that_are_left_do_not_take_the_roles_away(mode: str) -> None:
+    """What we wrote last into a route may be another Rollout's rule: weights known to be foreign are still foreign."""
+    world = _found(weighing(100, 0), drift=mode)
+    for _ in range(4):
+        world.meddle(30, 70, by="helm")
+        world.look(after=1)
+    decision = _another_writes(world)
+
+    assert (world.state.phase, world.state.stable) == (Phase.IDLE, V1)
+    assert decision.transitions == ()
+    assert world.weights() == (30, 70)
+
+
+def test_foreign_weights_that_the_status_knew_do_not_take_the_roles_away() -> None:
+    """Those recorded as found are no news, also where nothing says yet that they are foreign."""
+    world = _found(weighing(100, 0))
+    world.meddle(30, 70)
+    world.state = replace(world.state, observed=((V1, 30), (V2, 70)))
+    decision = _another_writes(world)
+
+    assert world.state.stable == V1
+    assert decision.transitions == ()
