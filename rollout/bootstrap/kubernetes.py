@@ -127,7 +127,9 @@ async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) 
     store.subscribe(lambda key: rooms.left(key) if store.read(key) is None else None)
     leases = KubeApi(found, chance, count=partial(meters.asked, "kubernetes"))  # a renewal waits for nobody's writes
     stack.push_async_callback(leases.aclose)
-    options = ElectorOptions(_lease_namespace(settings), settings.replica, settings.lease_seconds, settings.shards)
+    options = ElectorOptions(
+        _lease_namespace(settings), settings.replica, settings.lease_seconds, settings.shards, watched=namespace
+    )
     elector = LeaseElector(leases, clock, options, chance=chance)
     stack.push_async_callback(elector.aclose)
     return Cluster(api, store, routes, endpoints, workloads, elector, chance)

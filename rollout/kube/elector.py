@@ -18,13 +18,11 @@ from rollout.errors import ConflictError, NotOursError, RolloutError
 from rollout.kube.api import KubeApi
 from rollout.kube.holding import Desk, Holding
 from rollout.kube.leases import (
-    MEMBER,
     Claim,
+    Names,
+    Sighting,
     Sightings,
     holder_of,
-    member_name,
-    shard_name,
-    shard_number,
     shards_of,
 )
 from rollout.kube.resources import LEASES, Document
@@ -49,12 +47,14 @@ class ElectorOptions:
     """In which namespace the Leases are, what this replica is called there, and over how many shards work is spread.
 
     ``lease_seconds`` is how long a replica that falls silent is waited for; it and ``shards`` are alike for all.
+    ``watched`` is the namespace whose Rollouts are acted for (empty: all): one service for each has Leases of its own.
     """
 
     namespace: str
     identity: str
     lease_seconds: float = 15.0
     shards: int = 1
+    watched: str = ""
 
 
 class LeaseElector:
@@ -66,7 +66,8 @@ class LeaseElector:
         self._options = options
         self._clock = clock
         self._chance = chance
-        self._sightings = Sightings(options.lease_seconds)
+        self._names = Names(options.watched)
+        self._sightings = Sightings(options.lease_seconds, self._names)
         self._held: dict[int, Holding] = {}
         self._acting = set[int]()
         self._made_anew = set[str]()
@@ -113,7 +114,7 @@ class LeaseElector:
     async def _let_go(self, holding: Holding) -> None:
         """Release a Lease, or take a member's away; whatever fails, it runs out by itself."""
         try:
-            if holding.name.startswith(MEMBER):
+            if holding.is_member:
                 await self._desk.api.delete(LEASES, self._options.namespace, holding.name)
             else:
                 await holding.release()
@@ -153,16 +154,22 @@ class LeaseElector:
     def _plan(self) -> Plan:
         """Return what to do, by what was seen; shards in our name that we do not hold are free for us."""
         now, seats, members = self._clock.monotonic(), dict[int, Seat](), set[str]()
+        rival = next((name for name, seen in self._sightings if self._is_rival(name, seen, now)), "")
+        if rival:
+            return Plan(give=tuple(self._held), why=f"{rival} is held by a service that watches the same namespace")
         for name, seen in self._sightings:
-            number, holder = shard_number(name), holder_of(seen.lease)
+            number, holder = self._names.number(name), holder_of(seen.lease)
             if holder == self.identity or not seen.is_held(now, self._options.lease_seconds):
                 continue
             if number is not None:
                 seats[number] = Seat(holder, shards_of(seen.lease))
-            elif name.startswith(MEMBER) and shards_of(seen.lease) == self._options.shards:
+            elif self._names.is_member(name) and shards_of(seen.lease) == self._options.shards:
                 members.add(holder)
         seats.update({number: Seat(self.identity, self._options.shards) for number in self._held})
         return plan(self.identity, self._options.shards, seats, members)
+
+    def _is_rival(self, name: str, seen: Sighting, now: float) -> bool:
+        return self._names.overlaps(name) and seen.is_held(now, self._options.lease_seconds)
 
     async def _read(self) -> list[Document]:
         """Return the Leases of the namespace."""
@@ -180,7 +187,9 @@ class LeaseElector:
     async def _attend(self) -> None:
         """Say that we live, if nobody was told or it was forgotten."""
         if self._member is None:
-            member = Holding(self._desk, self._claim(member_name(self.identity)), self._member_ended)
+            member = Holding(
+                self._desk, self._claim(self._names.member(self.identity), is_member=True), self._member_ended
+            )
             self._member = member if await self._took(member) else None
 
     async def _took(self, holding: Holding) -> bool:
@@ -198,7 +207,7 @@ class LeaseElector:
         return True
 
     async def _take(self, number: int) -> bool:
-        holding = Holding(self._desk, self._claim(shard_name(number)), self._shard_ended)
+        holding = Holding(self._desk, self._claim(self._names.shard(number)), self._shard_ended)
         if not await self._took(holding):
             return False
         self._held[number] = holding
@@ -216,15 +225,15 @@ class LeaseElector:
         """Delete the Leases of members that have been silent for long; one that comes back makes its own again."""
         now, long = self._clock.monotonic(), FORGOTTEN_LEASES * self._options.lease_seconds
         for name, seen in self._sightings:
-            if name.startswith(MEMBER) and now - seen.since > long and name != member_name(self.identity):
+            if self._names.is_member(name) and now - seen.since > long and name != self._names.member(self.identity):
                 self._sightings.forget(name)
                 try:
                     await self._desk.api.delete(LEASES, self._options.namespace, name)
                 except NotOursError:
                     continue  # somebody else did it
 
-    def _claim(self, name: str) -> Claim:
-        return Claim(name, self.identity, self._options.lease_seconds, self._options.shards)
+    def _claim(self, name: str, *, is_member: bool = False) -> Claim:
+        return Claim(name, self.identity, self._options.lease_seconds, self._options.shards, is_member)
 
     def _member_ended(self, _: Holding) -> None:
         self._member = None
@@ -257,6 +266,6 @@ class LeaseElector:
         """Return how long to wait: until the next look, or until a Lease runs out or is held, what comes first."""
         now, least = self._clock.monotonic(), self._options.lease_seconds
         look = min(LONGEST_LOOK_SECONDS, least / 3) * (1 - JITTER_PART + 2 * JITTER_PART * self._chance())
-        ends = [seen.runs_out_at(least) - now for name, seen in self._sightings if shard_number(name) is not None]
+        ends = [seen.runs_out_at(least) - now for name, seen in self._sightings if self._names.number(name) is not None]
         waits = [holding.wait_seconds for holding in self._held.values()]
         return min([look, *(left for left in (*ends, *waits) if left > 0)])

@@ -87,6 +87,11 @@ class Holding:
         return self._claim.name
 
     @property
+    def is_member(self) -> bool:
+        """Return whether the Lease only says that we live."""
+        return self._claim.is_member
+
+    @property
     def good(self) -> bool:
         """Return whether it is ours at this very moment."""
         return self._from <= self._desk.clock.monotonic() < self._until

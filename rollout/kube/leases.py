@@ -14,7 +14,6 @@ from typing import Any
 
 from rollout.kube.resources import LEASES, MANAGER, Document, name_of, version_of
 
-MEMBER = f"{MANAGER}-member-"
 SHARDS = "rollout.dev/shards"
 """The annotation that says over how many shards the holder spreads Rollouts."""
 
@@ -26,20 +25,48 @@ LONGEST_LEASE_SECONDS = 300
 """What a Lease says of its own length is believed up to this."""
 
 
-def shard_name(number: int) -> str:
-    """Return the name of a shard's Lease."""
-    return f"{MANAGER}-{number}"
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the Leases are called of those replicas that watch ``watched`` (empty: all namespaces).
 
+    Services that watch different namespaces, each its own, may keep Leases in the same namespace. A dot parts the
+    names, as a namespace has none, so that no namespace gives another one's.
+    """
 
-def shard_number(name: str) -> int | None:
-    """Return which shard a Lease of this name is for, None when for none."""
-    number = name.removeprefix(f"{MANAGER}-")
-    return int(number) if number != name and number.isascii() and number.isdecimal() and len(number) < 4 else None  # noqa: PLR2004 - 64 shards at most
+    watched: str = ""
 
+    @property
+    def _prefix(self) -> str:
+        return f"{MANAGER}.{self.watched}." if self.watched else f"{MANAGER}-"
 
-def member_name(identity: str) -> str:
-    """Return the name of the Lease by which a replica says that it lives."""
-    return f"{MEMBER}{identity}"[:LONGEST_NAME].rstrip("-.")
+    @property
+    def _members(self) -> str:
+        return f"{self._prefix}member{'.' if self.watched else '-'}"
+
+    def shard(self, number: int) -> str:
+        """Return the name of a shard's Lease."""
+        return f"{self._prefix}{number}"
+
+    def number(self, name: str) -> int | None:
+        """Return which shard a Lease of this name is for, None when for none of ours."""
+        number = name.removeprefix(self._prefix)
+        ours = number != name and number.isascii() and number.isdecimal() and len(number) < 4  # noqa: PLR2004 - 64 shards at most
+        return int(number) if ours else None
+
+    def member(self, identity: str) -> str:
+        """Return the name of the Lease by which a replica says that it lives."""
+        return f"{self._members}{identity}"[:LONGEST_NAME].rstrip("-.")
+
+    def overlaps(self, name: str) -> bool:
+        """Return whether a Lease of this name is for a shard of a service that watches some of our Rollouts, too."""
+        if self.watched:
+            return Names().number(name) is not None
+        watched = name.removeprefix(f"{MANAGER}.").partition(".")[0]
+        return watched != name and Names(watched).number(name) is not None
+
+    def is_member(self, name: str) -> bool:
+        """Return whether by a Lease of this name one of our replicas says that it lives."""
+        return name.startswith(self._members)
 
 
 def holder_of(lease: Document) -> str:
@@ -64,12 +91,16 @@ def _number(value: object) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is written into a Lease: by whom, for how long (whole seconds, rounded up), for which number of shards."""
+    """What is written into a Lease: by whom, for how long (whole seconds, rounded up), for which number of shards.
+
+    ``is_member``: it says that its holder lives, and is for no shard.
+    """
 
     name: str
     holder: str
     seconds: float
     shards: int
+    is_member: bool = False
 
     def taken(self, found: Document | None, *, namespace: str, now: float) -> dict[str, Any]:
         """Return the Lease in our name: the one that was ``found``, or a new one; ``now`` is Unix seconds."""
@@ -94,7 +125,7 @@ class Claim:
 
     def _outside(self, found: Document | None, namespace: str) -> dict[str, Any]:
         kept = {name: value for name, value in ((found or {}).get("metadata") or {}).items() if name != "managedFields"}
-        label = "member" if self.name.startswith(MEMBER) else "shard"
+        label = "member" if self.is_member else "shard"
         metadata = {
             **kept,
             "name": self.name,
@@ -130,9 +161,10 @@ class Sighting:
 class Sightings:
     """What was seen of Leases."""
 
-    def __init__(self, least_seconds: float) -> None:
-        """Take no Lease for free sooner than this after its last change."""
+    def __init__(self, least_seconds: float, names: Names = Names()) -> None:
+        """Take no Lease for free sooner than this after its last change; those of other names are nothing to us."""
         self._least = least_seconds
+        self._names = names
         self._seen: dict[str, Sighting] = {}
         self._ever: set[str] = set()
 
@@ -149,7 +181,7 @@ class Sightings:
             if before is None or version_of(before.lease) != version_of(lease):
                 self._seen[name] = Sighting(lease, now)
         for name in self._seen.keys() - there.keys():
-            if shard_number(name) is None or not self.is_held(name, now):
+            if self._names.number(name) is None or not self.is_held(name, now):
                 del self._seen[name]
 
     def forget(self, name: str) -> None:
@@ -158,7 +190,7 @@ class Sightings:
 
     def meet(self, name: str) -> None:
         """Remember that there was such a Lease."""
-        if shard_number(name) is not None:
+        if self._names.number(name) is not None:
             self._ever.add(name)
 
     def was_there(self, name: str) -> bool:

@@ -8,25 +8,24 @@ import pytest
 
 from rollout.kube.leases import (
     Claim,
+    Names,
     Sighting,
     Sightings,
     holder_of,
-    member_name,
-    shard_name,
-    shard_number,
     shards_of,
     timestamp,
 )
 
 HOUR = 3600.0
 NOW = 1_800_000_000.0
-CLAIM = Claim(shard_name(0), "me", 14.2, 8)
+OURS = Names()
+CLAIM = Claim(OURS.shard(0), "me", 14.2, 8)
 
 
 def lease(holder: object = "her", seconds: object = 15, *, version: str = "1", **spec: object) -> dict[str, Any]:
     """Return a Lease of shard 0."""
     told = {"holderIdentity": holder, "leaseDurationSeconds": seconds, **spec}
-    return {"metadata": {"name": shard_name(0), "resourceVersion": version}, "spec": told}
+    return {"metadata": {"name": OURS.shard(0), "resourceVersion": version}, "spec": told}
 
 
 @pytest.mark.parametrize(
@@ -44,14 +43,62 @@ def lease(holder: object = "her", seconds: object = 15, *, version: str = "1", *
 )
 def test_the_name_says_which_shard(name: str, number: int | None) -> None:
     """Leases of others are in the same namespace."""
-    assert shard_number(name) == number
+    assert OURS.number(name) == number
+
+
+@pytest.mark.parametrize(
+    ("watched", "name", "number"),
+    [
+        ("shop", "rollout-controller.shop.0", 0),
+        ("shop", "rollout-controller.shop-1.0", None),
+        ("shop", "rollout-controller.shop.member.0", None),
+        ("shop", "rollout-controller-0", None),
+        ("0", "rollout-controller.0.1", 1),
+        ("member", "rollout-controller-member-0", None),
+        ("", "rollout-controller.shop.0", None),
+    ],
+)
+def test_those_that_watch_one_namespace_have_leases_of_their_own(watched: str, name: str, number: int | None) -> None:
+    """Whatever the namespace is called, its Leases are nobody else's."""
+    assert Names(watched).number(name) == number
+    assert number is None or Names(watched).shard(number) == name
+
+
+def test_members_of_services_for_other_namespaces_are_not_ours() -> None:
+    """They have no share in our work."""
+    names = [Names(watched) for watched in ("", "shop", "shop-member", "member")]
+    owners = [[one.is_member(other.member("pod-1")) for one in names] for other in names]
+
+    assert owners == [[one is other for one in names] for other in names]
+
+
+@pytest.mark.parametrize(
+    ("watched", "name", "overlaps"),
+    [
+        ("", "rollout-controller.shop.0", True),
+        ("", "rollout-controller.shop.member.pod-1", False),
+        ("", "rollout-controller-0", False),
+        ("", "another-3", False),
+        ("shop", "rollout-controller-0", True),
+        ("shop", "rollout-controller-member-a", False),
+        ("shop", "rollout-controller.bank.0", False),
+        ("shop", "rollout-controller.shop.0", False),
+    ],
+)
+def test_a_service_for_all_namespaces_watches_what_one_for_a_namespace_does(
+    watched: str,
+    name: str,
+    overlaps: bool,  # noqa: FBT001 - a column
+) -> None:
+    """Both would act for the same Rollouts."""
+    assert Names(watched).overlaps(name) is overlaps
 
 
 def test_a_member_has_a_name_that_a_lease_may_have() -> None:
     """However long the name of the pod is."""
-    assert member_name("pod-1") == "rollout-controller-member-pod-1"
-    assert len(member_name("x" * 300)) == 253
-    assert not member_name("x" * 226 + "-" * 30).endswith("-")
+    assert OURS.member("pod-1") == "rollout-controller-member-pod-1"
+    assert len(OURS.member("x" * 300)) == 253
+    assert not OURS.member("x" * 226 + "-" * 30).endswith("-")
 
 
 def test_a_new_lease_says_who_and_for_how_long() -> None:
@@ -126,7 +173,7 @@ def test_the_time_of_day_in_a_lease_says_nothing(off: float) -> None:
     seen = Sightings(15.0)
     for moment in range(0, 100, 5):
         seen.see([lease(version=str(moment), renewTime=timestamp(NOW + off))], float(moment))
-    alive, dead = seen.is_held(shard_name(0), 109.9), seen.is_held(shard_name(0), 110.0)
+    alive, dead = seen.is_held(OURS.shard(0), 109.9), seen.is_held(OURS.shard(0), 110.0)
 
     assert (alive, dead) == (True, False)
 
@@ -137,7 +184,7 @@ def test_a_lease_that_does_not_change_runs_out() -> None:
     for moment in range(16):
         seen.see([lease()], float(moment))
 
-    assert not seen.is_held(shard_name(0), 15.0)
+    assert not seen.is_held(OURS.shard(0), 15.0)
 
 
 def test_a_lease_that_vanished_counts_until_it_would_have_run_out() -> None:
@@ -145,21 +192,21 @@ def test_a_lease_that_vanished_counts_until_it_would_have_run_out() -> None:
     seen = Sightings(15.0)
     seen.see([lease()], 0.0)
     seen.see([], 14.9)
-    shortly = seen.is_held(shard_name(0), 14.9)
+    shortly = seen.is_held(OURS.shard(0), 14.9)
     seen.see([], 15.0)
 
     assert shortly
-    assert seen.get(shard_name(0)) is None
-    assert seen.was_there(shard_name(0))
-    assert not seen.was_there(shard_name(1))
+    assert seen.get(OURS.shard(0)) is None
+    assert seen.was_there(OURS.shard(0))
+    assert not seen.was_there(OURS.shard(1))
 
 
 def test_members_that_vanished_are_gone_at_once() -> None:
     """They hold nothing."""
-    member = {**lease(), "metadata": {"name": member_name("a"), "resourceVersion": "1"}}
+    member = {**lease(), "metadata": {"name": OURS.member("a"), "resourceVersion": "1"}}
     seen = Sightings(15.0)
     seen.see([member], 0.0)
     seen.see([], 1.0)
 
     assert list(seen) == []
-    assert not seen.was_there(member_name("a"))
+    assert not seen.was_there(OURS.member("a"))

@@ -47,11 +47,17 @@ class Replicas:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def join(
-        self, *, url: str = "", clock: Clock | None = None, shards: int | None = None, token: str = ""
+        self,
+        *,
+        url: str = "",
+        clock: Clock | None = None,
+        shards: int | None = None,
+        token: str = "",
+        watched: str = "",
     ) -> LeaseElector:
         """Let one more begin, behind the door ``url`` if one is given."""
         options = ElectorOptions(
-            self.namespace, f"replica-{len(self.electors)}", self.lease_seconds, shards or self.shards
+            self.namespace, f"replica-{len(self.electors)}", self.lease_seconds, shards or self.shards, watched
         )
         api = KubeApi(self.cluster.configuration(token=token, url=url), random.random, ApiOptions())
         self._stack.push_async_callback(api.aclose)

@@ -76,6 +76,29 @@ async def test_what_is_released_names_nobody(replicas: Replicas) -> None:
     assert replicas.leases()[SHARD]["holderIdentity"] == ""
 
 
+async def test_services_for_different_namespaces_do_not_meet(replicas: Replicas) -> None:
+    """Each acts in its own, although all keep their Leases in one place."""
+    electors = [await replicas.join(watched=watched) for watched in ("shop", "bank", "bank")]
+
+    assert [elector.shards for elector in electors] == [(0,), (0,), ()]
+    assert set(replicas.leases()) == {"rollout-controller.shop.0", "rollout-controller.bank.0"}
+
+
+@pytest.mark.parametrize("watched", [("", "shop"), ("shop", "")])
+async def test_of_two_services_with_the_same_rollouts_the_second_waits(
+    replicas: Replicas, watched: tuple[str, str]
+) -> None:
+    """One for all namespaces and one for a namespace would act for the same; the second says why it does not."""
+    with capture_logs() as logs:
+        first, second = [await replicas.join(watched=one) for one in watched]
+    waits = second.shards
+    await first.aclose()
+    await replicas.until(lambda: second.shards == (0,))
+
+    assert waits == ()
+    assert any("service that watches the same" in str(entry.get("why")) for entry in logs)
+
+
 @pytest.mark.parametrize("off", [-5 * 3600.0, 5 * 3600.0])
 async def test_clocks_that_differ_do_no_harm(replicas: Replicas, off: float) -> None:
     """Whose time of day is hours ahead or behind takes nothing too soon, and nothing too late."""

@@ -55,7 +55,7 @@ async def two_replicas(stage: Stage, folder: Path) -> AsyncIterator[dict[str, Se
 
 async def holder(stage: Stage) -> str:
     """Return which replica holds the Lease."""
-    found = await stage.api.get(LEASES, stage.namespace, "rollout-controller-0")
+    found = await stage.api.get(LEASES, stage.namespace, f"rollout-controller.{stage.namespace}.0")
     return str(found["spec"].get("holderIdentity") or "").partition("-")[0]
 
 
