@@ -105,7 +105,10 @@ def _command(kept: Document) -> Command | None:
     text = (kept["metadata"].get("annotations") or {}).get(COMMAND)
     if not isinstance(text, str):
         return None
-    writers = [Writer(entry["manager"], _seconds(entry["time"])) for entry in kept["metadata"]["managedFields"]]
+    writers = [
+        Writer(entry["manager"], _seconds(entry["time"]), entry["operation"] == "Apply")
+        for entry in kept["metadata"]["managedFields"]
+    ]
     return command_of(text, writers)
 
 
@@ -116,7 +119,8 @@ def _writers(document: Document) -> Iterator[dict[str, Any]]:
         for field in ("f:metadata", "f:annotations", f"f:{COMMAND}"):
             written = written.get(field) if isinstance(written, Mapping) else None
         if written is not None:
-            yield {"manager": str(entry.get("manager") or ""), "time": entry.get("time")}
+            told = {"time": entry.get("time"), "operation": entry.get("operation")}
+            yield {"manager": str(entry.get("manager") or ""), **told}
 
 
 def _seconds(text: object) -> float:

@@ -2,9 +2,12 @@
 
     {"id": "deploy-7", "action": "start", "args": {"revision": "7"}, "at": "2026-11-21T10:00:00Z", "reason": "..."}
 
-Only ``action`` is needed. Whatever stands there becomes a command, so that somebody is told: what cannot be read
-carries its ``problem``, and the engine refuses it once. Without an id, and for what cannot be read, the id is made
-from the text: the same text is the same command, and a corrected one with the same ``id`` is another.
+Only ``action`` is needed, and ``at`` in what is applied: such a text stands in a manifest and is written again and
+again, long after its id has left the status, and only its time tells that it is old.
+
+Whatever stands there becomes a command, so that somebody is told: what cannot be read carries its ``problem``, and the
+engine refuses it once. Without an id, and for what cannot be read, the id is made from the text: the same text is the
+same command, and a corrected one with the same ``id`` is another.
 """
 
 from __future__ import annotations
@@ -30,6 +33,9 @@ CLOCKS_DIFFER = 1.0
 """Seconds; the API server's times have no fractions."""
 
 LONGEST_REASON = 1024
+APPLIERS = frozenset({"kubectl-client-side-apply", "argocd-controller", "helm"})
+"""Field managers that keep an object as a manifest says without server-side apply."""
+
 FIELDS = ("id", "action", "args", "at", "reason", "by")
 
 ID_ALLOWED = "letters, digits, - _ and ., at most 64, a letter or digit first"
@@ -42,10 +48,19 @@ _LATEST = 253_402_300_799.0
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who wrote the annotation (the name of a field manager), and when, in Unix seconds (0: not known)."""
+    """Who wrote the annotation (the name of a field manager), and when, in Unix seconds (0: not known).
+
+    ``applies``: it keeps the object as a manifest says, by server-side apply.
+    """
 
     name: str
     at: float
+    applies: bool = False
+
+    @property
+    def has_manifest(self) -> bool:
+        """Return whether it writes the same text again whenever it looks."""
+        return self.applies or self.name in APPLIERS
 
 
 class _Unreadable(Exception):
@@ -65,7 +80,11 @@ def command_of(text: str, writers: Sequence[Writer] = ()) -> Command:
     by = f"annotation, field manager {printable(newest.name)}" if newest.name else "annotation"
     made_id = f"annotation-{sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
     try:
-        return _read(_parsed(text), made_id, newest.at, by="" if ours else by)
+        told = _parsed(text)
+        applier = next((writer.name for writer in writers if writer.has_manifest), None)
+        if told.get("at") is None and applier is not None:
+            _refuse("at", f"is needed in what is applied, here by {printable(applier)}", "", AT_ALLOWED)
+        return _read(told, made_id, newest.at, by="" if ours else by)
     except _Unreadable as no:
         return Command(made_id, "unreadable", at=newest.at, by=by, problem=f"{COMMAND} cannot be obeyed: {no}")
 

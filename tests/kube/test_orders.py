@@ -41,6 +41,23 @@ def test_everything_that_a_command_has_can_be_said() -> None:
     assert asked == Command("deploy-7", "start", {"revision": "7"}, WRITTEN_AT - 60, "release", SAID)
 
 
+@pytest.mark.parametrize(
+    "writer",
+    [
+        Writer("flux", WRITTEN_AT, applies=True),
+        Writer("kubectl-client-side-apply", WRITTEN_AT),
+        Writer("argocd-controller", WRITTEN_AT),
+    ],
+)
+def test_what_stands_in_a_manifest_needs_a_time(writer: Writer) -> None:
+    """It is applied again and again, also long after its id has left the status."""
+    refused = command_of('{"id":"a","action":"abort"}', [PERSON, writer])
+
+    assert refused.action == "unreadable"
+    assert f"at: is needed in what is applied, here by {writer.name}" in refused.problem
+    assert read(writer, action="abort", at=WRITTEN_AT - 600).at == WRITTEN_AT - 600
+
+
 @pytest.mark.parametrize("given", ["2026-11-21T10:59:00+01:00", "2026-11-21T08:29:00.000-01:30", WRITTEN_AT - 60])
 def test_times_have_an_offset_or_are_unix_seconds(given: object) -> None:
     """As ``date`` and other programs write them."""

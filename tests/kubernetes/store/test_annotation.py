@@ -51,17 +51,39 @@ async def test_an_annotation_cannot_say_who_wrote_it(store: KubeDesk, hands: Han
     assert forged.by == BY
 
 
-async def test_a_manifest_can_carry_a_command(store: KubeDesk, hands: Hands, key: Key) -> None:
-    """Of kubectl apply, which owns it then."""
+async def applied(hands: Hands, key: Key, text: str, *flags: str) -> None:
+    """Apply a manifest that carries this command."""
     document = rollout_document(namespace=key.namespace)
-    metadata = {"name": key.name, "namespace": key.namespace, "annotations": {COMMAND: '{"action":"pause"}'}}
+    metadata = {"name": key.name, "namespace": key.namespace, "annotations": {COMMAND: text}}
     path = hands.cluster.folder / f"{key.namespace}.json"
     path.write_text(json.dumps({**document, "metadata": metadata}), encoding="utf-8")
-    await hands.cluster.kubectl("apply", "-f", str(path))
+    await hands.cluster.kubectl("apply", *flags, "-f", str(path))
+
+
+async def test_a_manifest_can_carry_a_command(store: KubeDesk, hands: Hands, key: Key) -> None:
+    """Of kubectl apply, which owns it then; it says when it was given."""
+    at = int(time.time())
+    await applied(hands, key, json.dumps({"action": "pause", "at": at}))
     command = (await seen(store, key, lambda shown: shown.command)).command
 
     assert command is not None
-    assert (command.action, command.by) == ("pause", APPLIED)
+    assert (command.action, command.at, command.by) == ("pause", at, APPLIED)
+
+
+@pytest.mark.parametrize("flags", [(), ("--server-side", "--field-manager=flux")])
+async def test_a_manifest_without_a_time_carries_none(
+    store: KubeDesk, hands: Hands, key: Key, flags: tuple[str, ...]
+) -> None:
+    """It is refused, until somebody annotates it by hand, who needs none."""
+    await applied(hands, key, '{"id":"a","action":"abort"}', *flags)
+    refused = (await seen(store, key, lambda shown: shown.command)).command
+    await hands.annotate('{"id":"b","action":"abort"}')
+    given = (await seen(store, key, lambda shown: shown.command and shown.command.id == "b")).command
+
+    assert refused is not None
+    assert given is not None
+    assert (refused.action, given.action) == ("unreadable", "abort")
+    assert "at: is needed in what is applied" in refused.problem
 
 
 async def test_a_manifest_through_our_api_carries_none(store: KubeDesk, key: Key) -> None:
