@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from rollout.analysis.judge import Judgement, Verdict
 from rollout.engine.drift import is_conflict
-from rollout.engine.guards import At, settling, unaccepted
+from rollout.engine.guards import At, unaccepted
 from rollout.engine.moves import Context
 from rollout.engine.reasons import Reason
+from rollout.engine.settling import is_settling
 from rollout.engine.state import Condition, State
 from rollout.engine.table import Phase
 
@@ -56,7 +57,7 @@ def _ready(state: State, context: Context) -> _Found:
 def _routes(state: State, context: Context, before: Condition | None) -> _Found:
     at = At(state, context, None)
     waiting = unaccepted(at)
-    if waiting is not None and before is not None and settling(at):
+    if waiting is not None and before is not None and is_settling(at):
         return ROUTES_ACCEPTED, before.status, before.reason, before.message
     if waiting is not None:
         return ROUTES_ACCEPTED, "False", waiting[0], waiting[1]

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout.engine import guards
+from rollout.engine import guards, settling
 from rollout.engine.attempt import ALL
 from rollout.engine.guards import At, Waiting
+from rollout.engine.holding import counting
 from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, Scaling, State
@@ -32,9 +33,10 @@ def go_on(state: State, context: Context) -> State:
     """Return the next state of a promotion by copying: begin, copy and wait, or give weight back."""
     if state.copying_at and state.share < ALL:
         return _give_back(state, context)
-    waiting = guards.first(guards.PROMOTED, At(state, context, None))
+    at = At(state, context, None)
+    waiting = guards.first(guards.PROMOTED, at)
     if waiting is not None:
-        return say(state, *waiting)
+        return settling.said(at, waiting)
     return _copy(state, context) if state.copying_at else _begun(state, context)
 
 
@@ -116,13 +118,14 @@ def _give_back(state: State, context: Context) -> State:
         kept = replace(state, share=ALL, copying_at=context.now, hold=Hold(), step_at=context.now)
         message = f"{state.stable} lost its last ready endpoint; {state.canary} gets all weight again."
         return move(kept, context, Trigger.TAKE_AGAIN, Reason.STABLE_LOST, message)
-    waiting = guards.first(guards.PROMOTED, At(state, context, None)) or _waits_for_stable(state, context)
+    at, lacks = At(state, context, None), _waits_for_stable(state, context)
+    still = settling.stops(guards.PROMOTED, at) or lacks
+    waiting = guards.first(guards.PROMOTED, at) or lacks
+    state = counting(state, context, runs=still is None)
     if waiting is not None:
-        return say(replace(state, hold=Hold(state.hold.at(context.now))), *waiting)
+        return settling.said(At(state, context, None), waiting)
     if not state.share:
         return _ended(state, context)
-    if state.hold.since is None:
-        state = replace(state, hold=Hold(state.hold.seconds, context.now))
     if BACK_SECONDS - state.hold.at(context.now) < guards.LEAST_SECONDS:
         return _less(state, context)
     message = f"{state.stable} has {ALL - state.share:g} % of the weight back, for {BACK_SECONDS:g} s each time."

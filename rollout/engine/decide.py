@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollout.analysis.state import weights_changed
-from rollout.engine import drift, guards, orders
+from rollout.engine import drift, guards, orders, settling
 from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
@@ -106,7 +106,7 @@ def _with_writing(state: State, context: Context, writes: tuple[RouteWrite, ...]
     waits = state.phase in {Phase.PROGRESSING, Phase.PROMOTING} and state.hold.since is None
     began = 0.0
     if waits and not context.seen.write_problem:
-        began = context.now if writes else state.writing_at if guards.settling(At(state, context, None)) else 0.0
+        began = context.now if writes else state.writing_at if settling.is_settling(At(state, context, None)) else 0.0
     return state if state.writing_at == began else replace(state, writing_at=began)
 
 
@@ -120,7 +120,8 @@ def _is_finished(state: State, context: Context) -> bool:
 
 
 def _next_at(state: State, context: Context, again_at: float | None) -> float | None:
-    times = [*orders.next_at(state, context), *([again_at] if again_at is not None else [])]
+    times = [*orders.next_at(state, context), *settling.next_at(state, context)]
+    times += [again_at] if again_at is not None else []
     measured = (
         context.spec is not None and bool(context.spec.analysis.checks) and state.share > 0 and state.judge is not None
     )
@@ -132,8 +133,6 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
         times += [context.now + left] if left > 0 else []
     if state.phase is Phase.PROGRESSING and guards.sample_due(At(state, context, None)) is not None:
         times.append(context.now + guards.SOON_PART * context.seen.cadence_seconds)
-    if state.writing_at:
-        times.append(state.writing_at + guards.SETTLE_SECONDS)
     command = context.seen.command
     if command is not None and not is_answered(command, state):
         times.append(context.now + UNANSWERED_SECONDS)

@@ -32,9 +32,6 @@ FRESH_CADENCES = 2
 SOON_PART = 0.1
 """A sample that is late by less than this part of the cadence is waited for."""
 
-SETTLE_SECONDS = 3.0
-"""A gateway takes in what was just written within so much; that it has not done so before is nothing to tell of."""
-
 Waiting = tuple[str, str]
 
 
@@ -74,14 +71,6 @@ def unaccepted(at: At) -> Waiting | None:
                 f"The gateway {what} {view.key}{f': {view.message}' if view.message else ''}.",
             )
     return None
-
-
-def settling(at: At) -> bool:
-    """Return whether nothing is amiss but that the gateway has not taken in yet what was written just now."""
-    began, views = at.state.writing_at, [at.context.seen.routes.get(rule.route) for rule in at.state.owned]
-    is_refused = any(view is not None and view.acceptance is Acceptance.REFUSED for view in views)
-    fresh = began > 0.0 and at.context.now - began < SETTLE_SECONDS
-    return fresh and not is_refused and not at.context.seen.write_problem
 
 
 def stable_down(at: At) -> Waiting | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from rollout.analysis.judge import Judgement, Verdict
-from rollout.engine import adoption, attempt, copying, drift, guards
+from rollout.engine import adoption, attempt, copying, drift, guards, settling
 from rollout.engine.guards import At
 from rollout.engine.holding import counting
 from rollout.engine.moves import Context, say
@@ -158,22 +158,12 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
         message = f"Rolled back: {lacked} within {context.deadline_seconds:g} s."
         return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
     at = At(state, context, judgement)
-    still = guards.first(guards.COUNTING, at)
+    still = settling.stops(guards.COUNTING, at)
     at = At(counting(state, context, runs=still is None), context, judgement)
     waiting = still or guards.first(guards.LEAVING, at)
     if waiting is not None:
-        return _said(at, waiting)
+        return settling.said(at, waiting)
     return attempt.next_step(at.state, context)
-
-
-def _said(at: At, waiting: guards.Waiting) -> State:
-    """Return the state that says what is waited for, unless that is about to come: a write, a gateway, an answer."""
-    comes: dict[str, bool] = {
-        Reason.WAITING_FOR_WRITE: not at.context.seen.write_problem,
-        Reason.WAITING_FOR_ROUTES: guards.settling(at),
-        Reason.WAITING_FOR_GATE: guards.unasked(at),
-    }
-    return at.state if comes.get(waiting[0]) else say(at.state, *waiting)
 
 
 def _never_came(state: State, context: Context) -> bool:
@@ -194,4 +184,4 @@ def _promote(state: State, context: Context, judgement: Judgement | None) -> Sta
         return copying.go_on(state, context)
     at = At(state, context, judgement)
     waiting = guards.first(guards.PROMOTED, at)
-    return _said(at, waiting) if waiting is not None else attempt.swap(state, context)
+    return settling.said(at, waiting) if waiting is not None else attempt.swap(state, context)

@@ -124,7 +124,8 @@ class State:
     backend names by role (empty: roles unknown). ``stable_revision`` is what stable runs,
     ``revision`` what the last attempt runs or ran. ``parked`` keeps the weightless backend of the
     pair at the floor. ``gateway`` are the last valid settings. ``writing_at`` is when the write began
-    that a step waits for (0: none, or one has failed). ``templates`` are the pod templates seen last, by
+    that a step waits for (0: none, or one has failed). ``unaccepted_at`` is since when the gateway has not accepted
+    a route as it stands (0: it has accepted all). ``templates`` are the pod templates seen last, by
     name of the backend. ``copying_at`` is since when stable is to run what the canary runs (0: it is not),
     ``copied`` the pod template for that.
     """
@@ -166,6 +167,7 @@ class State:
     drift: Drift = Drift()
     last_write_at: float = 0.0
     writing_at: float = 0.0
+    unaccepted_at: float = 0.0
     gateway: Gateway = field(default_factory=Gateway)
     number: int = 0
     transitions: tuple[Transition, ...] = ()

@@ -8,6 +8,7 @@ from rollout.engine import weights
 from rollout.engine.drift import running
 from rollout.engine.moves import Context, move
 from rollout.engine.reasons import Reason
+from rollout.engine.settling import unaccepted_at
 from rollout.engine.state import OwnedRule, State, Weights
 from rollout.engine.table import TRANSITIONS, Phase, Trigger
 from rollout.spec.resource import Gateway
@@ -54,10 +55,12 @@ def _with_seen(state: State, context: Context, owned: tuple[OwnedRule, ...], gat
     observed = now if now is not None else state.observed
     ready = tuple((name, _health(context, name)) for name in context.seen.endpoints)
     generation = context.seen.generation or state.observed_generation
-    before = (state.owned, state.observed, state.ready, state.observed_generation)
-    if before == (owned, observed, ready, generation):
+    since = unaccepted_at(owned, state, context)
+    before = (state.owned, state.observed, state.ready, state.observed_generation, state.unaccepted_at)
+    if before == (owned, observed, ready, generation, since):
         return state
-    return replace(state, owned=owned, observed=observed, ready=ready, observed_generation=generation)
+    now_seen = replace(state, owned=owned, observed=observed, ready=ready, observed_generation=generation)
+    return replace(now_seen, unaccepted_at=since)
 
 
 def _settled(rule: OwnedRule, state: State, context: Context) -> OwnedRule:

@@ -2,6 +2,7 @@
 
 from rollout.engine.observation import Acceptance
 from rollout.engine.reasons import Reason
+from rollout.engine.settling import SETTLE_SECONDS
 from rollout.engine.state import Condition
 from tests.engine.builders import ROUTE, World, at_rest, batch, rollout, under_way, weighing
 
@@ -32,6 +33,7 @@ def test_a_condition_keeps_its_time_while_its_status_stays() -> None:
     world = under_way()
     world.accept(Acceptance.PENDING, "one")
     world.look(after=1)
+    world.look(after=SETTLE_SECONDS)
     before = _of(world, "RoutesAccepted")
     world.accept(Acceptance.REFUSED, "two")
     world.look(after=1)
@@ -45,7 +47,8 @@ def test_a_condition_takes_the_time_at_which_its_status_changed() -> None:
     """Another status has the time of the pass that saw it."""
     world = under_way()
     world.accept(Acceptance.PENDING)
-    world.look(after=7)
+    world.look(after=1)
+    world.look(after=SETTLE_SECONDS)
 
     assert _of(world, "RoutesAccepted").last_transition_time == world.now
 

@@ -10,6 +10,7 @@ from rollout.engine.observation import Acceptance, Endpoints, WorkloadKey
 from rollout.engine.orders import CopyTemplate
 from rollout.engine.outlook import outlook
 from rollout.engine.reasons import Reason, Refusal
+from rollout.engine.settling import SETTLE_SECONDS
 from rollout.engine.state import Scaling
 from rollout.engine.table import Phase
 from tests.engine.builders import DOWN, NAMED, NO_ANALYSIS, UP, V1, V2, World, batch, rollout, with_workloads, workload
@@ -67,7 +68,8 @@ def test_nothing_is_copied_before_the_canary_carries_all_weight() -> None:
     """The routes must say so, and the gateway must serve them."""
     world = _at_the_end()
     world.accept(Acceptance.PENDING)
-    decision = world.look(after=1)
+    world.look(after=1)
+    decision = world.look(after=SETTLE_SECONDS)
     assert (decision.orders, world.state.reason) == ((), Reason.WAITING_FOR_ROUTES)
     world.accept(Acceptance.ACCEPTED)
     decision = world.look(after=1)
@@ -158,7 +160,7 @@ def test_weights_that_somebody_changes_stop_the_copying() -> None:
     world.lost = True
     world.look(after=1)
     world.meddle(50, 50)
-    decision = world.look(after=1)
+    decision = world.look(after=1, write_problem="refused")
 
     assert (decision.orders, world.state.reason) == ((), Reason.WAITING_FOR_WRITE)
 
@@ -222,11 +224,13 @@ def test_a_revision_without_a_name_is_promoted_without_one() -> None:
 
 
 def test_a_weight_that_is_not_accepted_is_not_given_more() -> None:
-    """The ten seconds count only while the gateway serves what is written."""
+    """The ten seconds count only while the gateway serves what is written, and while it takes another edit in."""
     world = _giving_back()
     world.look(after=1)
     world.accept(Acceptance.PENDING)
-    world.look(after=5)
+    world.look(after=2)
+    assert world.state.reason == Reason.GIVING_BACK
+    world.look(after=SETTLE_SECONDS)
     world.look(after=60)
     assert (world.weights(), world.state.reason) == ((50, 50), Reason.WAITING_FOR_ROUTES)
     world.accept(Acceptance.ACCEPTED)

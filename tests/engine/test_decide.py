@@ -201,7 +201,7 @@ def test_a_gateway_that_does_not_follow_is_recorded_once() -> None:
     world.accept(Acceptance.PENDING)
     told = [world.look(after=1).significant for _ in range(6)]
 
-    assert told == [False, False, True, False, False, False]
+    assert told == [False, False, False, True, False, False]
     assert world.state.reason == Reason.WAITING_FOR_ROUTES
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from rollout.engine.decide import decide
-from rollout.engine.guards import SETTLE_SECONDS
 from rollout.engine.observation import Acceptance, Endpoints, WorkloadKey, WorkloadView
 from rollout.engine.reasons import Reason
+from rollout.engine.settling import SETTLE_SECONDS
 from rollout.engine.table import Phase
 from rollout.spec.resource import Rollout
 from tests.engine.builders import DOWN, ROUTE, UP, V1, V2, World, aborted, at_rest, batch, rollout, seen, under_way

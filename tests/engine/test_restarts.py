@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from rollout.engine.decide import Decision, decide
-from rollout.engine.guards import SETTLE_SECONDS
 from rollout.engine.observation import Acceptance, Observation
 from rollout.engine.reasons import Reason
+from rollout.engine.settling import SETTLE_SECONDS
 from rollout.engine.state import Hold, State
 from rollout.engine.table import Phase
 from rollout.spec.resource import Rollout
@@ -70,7 +70,8 @@ def test_hold_time_that_stood_still_before_a_restart_counts_from_now(entered: St
     """Time in which the step was known to wait for something else is not given back by a restart."""
     unaccepted = replace(AT_STEP_1, acceptance=Acceptance.PENDING)
     written = passed(entered, seen(), seconds=0.1, started=-3600).state
-    waiting = passed(written, seen(unaccepted), seconds=0.1 + SETTLE_SECONDS, started=-3600)
+    first = passed(written, seen(unaccepted), seconds=0.2, started=-3600).state
+    waiting = passed(first, seen(unaccepted), seconds=0.2 + SETTLE_SECONDS, started=-3600)
     state = passed(waiting.state, seen(AT_STEP_1), seconds=60, started=59).state
 
     assert waiting.significant
