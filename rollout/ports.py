@@ -8,9 +8,7 @@ time limit. Adapters raise only ``rollout.errors``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -30,19 +28,6 @@ from rollout.engine.observation import (
 from rollout.errors import Problem
 from rollout.spec.metrics import MetricTemplates
 from rollout.spec.resource import Gate, PolicyRef
-
-URGENT: ContextVar[bool] = ContextVar("urgent", default=False)
-"""Whether what goes out now takes traffic from where it fails: an adapter lets that go before everything else."""
-
-
-@contextmanager
-def urgency(*, urgent: bool) -> Iterator[None]:
-    """Say of everything that goes out in this context whether it is ``URGENT``."""
-    token = URGENT.set(urgent)
-    try:
-        yield
-    finally:
-        URGENT.reset(token)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -19,6 +19,7 @@ from rollout.controller.agenda import Agenda
 from rollout.controller.backoff import LONGEST_BACKOFF_SECONDS, QUICK_TRIES, backoff, longest_after, record_wait
 from rollout.controller.catalog import Catalog, Resolved
 from rollout.controller.entry import NEVER, Entry, answers_more, number_of
+from rollout.controller.lanes import Lanes
 from rollout.controller.links import Links
 from rollout.controller.look import Look, look_at
 from rollout.controller.measure import SPREAD_SECONDS, UNEXPECTED
@@ -66,6 +67,7 @@ class Controller:
         self._entries: dict[Key, Entry] = {}
         self._links = Links()
         self._agenda = Agenda()
+        self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
         self._passes = Passes(ports.store, ports.routes, ports.measurements, ports.clock, may=self._may)
         self._mirror = Mirror(ports.store, self._catalog, ports.clock)
@@ -135,7 +137,7 @@ class Controller:
         self._mirror.begin()
         self._ports.store.subscribe(self._changed)
         self._ports.routes.subscribe(lambda route: self._wake_all(self._links.of_route(route)))
-        self._ports.health.subscribe(lambda backend: self._wake_all(self._links.of_backend(backend)))
+        self._ports.health.subscribe(lambda backend: self._wake_all(self._links.of_backend(backend), pressing=True))
         self._ports.workloads.subscribe(lambda workload: self._wake_all(self._links.of_workload(workload)))
         self._ports.elector.subscribe(self._elected)
         self._begin_anew()
@@ -183,13 +185,18 @@ class Controller:
         return self._entries.get(entry.key) is entry and self.acts_for(entry.key)
 
     def _changed(self, key: Key) -> None:
-        if not self.acts_for(key) or self._ports.store.read(key) is None:
+        stored = self._ports.store.read(key)
+        if not self.acts_for(key) or stored is None:
             self._mirror.look(key)
-        self.wake(key)
+        self._wake_all((key,), pressing=stored is not None and stored.command is not None)
 
-    def _wake_all(self, keys: Iterable[Key]) -> None:
+    def _wake_all(self, keys: Iterable[Key], *, pressing: bool = False) -> None:
+        """Wake them; ``pressing``: for what may take weight away, so that even a pass which waits hurries."""
         for key in keys:
             self.wake(key)
+            if pressing and (entry := self._entries.get(key)) is not None:
+                entry.pressing = True
+                self._lanes.hurry(key)
 
     def _entry(self, key: Key) -> Entry:
         entry = self._entries.get(key)
@@ -222,8 +229,11 @@ class Controller:
         return task
 
     async def _one_pass(self, entry: Entry) -> None:
+        pressing = entry.pressing or (entry.state is not None and entry.state.share > 0)
         try:
-            await timed(self._pass(entry), self._meters.passed)
+            async with self._lanes.place(entry.key, urgent=pressing):
+                entry.pressing = False
+                await timed(self._pass(entry), self._meters.passed)
             entry.failures = 0
         except NotOursError:
             self._forget(entry)

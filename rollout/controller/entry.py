@@ -20,7 +20,8 @@ NEVER = float("inf")
 class Entry:
     """The mutable part: where the Rollout stands, what was measured for the next pass, what is due.
 
-    Times are monotonic seconds. ``recorded`` is the number of the last transition that the store
+    Times are monotonic seconds. ``pressing``: what is due may take weight away, and goes before the rest.
+    ``recorded`` is the number of the last transition that the store
     has; ``unrecorded`` is how often in a row the status could not be written although the weights were,
     ``refused`` says that the last time it was for good.
     ``session`` is since when this replica acts for the Rollout (Unix seconds). ``proven``: a record
@@ -56,6 +57,7 @@ class Entry:
     failures: int = 0
     busy: bool = False
     again: bool = False
+    pressing: bool = False
     passing: asyncio.Task[None] | None = None
     measuring: asyncio.Task[None] | None = None
     asking: asyncio.Task[None] | None = None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rollout.controller.catalog import Resolved
 from rollout.controller.entry import Entry
-from rollout.engine.observation import BackendKey, Observation, RouteKey, WorkloadView
+from rollout.engine.observation import BackendKey, Observation, RouteKey, RouteView, WorkloadView
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key, route_key
 from rollout.engine.workloads import workload_keys
+from rollout.errors import Problem
 from rollout.ports import BackendHealth, RouteTable, StoredRollout, Workloads
-from rollout.spec.resource import RolloutSpec
+from rollout.spec.resource import RolloutSpec, RouteRef
 
 
 def routes_of(spec: RolloutSpec | None, state: State, namespace: str) -> tuple[RouteKey, ...]:
@@ -30,6 +32,14 @@ def backends_of(spec: RolloutSpec | None, state: State, namespace: str) -> tuple
     return tuple(known)
 
 
+EVERYBODY = "*"
+
+
+def is_open(view: RouteView, namespace: str) -> bool:
+    """Return whether a Rollout of the namespace may own the route's weights."""
+    return view.open_to is None or namespace in view.open_to or EVERYBODY in view.open_to
+
+
 class Observer:
     """Makes observations from the caches of the adapters."""
 
@@ -42,6 +52,23 @@ class Observer:
         self._workloads = workloads
         self._cadence_seconds = cadence_seconds
 
+    def confined(self, resolved: Resolved, namespace: str) -> Resolved:
+        """Return ``resolved``, without a Rollout if that names a route whose owner does not let its namespace in."""
+        rollout = resolved.rollout
+        if rollout is None:
+            return resolved
+        refs = enumerate(rollout.spec.routes)
+        closed = [(n, ref) for n, ref in refs if self._is_closed(route_key(ref, namespace), namespace)]
+        problems = tuple(str(_closed(n, ref, namespace)) for n, ref in closed)
+        return replace(resolved, rollout=None, problems=problems) if problems else resolved
+
+    def _is_closed(self, key: RouteKey, namespace: str) -> bool:
+        view = self._routes.read(key)
+        return view is not None and not is_open(view, namespace)
+
+    def _view(self, key: RouteKey, namespace: str) -> RouteView | None:
+        return None if self._is_closed(key, namespace) else self._routes.read(key)
+
     def observe(
         self, entry: Entry, stored: StoredRollout, resolved: Resolved, *, now: float, session: float
     ) -> Observation:
@@ -49,7 +76,7 @@ class Observer:
         spec = resolved.rollout.spec if resolved.rollout is not None else None
         state = entry.state or State()
         namespace = stored.key.namespace
-        routes = {key: self._routes.read(key) for key in routes_of(spec, state, namespace)}
+        routes = {key: self._view(key, namespace) for key in routes_of(spec, state, namespace)}
         unread = tuple(
             f"{key}: {why}" for key, view in routes.items() if view is None and (why := self._routes.explain(key))
         )
@@ -79,3 +106,9 @@ class Observer:
         if spec is None:
             return {}
         return {backend: self._workloads.read(key) for backend, key in workload_keys(spec, namespace).items()}
+
+
+def _closed(number: int, ref: RouteRef, namespace: str) -> Problem:
+    why = f"{ref.kind.value} {ref.name} is of another namespace, which has not let Rollouts of this one in"
+    allowed = f"{namespace}, or others whose route has the annotation rollout.dev/allow-rollouts-from: {namespace}"
+    return Problem(f"spec.routes[{number}].namespace", why, given=ref.namespace or "", allowed=allowed)

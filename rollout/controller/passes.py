@@ -28,7 +28,7 @@ from rollout.errors import (
     TemporaryError,
     Unavailable,
 )
-from rollout.ports import Clock, Key, Measurements, RolloutStore, RouteTable, StoredRollout, urgency
+from rollout.ports import Clock, Key, Measurements, RolloutStore, RouteTable, StoredRollout
 from rollout.spec.resource import Rollout
 
 log = structlog.get_logger(__name__)
@@ -87,12 +87,6 @@ class Passes:
             # The routes say what they should: the write has landed and only its answer was lost, or others mended it.
             entry.write_problem = ""
             decision = decide(rollout, entry.state or State(), replace(seen, write_problem=""))
-        with urgency(urgent=decision.urgent):
-            return decision, await self._carry_out(entry, stored, decision, seen)
-
-    async def _carry_out(
-        self, entry: Entry, stored: StoredRollout, decision: Decision, seen: Observation
-    ) -> BaseException | None:
         unproven = bool(decision.writes or decision.orders) and not entry.proven
         if decision.significant or entry.unrecorded or unproven or is_lost(stored.status, entry.recorded):
             await self._record(entry, stored, decision)
@@ -102,7 +96,7 @@ class Passes:
         if seen.batch is not None and not decision.urgent:
             # Before the write, which takes longest: a crash between record and checkpoint loses one tick.
             await self._checkpoint(entry)
-        return await self._act(entry, decision) if decision.writes else None
+        return decision, await self._act(entry, decision) if decision.writes else None
 
     def check(self, entry: Entry) -> None:
         """Return when this replica may act for the Rollout.

@@ -21,10 +21,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from rollout.errors import Unavailable
 from rollout.kube.connections import Rest, cut, transport_of
 from rollout.kube.faults import Busy, TooLong, fault
-from rollout.kube.lanes import Lanes
 from rollout.kube.resources import MANAGER, Document, Resource
 from rollout.meters import Count, timed, uncounted
-from rollout.ports import URGENT
 
 CHUNK_BYTES = 256 * 1024
 JSON_PATCH = "application/json-patch+json"
@@ -37,8 +35,7 @@ class ApiOptions:
 
     Seconds for one answer, for a connection, and until a watch begins to answer; how often a question is asked in all,
     seconds before the second time (twice that before the third, with jitter), and how many bytes are read of one answer
-    or one event of a watch. ``at_once``: so many questions at a time, besides watches, ``kept_for_urgent`` of them for
-    those of an urgent pass.
+    or one event of a watch.
     """
 
     timeout_seconds: float = 12.0
@@ -48,8 +45,6 @@ class ApiOptions:
     first_wait_seconds: float = 0.1
     most_bytes: int = 64 * 1024 * 1024
     most_event_bytes: int = 4 * 1024 * 1024
-    at_once: int = 32
-    kept_for_urgent: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +81,6 @@ class KubeApi:
         self._fresh.rest_client = Rest(configuration, reuse=False)
         self._chance = chance
         self._options = options
-        self._lanes = Lanes(options.at_once, options.kept_for_urgent)
         self._count = count
 
     async def aclose(self) -> None:
@@ -224,8 +218,7 @@ class KubeApi:
 
     async def _ask_once(self, request: _Request, by: client.ApiClient) -> Document:
         try:
-            async with self._lanes.place(urgent=URGENT.get(), within=self._options.timeout_seconds):
-                status, read, later = await self._answer(request, by)
+            status, read, later = await self._answer(request, by)
         except TimeoutError as error:
             raise Unavailable(f"{request}: no answer within {self._options.timeout_seconds:g} s") from error
         except OUT_OF_PATIENCE as error:

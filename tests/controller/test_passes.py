@@ -17,7 +17,7 @@ from rollout.engine.observation import Command, Observation, RouteKey, RouteView
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
 from rollout.errors import ConflictError, LeaseLost, PermanentError, Unavailable, UpdateRefused
-from rollout.ports import URGENT, Key
+from rollout.ports import Key
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.resource import Rollout
 from tests.controller.builders import KEY, NOW, ROUTE, UP, V1, V2, WEB, ContestedRoutes, manifest, virtually
@@ -37,12 +37,10 @@ class LoudStore(FakeStore):
     def __init__(self, order: list[str]) -> None:
         super().__init__()
         self._order = order
-        self.urgent: list[bool] = []
 
     async def record(self, key: Key, *, status: Mapping[str, object], expected: str) -> str:
         """Record, and say so."""
         self._order.append("record")
-        self.urgent.append(URGENT.get())
         await asyncio.sleep(self.slow_seconds)
         return await super().record(key, status=status, expected=expected)
 
@@ -53,12 +51,10 @@ class LoudRoutes(ContestedRoutes):
     def __init__(self, order: list[str]) -> None:
         super().__init__()
         self._order = order
-        self.urgent: list[bool] = []
 
     async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:
         """Write, and say so."""
         self._order.append("act")
-        self.urgent.append(URGENT.get())
         return await super().write(key, rules, expected=expected)
 
 
@@ -209,18 +205,6 @@ async def test_an_abort_waits_a_second_for_its_record() -> None:
     assert (weights, unrecorded) == ((100, 0), 1)
     assert took <= 1.1
     assert (table.entry.unrecorded, table.store.records[-1][1]["phase"]) == (0, "Aborted")
-
-
-@virtually
-async def test_what_an_abort_asks_for_goes_out_as_urgent() -> None:
-    """Its record and its write are for a lane of their own; those of a step are not."""
-    table = await _table(running=True)
-    was_urgent = (any(table.store.urgent), any(table.routes.urgent))
-    await table.look("abort")
-
-    assert was_urgent == (False, False)
-    assert (table.store.urgent[-1], table.routes.urgent[-1]) == (True, True)
-    assert not URGENT.get()
 
 
 @virtually
