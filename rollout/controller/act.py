@@ -22,7 +22,7 @@ async def write(
 
     Raises:
         LeaseLost: another replica may act by now.
-        ConflictError: the weights of our backends changed meanwhile, or every try met another change.
+        ConflictError: the weights of our backends, or who may own them, changed meanwhile, or every try met a change.
         NotOursError: the route is gone.
         UpdateRefused, Unavailable: as the route table says.
     """
@@ -39,9 +39,15 @@ async def write(
             if view is None:
                 message = f"{wanted.route} is gone"
                 raise NotOursError(message) from None
-            if not left or not (urgent or _same_weights(before, view, wanted)):
+            is_ours = _same_owner(before, view) and (urgent or _same_weights(before, view, wanted))
+            if not left or not is_ours:
                 raise
             expected = view.version
+
+
+def _same_owner(before: RouteView | None, now: RouteView) -> bool:
+    """Return whether those who may own the weights are as they were when it was decided to write."""
+    return before is None or before.open_to == now.open_to
 
 
 def _same_weights(before: RouteView | None, now: RouteView, wanted: RouteWrite) -> bool:

@@ -118,7 +118,7 @@ class Controller:
             entry = Entry(key, self._session)
         if entry.resolved is None and not self.acts_for(key):
             entry.resolved = self._mirror.resolved(stored)
-        resolved = self._catalog.resolve(stored, entry.resolved)
+        resolved = self._observer.confined(self._catalog.resolve(stored, entry.resolved), key.namespace)
         return look_at(self._observer, entry, stored, resolved, now=now, session=entry.session)
 
     def lacking(self, rollout: Rollout) -> tuple[Problem, ...]:
@@ -284,6 +284,7 @@ class Controller:
             entry.state, entry.recorded = from_status(stored.status) or State(), number_of(stored.status)
             self._mirror.look(entry.key)
         resolved = self._resolved(entry, self._catalog.resolve(stored, entry.resolved))
+        resolved = self._observer.confined(resolved, entry.key.namespace)
         seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=entry.session)
         decision, failure = await self._passes.run(entry, stored, resolved.rollout, seen)
         self._passes.check(entry)

@@ -66,6 +66,7 @@ class RouteView:
 
     ``changed_by`` names who changed the weights last, where the platform tells. ``written_at`` is when we did, if
     nobody else has since (whole Unix seconds, cut off; 0: the platform does not tell, or it was somebody else).
+    ``open_to`` are the namespaces whose Rollouts may own its weights (``*``: all), None where nobody asks for that.
     """
 
     key: RouteKey
@@ -75,6 +76,7 @@ class RouteView:
     message: str = ""
     changed_by: str = ""
     written_at: float = 0.0
+    open_to: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

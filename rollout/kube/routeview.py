@@ -17,6 +17,12 @@ from rollout.kube.routeacceptance import CONDITIONS, LONGEST_MESSAGE, acceptance
 LONGEST_NAME = 253
 """The Gateway API allows no longer name of a rule."""
 
+ALLOW = "rollout.dev/allow-rollouts-from"
+"""The annotation by which the owner of a route lets Rollouts of other namespaces have its weights: ``ns-a,ns-b``."""
+
+LONGEST_ALLOW = 4096
+"""A longer list is none."""
+
 _METADATA = ("namespace", "name", "resourceVersion", "generation")
 _PARENT = ("group", "kind", "namespace", "name", "sectionName", "port")
 _REF = ("group", "kind", "namespace", "name", "port", "weight")
@@ -34,20 +40,31 @@ def view_of(key: RouteKey, document: Document) -> RouteView:
         message=message,
         changed_by=changed_by(document),
         written_at=written_at(document),
+        open_to=(key.namespace, *_allowed(document)),
     )
 
 
 def kept(document: Document) -> Document:
     """Return the part of a route that ``view_of`` and a write look at, which is small beside the whole."""
     spec, status = document.get("spec") or {}, document.get("status") or {}
+    metadata = _some(document.get("metadata") or {}, _METADATA)
+    if allowed := _allowed(document):
+        metadata["annotations"] = {ALLOW: ",".join(allowed)}
     return {
-        "metadata": _some(document.get("metadata") or {}, _METADATA) | {"managedFields": _owners(document)},
+        "metadata": metadata | {"managedFields": _owners(document)},
         "spec": {
             "parentRefs": [_some(parent, _PARENT) for parent in spec.get("parentRefs") or ()],
             "rules": [_kept_rule(rule) for rule in spec.get("rules") or ()],
         },
         "status": {"parents": [_kept_parent(entry) for entry in status.get("parents") or ()]},
     }
+
+
+def _allowed(document: Document) -> tuple[str, ...]:
+    """Return the namespaces that the owner of the route lets in, each once."""
+    text = str(((document.get("metadata") or {}).get("annotations") or {}).get(ALLOW) or "")
+    names = text.split(",") if len(text) <= LONGEST_ALLOW else ()
+    return tuple(dict.fromkeys(filter(None, map(str.strip, names))))
 
 
 def rules_of(document: Document) -> list[Mapping[str, Any]]:

@@ -40,6 +40,10 @@ class FakeRouteTable:
         """Let the gateway say something else about the route."""
         self._keep(replace(self._views[key], acceptance=acceptance, message=message))
 
+    def open_to(self, key: RouteKey, *namespaces: str) -> None:
+        """Let the route's owner say whose Rollouts may have its weights; nobody asks before that."""
+        self._keep(replace(self._views[key], open_to=(key.namespace, *namespaces), version=self._version()))
+
     def take_away(self, key: RouteKey) -> None:
         """Let somebody delete the route."""
         del self._views[key]

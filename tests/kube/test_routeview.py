@@ -8,7 +8,7 @@ import pytest
 from rollout.engine.observation import Acceptance, BackendKey, Ref, RouteView, Rule
 from rollout.engine.weights import is_same
 from rollout.kube.resources import MANAGER, version_of
-from rollout.kube.routeview import changed_by, kept, view_of, written_at
+from rollout.kube.routeview import ALLOW, changed_by, kept, view_of, written_at
 from tests.kube.routedocuments import BACK, KEY, OURS, condition, fine, owner, ref, route, rule, said
 
 V1, V2 = BackendKey("shop", "v1", 8080), BackendKey("shop", "v2", 8080)
@@ -58,6 +58,7 @@ def test_the_whole_route_is_seen() -> None:
         version="17",
         acceptance=Acceptance.ACCEPTED,
         changed_by="kubectl-edit",
+        open_to=("shop",),
     )
 
 
@@ -141,3 +142,24 @@ def test_what_nobody_looks_at_does_not_stay() -> None:
 def test_a_route_without_anything_can_be_kept() -> None:
     """As the rest, an empty status and spec are no reason to fail."""
     assert view_of(KEY, kept({})) == view_of(KEY, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "open_to"),
+    [
+        (None, ("shop",)),
+        ("", ("shop",)),
+        ("bank", ("shop", "bank")),
+        (" bank, ,books,bank ", ("shop", "bank", "books")),
+        ("*", ("shop", "*")),
+        ("x," * 3000, ("shop",)),
+    ],
+)
+def test_the_owner_of_a_route_says_whose_rollouts_may_have_it(text: str | None, open_to: tuple[str, ...]) -> None:
+    """Nobody's of another namespace, unless the annotation names it; what is kept says the same."""
+    document = route(rule(ref("v1")))
+    if text is not None:
+        document["metadata"]["annotations"] = {ALLOW: text, "other": "x"}
+
+    assert view_of(KEY, document).open_to == view_of(KEY, kept(document)).open_to == open_to
+    assert "other" not in (kept(document)["metadata"].get("annotations") or {})
