@@ -17,11 +17,11 @@ from rollout.engine.drift import RouteWrite
 from rollout.engine.guards import At
 from rollout.engine.holding import known_again
 from rollout.engine.judging import judged, last_word
-from rollout.engine.moves import Context, intended
+from rollout.engine.moves import Context
 from rollout.engine.observation import Observation
 from rollout.engine.orders import WorkloadOrder
 from rollout.engine.phases import adopted, advance
-from rollout.engine.reasons import Reason
+from rollout.engine.recording import is_significant, recorded
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.table import RUNNING, Phase
 from rollout.engine.workloads import noticed
@@ -86,6 +86,8 @@ def _decision(before: State, state: State, context: Context) -> Decision:
     state = _with_writing(state, context, writes)
     known = {transition.number for transition in before.transitions}
     told = tuple(transition for transition in state.transitions if transition.number not in known)
+    if significant := is_significant(before, state):
+        state = recorded(state)
     handled = {done.id for done in before.handled}
     answered = tuple(done for done in state.handled if done.id not in handled)
     return Decision(
@@ -97,7 +99,7 @@ def _decision(before: State, state: State, context: Context) -> Decision:
         next_at=_next_at(state, context, again_at),
         urgent=state.phase in {Phase.ABORTING, Phase.ABORTED},
         finished=_is_finished(state, context),
-        significant=is_significant(before, state),
+        significant=significant,
     )
 
 
@@ -140,52 +142,6 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
     if state.phase is Phase.PROGRESSING and state.step == 0 and ends_at > context.now:
         times.append(ends_at)
     return max(min(times), context.now + SOONEST_SECONDS) if times else None
-
-
-ON_COURSE = frozenset(
-    {
-        Reason.STARTED,
-        Reason.RETRIED,
-        Reason.NEW_REVISION,
-        Reason.STEP_STARTED,
-        Reason.PROMOTED_BY_COMMAND,
-        Reason.HOLDING,
-    }
-)
-"""Reasons of a step that goes as it should: from its beginning to the end of its hold time there is no news."""
-
-
-def is_significant(before: State, state: State) -> bool:
-    """Return whether the status must be written: numbers and sentences alone ride along with the next write.
-
-    So does what only follows from the last record: that the weights which it intends are written, that the gateway took
-    them in, and that the hold time runs; but not that the write began anew, from which hold time counts.
-    """
-    is_anew = 0.0 < before.writing_at < state.writing_at
-    return is_anew or _gist(before) != _gist(state)
-
-
-def _gist(state: State) -> tuple[object, ...]:
-    conditions = tuple((condition.type, condition.status) for condition in state.conditions)
-    as_recorded = state.writing_at > 0 or state.observed == intended(state)
-    weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), as_recorded or state.observed)
-    hold = (state.hold.since is not None or state.writing_at > 0, state.hold_over, state.approved_step)
-    seen = (state.seen_revision, state.templates, state.stable, state.steps_seen, state.observed_generation)
-    workloads = (state.copying_at, state.copied, state.scaling)
-    drifted = (state.drift.hands_off, state.drift.repairs)
-    return (
-        state.number,
-        state.phase,
-        state.reason not in ON_COURSE and state.reason,
-        conditions,
-        weights,
-        hold,
-        seen,
-        workloads,
-        state.handled,
-        state.ready,
-        drifted,
-    )
 
 
 def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:

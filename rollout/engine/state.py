@@ -97,6 +97,14 @@ class Word:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the last record that was needed tells: health by backend, and up to when samples were judged (0: none)."""
+
+    ready: tuple[tuple[str, str], ...] = ()
+    tick_at: float = 0.0
+
+
 class Scaling(StrEnum):
     """What is left to do with the number of pods of the workload behind the canary role."""
 
@@ -175,3 +183,4 @@ class State:
     conditions: tuple[Condition, ...] = ()
     ready: tuple[tuple[str, str], ...] = ()
     observed_generation: int = 0
+    recorded: Recorded = Recorded()

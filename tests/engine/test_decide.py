@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.engine.decide import Wants, acknowledge, decide, is_significant, wants
+from rollout.engine.decide import Wants, acknowledge, decide, wants
 from rollout.engine.observation import Acceptance, GateAnswer
 from rollout.engine.reasons import Reason
+from rollout.engine.recording import is_significant
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.spec.resource import Gate
