@@ -10,10 +10,13 @@ from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Drift, Hold, Scaling, State
 from rollout.engine.table import Phase, Trigger
-from rollout.engine.weights import agrees, desired, observed
+from rollout.engine.weights import agrees, as_sentence, desired, observed
 from rollout.engine.workloads import due, not_up
 
 ALL = 100.0
+
+GIVE_UP_SECONDS = 60.0
+"""A deletion waits for its weights at most this long."""
 
 
 def start(state: State, context: Context, *, revision: str, reason: str, message: str) -> State:
@@ -158,10 +161,30 @@ def abort(state: State, context: Context, *, reason: str, message: str, ordered:
 
 def aborted(state: State, context: Context) -> State:
     """End an abort once every route says what is intended; needs no acceptance and no metric."""
-    if not is_written(state, context):
+    why = _given_up(state, context) if context.seen.deleting else ""
+    if not why and not is_written(state, context):
         return state
     done = replace(state, parked=False, step=0, judge=None, scaling=due(state, context, Scaling.DOWN))
+    if why:
+        return move(done, context, Trigger.GIVE_UP, Reason.GAVE_UP, why)
     return move(done, context, Trigger.ABORTED, state.reason, state.message)
+
+
+def _given_up(state: State, context: Context) -> str:
+    """Return why a deletion waits for its weights no longer, empty when they are back or may still come back."""
+    if is_written(state, context):
+        gone = (rule.route for rule in state.owned if observed(rule, context.seen.routes) is None)
+        named = ", ".join(dict.fromkeys(map(str, gone)))
+        return (
+            f"Deleted without putting weights back in {named}: it is gone, or names the backends no more."
+            if named
+            else ""
+        )
+    if context.now - state.step_at <= GIVE_UP_SECONDS:
+        return ""
+    failed = f" ({context.seen.write_problem.rstrip('.')})" if context.seen.write_problem else ""
+    left = f"the first rule says {as_sentence(state.observed)}"
+    return f"Deleted without putting the weights back, which took over {GIVE_UP_SECONDS:g} s{failed}; {left}."
 
 
 def is_written(state: State, context: Context) -> bool:

@@ -34,9 +34,6 @@ SOONEST_SECONDS = 0.001
 UNANSWERED_SECONDS = 1.0
 """How soon a command is looked at again that waits for something to be seen."""
 
-GIVE_UP_SECONDS = 60.0
-"""A deletion waits for its weights at most this long."""
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -82,7 +79,8 @@ def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision
 
 
 def _decision(before: State, state: State, context: Context) -> Decision:
-    writes, again_at = drift.writes(state, context)
+    finished = _is_finished(state, context)
+    writes, again_at = drift.writes(state, context) if not finished else ((), None)
     state = _with_writing(state, context, writes)
     known = {transition.number for transition in before.transitions}
     told = tuple(transition for transition in state.transitions if transition.number not in known)
@@ -98,7 +96,7 @@ def _decision(before: State, state: State, context: Context) -> Decision:
         handled=answered,
         next_at=_next_at(state, context, again_at),
         urgent=state.phase in {Phase.ABORTING, Phase.ABORTED},
-        finished=_is_finished(state, context),
+        finished=finished,
         significant=significant,
     )
 
@@ -117,8 +115,7 @@ def _is_finished(state: State, context: Context) -> bool:
         return False
     spec = context.spec
     leave = spec is not None and (spec.on_delete is OnDelete.LEAVE or spec.suspend)
-    overdue = state.phase is Phase.ABORTING and context.now - state.step_at > GIVE_UP_SECONDS
-    return leave or overdue or not (drift.running(state) or state.phase is Phase.ABORTING)
+    return leave or not (drift.running(state) or state.phase is Phase.ABORTING)
 
 
 def _next_at(state: State, context: Context, again_at: float | None) -> float | None:

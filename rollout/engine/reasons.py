@@ -51,6 +51,7 @@ class Reason(StrEnum):
     VALID = "Valid"
     UNRECORDED = "Unrecorded"
     DELETING = "Deleting"
+    GAVE_UP = "GaveUp"
     ON_BACKUP = "OnBackup"
 
 
@@ -113,6 +114,7 @@ MEANING: dict[str, str] = {
     Reason.VALID: "What was wrong is right again.",
     Reason.UNRECORDED: "The weights were put back although the status could not be written.",
     Reason.DELETING: "The Rollout is being deleted; stable gets all weight first.",
+    Reason.GAVE_UP: "The Rollout is deleted although its weights could not be put back; they are as they were left.",
     Reason.ON_BACKUP: "All weight was found on a backup.",
     Refusal.ILLEGAL: "The command is not legal in this phase.",
     Refusal.UNKNOWN: "There is no such command.",

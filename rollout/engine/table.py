@@ -40,6 +40,7 @@ class Trigger(StrEnum):
     PROMOTED = "promoted"
     ABORT = "abort"
     ABORTED = "weights are back"
+    GIVE_UP = "given up"
     ADOPT = "adopt"
     INVALIDATE = "became invalid"
     VALIDATE = "became valid"
@@ -85,6 +86,7 @@ _TABLE: tuple[tuple[Trigger, tuple[Phase, ...], Phase], ...] = (
     (Trigger.PROMOTED, (Phase.PROMOTING,), Phase.IDLE),
     (Trigger.ABORT, (Phase.PROGRESSING, Phase.PAUSED, Phase.PROMOTING, Phase.INVALID), Phase.ABORTING),
     (Trigger.ABORTED, (Phase.ABORTING,), Phase.ABORTED),
+    (Trigger.GIVE_UP, (Phase.ABORTING,), Phase.ABORTED),
     (Trigger.ADOPT, (Phase.PAUSED, Phase.IDLE), Phase.IDLE),
     (
         Trigger.INVALIDATE,

@@ -562,8 +562,36 @@ def test_a_deletion_gives_up_after_a_minute() -> None:
     world.lost = True
     world.look(after=1, deleting=True)
     assert not world.look(after=60, deleting=True).finished
+    decision = world.look(after=1, deleting=True, write_problem="the API server is away.")
 
-    assert world.look(after=1, deleting=True).finished
+    assert (decision.finished, decision.writes) == (True, ())
+    assert [(made.phase, made.reason) for made in decision.transitions] == [(Phase.ABORTED, Reason.GAVE_UP)]
+    assert world.state.message == (
+        "Deleted without putting the weights back, which took over 60 s (the API server is away); "
+        f"the first rule says {V1} 95, {V2} 5."
+    )
+
+
+def test_a_deletion_that_gave_up_says_so_once() -> None:
+    """Where the Rollout cannot be taken away yet, it is finished still, and nothing is told again."""
+    world = under_way()
+    world.lost = True
+    world.look(after=1, deleting=True)
+    world.look(after=61, deleting=True)
+    decision = world.look(after=1, deleting=True)
+
+    assert (decision.finished, decision.transitions, decision.writes) == (True, (), ())
+
+
+def test_a_deletion_whose_route_is_gone_gives_up_at_once() -> None:
+    """There is nothing to put back; it is told which route it was."""
+    world = under_way()
+    world.views[ROUTE] = None
+    decision = world.look(after=1, deleting=True)
+
+    assert decision.finished
+    assert [made.reason for made in decision.transitions] == [Reason.INVALID, Reason.DELETING, Reason.GAVE_UP]
+    assert str(ROUTE) in world.state.message
 
 
 def test_a_suspended_rollout_can_be_deleted() -> None:
