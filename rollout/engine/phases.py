@@ -38,7 +38,7 @@ def advance(state: State, context: Context, judgement: Judgement | None) -> Stat
     if context.seen.deleting:
         return _delete(state, context)
     if drift.running(state):
-        state = _abort_on_harm(state, context, judgement)
+        state = _abort_on_harm(_still_paused(state), context, judgement)
     return _by_phase(state, context, judgement)
 
 
@@ -58,6 +58,14 @@ def _by_phase(state: State, context: Context, judgement: Judgement | None) -> St
             return state
         case never:
             assert_never(never)
+
+
+def _still_paused(state: State) -> State:
+    """Return the state that says again why it is paused, where something else that is over was said meanwhile."""
+    paused = next((made for made in reversed(state.transitions) if made.phase is Phase.PAUSED), None)
+    if state.phase is not Phase.PAUSED or paused is None:
+        return state
+    return say(state, paused.reason, paused.message)
 
 
 def _abort_on_harm(state: State, context: Context, judgement: Judgement | None) -> State:

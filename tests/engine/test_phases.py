@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rollout.engine.decide import decide
@@ -524,6 +526,44 @@ def test_suspension_at_rest_needs_no_status() -> None:
 
     assert not world.look(after=3600).significant
     assert world.state.reason == Reason.BASELINE
+
+
+def test_a_pause_says_why_again_after_a_suspension() -> None:
+    """A suspension that is over is no reason to stand still; the person's pause is."""
+    world = under_way()
+    world.tell("pause")
+    message, wanted = world.state.message, world.wanted
+    world.wanted = rollout(suspend=True)
+    world.look(after=1)
+    assert world.state.reason == Reason.SUSPENDED
+    world.wanted = wanted
+    world.look(after=1)
+
+    assert (world.state.reason, world.state.message) == (Reason.PAUSED, message)
+
+
+def test_a_pause_says_why_again_after_backends_came_back() -> None:
+    """That the canary carries all is said while it does, and no longer."""
+    world = under_way()
+    world.tell("pause")
+    world.endpoints = {V1: DOWN, V2: DOWN}
+    world.look(after=1)
+    said = world.look(after=1)
+    assert (world.state.reason, said.significant) == (Reason.CANARY_CARRIES_ALL, False)
+    world.endpoints = {V1: UP, V2: UP}
+    world.look(after=1)
+
+    assert world.state.reason == Reason.PAUSED
+
+
+def test_a_pause_whose_transition_is_not_known_says_what_it_said() -> None:
+    """A status may have lost its transitions."""
+    world = under_way()
+    world.tell("pause")
+    world.state = replace(world.state, transitions=(), reason=Reason.SUSPENDED)
+    world.look(after=1)
+
+    assert world.state.reason == Reason.SUSPENDED
 
 
 def test_a_deletion_gives_everything_to_stable_first() -> None:
