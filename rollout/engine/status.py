@@ -27,6 +27,9 @@ MOST_TEXT = 8192
 SHORTEST_TEXT = 80
 """So much of a message stays in any case."""
 
+NO_FAILOVER = "Normal"
+"""Where a failover stands that there is none of: traffic is where the weights send it."""
+
 _PLAIN = ("phase", "reason", "message", "attempt", "step", "stable", "canary", "revision")
 
 
@@ -62,6 +65,7 @@ def to_status(state: State) -> dict[str, object]:
         "effective": state.effective,
     }
     status["health"] = dict(state.ready)
+    status["failover"] = {"state": NO_FAILOVER}
     status["evidence"] = _camel_keys(raw["evidence"])
     status["transitions"] = [
         {**_as_mapping(made), "weights": dict(t.weights)}

@@ -140,6 +140,13 @@ def test_the_weight_of_the_canary_stands_alone() -> None:
     assert to_status(under_way().state)["weight"] == 5
 
 
+def test_a_rollout_without_failover_is_normal() -> None:
+    """The column of the table shows it, and a Rollout at rest is one to the store."""
+    status = to_status(at_rest().state)
+
+    assert status["failover"] == {"state": "Normal"}
+
+
 def test_a_status_at_rest_has_no_judge() -> None:
     """Between attempts nothing is judged."""
     assert to_status(at_rest().state)["judge"] is None
