@@ -60,7 +60,8 @@ class Stage:
 
     async def service(self, name: str, *, ready: int = 1, total: int | None = None, port: int = 8080) -> None:
         """Make a Service and its endpoints."""
-        service = {"metadata": {"name": name}, "spec": {"ports": [{"name": "web", "port": port}]}}
+        spec = {"clusterIP": "None", "ports": [{"name": "web", "port": port}]}  # there are few addresses for all tests
+        service = {"metadata": {"name": name}, "spec": spec}
         await self.api.create(SERVICES, service, namespace=self.namespace)
         await self.api.create(ENDPOINT_SLICES, self._slice(name, ready, total or ready, port), namespace=self.namespace)
 

@@ -201,7 +201,7 @@ def applied(stage: Stage, folder: Path, command: dict[str, Any], *, start: str) 
 @pytest.mark.parametrize("with_id", [True, False], ids=["with an id", "without one"])
 async def test_a_manifest_applied_again_replays_no_command(stage: Stage, tmp_path: Path, *, with_id: bool) -> None:
     """It starts an attempt, a person aborts it, and the same manifest again starts no other."""
-    command = {"action": "start", "args": {"revision": "2"}, **({"id": "go"} if with_id else {})}
+    command = {"action": "start", "args": {"revision": "2"}, "at": _ago(0), **({"id": "go"} if with_id else {})}
     apply = applied(stage, tmp_path, command, start="Manual")
     await stage.pair()
     await stage.route()
@@ -226,8 +226,7 @@ async def test_a_manifest_applied_again_replays_no_command(stage: Stage, tmp_pat
 
 async def test_a_manifest_with_an_old_command_is_refused(stage: Stage, tmp_path: Path) -> None:
     """One that was written more than five minutes ago starts nothing, whoever applies it now."""
-    before = datetime.fromtimestamp(time.time() - 301, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    command = {"id": "old", "action": "start", "args": {"revision": "2"}, "at": before}
+    command = {"id": "old", "action": "start", "args": {"revision": "2"}, "at": _ago(301)}
     await stage.pair()
     await stage.route()
     async with stage.controller():
@@ -237,6 +236,24 @@ async def test_a_manifest_with_an_old_command_is_refused(stage: Stage, tmp_path:
 
     assert (answer["done"], answer["reason"]) == (False, "CommandExpired")
     assert (status["phase"], status["attempt"]) == ("Idle", 0)
+
+
+async def test_a_manifest_whose_command_has_no_time_is_refused(stage: Stage, tmp_path: Path) -> None:
+    """Nobody could tell an old one from a new one when it is applied again."""
+    await stage.pair()
+    await stage.route()
+    async with stage.controller():
+        await applied(stage, tmp_path, {"action": "start", "args": {"revision": "2"}}, start="Manual")()
+        status = await stage.until(lambda found: found["handledCommands"])
+
+    answer = status["handledCommands"][0]
+    assert (answer["done"], answer["reason"], status["attempt"]) == (False, "UnknownCommand", 0)
+    assert "at: is needed in what is applied" in answer["message"]
+
+
+def _ago(seconds: float) -> str:
+    """Return when that was."""
+    return datetime.fromtimestamp(time.time() - seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # ---------------------------------------------------------------- two at once
