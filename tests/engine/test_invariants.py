@@ -303,6 +303,21 @@ def test_a_replayed_observation_changes_nothing(sequence: list[Turn]) -> None:
         assert not decide(made.wanted, state, again).significant
 
 
+@given(SEQUENCES, st.sampled_from([0.0, 3.0, 5.0, 61.0, 700.0, 4000.0]))
+@QUICK
+def test_a_world_that_stands_still_is_not_looked_at_all_the_time(sequence: list[Turn], later: float) -> None:
+    """However long ago anything was: once nothing changes any more, the next pass is not due at once again and again."""
+    for made in _played(sequence)[-2:]:
+        again = replace(made.seen, batch=None, command=None, now=made.seen.now + later)
+        state, decision = made.decision.state, made.decision
+        for look in range(8):
+            decision = decide(made.wanted, state, replace(again, now=again.now + look / 1000))
+            state = decision.state
+
+        soonest = decision.next_at if decision.next_at is not None else float("inf")
+        assert soonest - again.now > 0.05
+
+
 @given(SEQUENCES)
 @QUICK
 def test_a_restart_changes_no_decision(sequence: list[Turn]) -> None:

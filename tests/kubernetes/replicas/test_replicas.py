@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
-import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from rollout.kube.resources import LEASES
-from tests.kubernetes.cluster import CONTROLLER, Cluster
+from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.replicas.pair import LEASE, holder, taken_over, two_replicas
 from tests.kubernetes.stage import Stage, open_stage
-from tests.serve.server import Server
 
 pytestmark = pytest.mark.timeout(120)
-
-LEASE = 3.0
 
 
 @pytest.fixture
@@ -26,46 +20,6 @@ async def stage(cluster: Cluster, namespace: str) -> AsyncIterator[Stage]:
     """Open a stage in the test's namespace."""
     async with open_stage(cluster, namespace) as opened:
         yield opened
-
-
-@asynccontextmanager
-async def two_replicas(stage: Stage, folder: Path) -> AsyncIterator[dict[str, Server]]:
-    """Run replicas a and b, by the beginning of their identities."""
-    replicas: dict[str, Server] = {}
-    async with AsyncExitStack() as stack:
-        for name in ("a", "b"):
-            home = folder / name
-            home.mkdir()
-            server = Server(
-                home,
-                "--runtime=kubernetes",
-                f"--kubeconfig={stage.cluster.kubeconfig(CONTROLLER)}",
-                f"--watch-namespace={stage.namespace}",
-                f"--lease-namespace={stage.namespace}",
-                f"--identity={name}",
-                f"--lease={LEASE:g}s",
-                "--tick=1s",
-                "--listen=off",
-            )
-            await server.serving()
-            stack.push_async_callback(server.kill)
-            replicas[name] = server
-        yield replicas
-
-
-async def holder(stage: Stage) -> str:
-    """Return which replica holds the Lease."""
-    found = await stage.api.get(LEASES, stage.namespace, f"rollout-controller.{stage.namespace}.0")
-    return str(found["spec"].get("holderIdentity") or "").partition("-")[0]
-
-
-async def taken_over(stage: Stage, before: str, *, seconds: float) -> float:
-    """Wait until another holds the Lease; return how long that took."""
-    began = time.monotonic()
-    async with asyncio.timeout(seconds):
-        while await holder(stage) in {before, ""}:
-            await asyncio.sleep(0.05)
-    return time.monotonic() - began
 
 
 async def test_a_holder_that_stands_still_is_replaced_and_then_writes_nothing(stage: Stage, tmp_path: Path) -> None:
