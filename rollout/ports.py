@@ -99,10 +99,7 @@ class RolloutStore(Protocol):
         ...
 
     async def checkpoint(self, key: Key, *, judge: Mapping[str, object], samples: Mapping[str, object]) -> None:
-        """Keep the judge's state between records, for a source that cannot be asked again.
-
-        A store behind which the source can be asked again does nothing.
-        """
+        """Keep the judge's state between records, for a source that cannot be asked again; else do nothing."""
         ...
 
     async def remove(self, key: Key) -> None:
@@ -264,7 +261,7 @@ class RouteTable(Protocol):
         ...
 
     def explain(self, key: RouteKey) -> str:
-        """Return why the route cannot be read or written as it should, empty when nothing is known of it."""
+        """Return why the route is not as it should be, empty when it is; Unavailable: not known yet if there is one."""
         ...
 
     async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:
@@ -306,6 +303,10 @@ class Workloads(Protocol):
         """Return the workload from the cache, or None when it does not exist or has not been seen yet."""
         ...
 
+    def explain(self, key: WorkloadKey) -> str:
+        """Return why the workload cannot be seen, empty when nothing speaks against that."""
+        ...
+
     async def copy_template(
         self, source: WorkloadKey, target: WorkloadKey, *, template: str, expected: str
     ) -> WorkloadView:
@@ -325,8 +326,7 @@ class Workloads(Protocol):
         """Let the workload have so many pods (0 or more), if its version is ``expected``; return it as it is then.
 
         Raises:
-            ConflictError, NotOursError, Unavailable: as ``copy_template``.
-            UpdateRefused: the platform refused it, as always for a DaemonSet.
+            ConflictError, NotOursError, UpdateRefused, Unavailable: as ``copy_template``; a DaemonSet is refused.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -63,16 +64,28 @@ class Cluster:
         )
 
     def stale(self) -> str:
-        """Return one sentence that names the caches that are old, empty when none is."""
+        """Return one sentence that names the caches that are empty yet, or old; empty when none is."""
+        unread = [f"{watch.resource.plural}{f' ({watch.problem})' * bool(watch.problem)}" for watch in self._unread()]
+        if unread:
+            return f"not read from the API server yet: {', '.join(unread)}"
         old = [watch.resource.plural for watch in self.watches() if not watch.fresh]
         return f"not heard of the API server for too long about: {', '.join(old)}" if old else ""
+
+    def _unread(self) -> tuple[Reflector, ...]:
+        return tuple(watch for watch in self.watches() if not watch.synced)
+
+    async def begin(self) -> None:
+        """Compete for Leases once everything is known: what is not looks as if it did not exist."""
+        await asyncio.gather(*(watch.answered() for watch in self.watches()))
+        await self.elector.start()
 
 
 @asynccontextmanager
 async def kubernetes_runtime(settings: ServeSettings, source: Measurements | None = None) -> AsyncIterator[Runtime]:
     """Run the controller and its API on a cluster as long as the context is open; ``source`` instead of Prometheus.
 
-    Every cache is synced and the API's address is ours before the first pass. At the end the API goes first, then the
+    Every cache is synced and the API's address is ours before the first pass; until then ``/readyz`` says what is not
+    known, and no Lease is taken. At the end the API goes first, then the
     controller, then the Lease is given back, then the watches end.
 
     Raises:
@@ -89,6 +102,7 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         )
         options = Options(settings.tick_seconds, cluster_policy(), Abilities(ROUTES, workloads=True))
         work = Work.of(ports, options, meters)
+        work.first = cluster.begin
         recorder = EventRecorder(cluster.api, clock, instance=settings.replica, chance=cluster.chance)
         stack.push_async_callback(recorder.aclose)
         await recorder.start()
@@ -103,7 +117,6 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
             desk = Desk(cluster.store, cluster.store, cluster.store.journal, access, "kubernetes", cluster.stale)
             url, listening = await listen(desk, work, settings, address=settings.address, stack=stack)
             parts.add(listening)
-        await cluster.elector.start()
         work.begun.set()
         source_name = str(masked(settings.prometheus)) if settings.prometheus else WHY
         yield Runtime(cluster.store, work.controller, meters, done, url, frozenset(parts), source_name)

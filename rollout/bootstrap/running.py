@@ -6,7 +6,7 @@ Called by ``rollout.bootstrap.envoy`` and ``rollout.bootstrap.kubernetes``, whic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -65,11 +65,15 @@ class Desk:
 
 @dataclass(slots=True)
 class Work:
-    """A controller that waits for ``begun`` before its first pass, so that all that may fail at the start has not."""
+    """A controller that waits for ``begun`` before its first pass, so that all that may fail at the start has not.
+
+    ``first`` is awaited after that: what may take as long as it takes.
+    """
 
     controller: Controller
     meters: Meters
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    first: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
     def of(cls, ports: Ports, options: Options, meters: Meters) -> Work:
@@ -87,6 +91,8 @@ class Work:
 
     async def _run(self) -> None:
         await self.begun.wait()
+        if self.first is not None:
+            await self.first()
         await self.controller.run()
 
 

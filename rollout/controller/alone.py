@@ -30,6 +30,10 @@ class NoWorkloads:
         """Return None."""
         return None
 
+    def explain(self, key: WorkloadKey) -> str:  # noqa: ARG002 - whatever the key
+        """Return nothing: whoever names one is told by the catalog."""
+        return ""
+
     async def copy_template(
         self,
         source: WorkloadKey,  # noqa: ARG002 - as the Protocol

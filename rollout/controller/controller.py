@@ -285,6 +285,7 @@ class Controller:
             self._mirror.look(entry.key)
         resolved = self._resolved(entry, self._catalog.resolve(stored, entry.resolved))
         resolved = self._observer.confined(resolved, entry.key.namespace)
+        self._observer.wait_for_routes(entry, resolved)
         seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=entry.session)
         decision, failure = await self._passes.run(entry, stored, resolved.rollout, seen)
         self._passes.check(entry)

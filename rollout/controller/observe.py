@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rollout.controller.catalog import Resolved
@@ -11,7 +11,7 @@ from rollout.engine.observation import BackendKey, Observation, RouteKey, RouteV
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key, route_key
 from rollout.engine.workloads import workload_keys
-from rollout.errors import Problem
+from rollout.errors import Problem, Unavailable
 from rollout.ports import BackendHealth, RouteTable, StoredRollout, Workloads
 from rollout.spec.resource import RolloutSpec, RouteRef
 
@@ -69,6 +69,26 @@ class Observer:
     def _view(self, key: RouteKey, namespace: str) -> RouteView | None:
         return None if self._is_closed(key, namespace) else self._routes.read(key)
 
+    def wait_for_routes(self, entry: Entry, resolved: Resolved) -> None:
+        """Return when it is known of each route whether and how it exists.
+
+        Raises:
+            Unavailable: it is not yet of one; to decide on that would call the Rollout invalid.
+        """
+        spec = resolved.rollout.spec if resolved.rollout is not None else None
+        for key in routes_of(spec, entry.state or State(), entry.key.namespace):
+            if self._routes.read(key) is None:
+                try:
+                    self._routes.explain(key)
+                except Unavailable as error:
+                    raise Unavailable(f"{key}: {error}") from error
+
+    def _why(self, key: RouteKey) -> str:
+        try:
+            return self._routes.explain(key)
+        except Unavailable as error:
+            return str(error)
+
     def observe(
         self, entry: Entry, stored: StoredRollout, resolved: Resolved, *, now: float, session: float
     ) -> Observation:
@@ -77,11 +97,10 @@ class Observer:
         state = entry.state or State()
         namespace = stored.key.namespace
         routes = {key: self._view(key, namespace) for key in routes_of(spec, state, namespace)}
-        unread = tuple(
-            f"{key}: {why}" for key, view in routes.items() if view is None and (why := self._routes.explain(key))
-        )
+        unread = tuple(f"{key}: {why}" for key, view in routes.items() if view is None and (why := self._why(key)))
         backends = backends_of(spec, state, namespace)
         missing = tuple(why for backend in backends if (why := self._health.missing(backend)))
+        hidden = tuple(dict.fromkeys(self._hidden(spec, namespace)))
         seen = Observation(
             now=now,
             session_started_at=session,
@@ -92,7 +111,7 @@ class Observer:
             source_problem=entry.source_problem,
             gates=entry.gates,
             command=stored.command,
-            problems=resolved.problems + unread + missing,
+            problems=resolved.problems + unread + missing + hidden,
             deleting=stored.deleting,
             generation=stored.generation,
             workloads=self._workloads_of(spec, namespace),
@@ -101,6 +120,12 @@ class Observer:
         )
         entry.batch = None
         return seen
+
+    def _hidden(self, spec: RolloutSpec | None, namespace: str) -> Iterator[str]:
+        """Yield why workloads cannot be seen, for those that cannot."""
+        for key in workload_keys(spec, namespace).values() if spec is not None else ():
+            if why := self._workloads.explain(key):
+                yield why
 
     def _workloads_of(self, spec: RolloutSpec | None, namespace: str) -> dict[str, WorkloadView | None]:
         if spec is None:

@@ -16,7 +16,7 @@ from rollout.kube.api import KubeApi
 from rollout.kube.cache import Name
 from rollout.kube.kept import kept_policy, manifest
 from rollout.kube.placing import place, reread
-from rollout.kube.reflector import Reflector
+from rollout.kube.reflector import Reflector, ReflectorOptions
 from rollout.kube.resources import CLUSTER_POLICIES, POLICIES, Document, Resource
 from rollout.ports import Clock, PolicyKey
 from rollout.spec.identity import POLICY_KINDS, identity_of, kind_of, policy_key
@@ -34,15 +34,16 @@ class KubePolicies:
         chance: Callable[[], float],
         namespace: str = "",
     ) -> None:
-        """Watch those of ``namespace`` (empty: of all) and those for all."""
+        """Watch those of ``namespace`` (empty: of all), and those for all: with a namespace only if we may."""
         self._api = api
         self._listener = listener
         self._documents: dict[PolicyKey, Document] = {}
+        everywhere = ReflectorOptions(optional=bool(namespace))  # who has rights in one namespace may see no others
         self._watches = {
-            resource.kind: Reflector(
-                api, resource, kept_policy, clock, chance=chance, namespace=namespace if resource.namespaced else ""
-            )
-            for resource in (POLICIES, CLUSTER_POLICIES)
+            POLICIES.kind: Reflector(api, POLICIES, kept_policy, clock, chance=chance, namespace=namespace),
+            CLUSTER_POLICIES.kind: Reflector(
+                api, CLUSTER_POLICIES, kept_policy, clock, chance=chance, options=everywhere
+            ),
         }
         for watch in self._watches.values():
             watch.subscribe(partial(self._changed, watch.resource))
@@ -56,8 +57,8 @@ class KubePolicies:
         await asyncio.gather(*(watch.aclose() for watch in self._watches.values()))
 
     def watches(self) -> tuple[Reflector, ...]:
-        """Return the reflectors."""
-        return tuple(self._watches.values())
+        """Return the reflectors of what the cluster has, and lets us see."""
+        return tuple(watch for watch in self._watches.values() if not watch.absent)
 
     def get(self, policy: PolicyKey) -> Document | None:
         """Return the policy's document, or None when there is none."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from rollout.errors import NotOursError, RolloutError, Unavailable
+from rollout.errors import NotAllowedError, NotOursError, PermanentError, RolloutError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.cache import Cache, Keep, Listener, Name
 from rollout.kube.faults import Busy, Expired, TooLong
@@ -37,6 +37,7 @@ class ReflectorOptions:
     A watch that ended within ``shortest_watch_seconds`` counts as a failure. ``look_seconds``: how long the look after
     a broken watch may hold up the next one. ``fresh_seconds``: how long after the API server was heard of what is here
     still counts as what there is. ``most_listed``: a list of more objects (a page counts as one at least) never ends.
+    ``optional``: where we may not see it, all goes on as if the cluster had no such resource.
     """
 
     renew_seconds: float = 240.0
@@ -47,6 +48,7 @@ class ReflectorOptions:
     look_seconds: float = 2.0
     fresh_seconds: float = 30.0
     most_listed: int = 1_000_000
+    optional: bool = False
 
 
 class Reflector:
@@ -63,7 +65,11 @@ class Reflector:
         namespace: str = "",
         options: ReflectorOptions = ReflectorOptions(),
     ) -> None:
-        """Watch ``resource`` in ``namespace`` (empty: in all); ``chance`` gives jitter from 0 to 1."""
+        """Watch ``resource`` in ``namespace`` (empty: in all); ``chance`` gives jitter from 0 to 1.
+
+        ``problem`` is what failed last, empty when nothing did since; ``refused``: that was for want of a right, or for
+        good otherwise. ``absent``: the cluster has no such resource, or we may not see what is ``optional``.
+        """
         self._api = api
         self._resource = resource
         self._clock = clock
@@ -83,6 +89,7 @@ class Reflector:
         self._task: asyncio.Task[None] | None = None
         self.problem = ""
         self.absent = False
+        self.refused = False
 
     @property
     def resource(self) -> Resource:
@@ -149,13 +156,17 @@ class Reflector:
     async def start(self, *, patience_seconds: float = 60.0) -> None:
         """Begin, and return when the first list is in, when the cluster has no such resource, or when patience is over.
 
-        It goes on trying by itself; ``absent`` says whether the API server answered last that it has no such resource.
+        It goes on trying by itself; ``answered`` returns when the first list is in after all.
         """
         self._task = asyncio.create_task(self._run(), name=f"watch of {self._resource.plural}")
         try:
             await asyncio.wait_for(self._answered.wait(), patience_seconds)
         except TimeoutError:
             log.warning("not seen yet", what=self._resource.plural, why=self.problem)
+
+    async def answered(self) -> None:
+        """Return when the first list is in, or the cluster has no such resource."""
+        await self._answered.wait()
 
     async def aclose(self) -> None:
         """End the watch; what is in memory stays."""
@@ -184,9 +195,9 @@ class Reflector:
             self._version = ""
             return self._told(str(error), error)
         except NotOursError as error:
-            self._version, self.absent = "", True
-            self._answered.set()
-            return self._told(str(error), error)
+            return self._has_none(error)
+        except NotAllowedError as error:
+            return self._has_none(error) if self._options.optional else self._told(str(error), error)
         except RolloutError as error:
             return self._told(str(error), error)
         except Exception as error:
@@ -195,10 +206,15 @@ class Reflector:
             return self._told(f"{self._resource.plural}: {type(error).__name__}", error)
         return None
 
+    def _has_none(self, error: RolloutError) -> Exception:
+        self._version, self.absent = "", True
+        self._answered.set()
+        return self._told(str(error), error)
+
     def _told(self, why: str, error: Exception) -> Exception:
         if self.problem != why:
             log.warning("watch failed", what=self._resource.plural, why=why)
-        self.problem = why
+        self.problem, self.refused = why, isinstance(error, PermanentError)
         return error
 
     def _gap(self, error: Exception | None, lasted: float) -> float:
@@ -277,7 +293,7 @@ class Reflector:
     def _heard(self) -> None:
         self._heard_at = self._clock.monotonic()
         self.problem = ""
-        self.absent = False
+        self.absent = self.refused = False
 
     async def _watch(self) -> None:
         events = self._api.watch(

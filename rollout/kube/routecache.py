@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
-from rollout.errors import NotOursError, RolloutError
+from rollout.errors import NotOursError, PermanentError, RolloutError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.reflector import Reflector, ReflectorOptions
 from rollout.kube.resources import Document, Resource, age_of, version_of
@@ -59,7 +59,7 @@ class RouteCache:
         self._owners: dict[Key, frozenset[Name]] = {}
         self._referred: dict[Name, int] = {}
         self._known: set[Name] = set()
-        self._missed: dict[Name, str] = {}
+        self._missed: dict[Name, RolloutError] = {}
         self._reading: dict[Name, asyncio.Task[None]] = {}
         self._few = asyncio.Semaphore(MOST_AT_ONCE)
         self._wanted = asyncio.Event()
@@ -128,16 +128,23 @@ class RouteCache:
         return self.reflector.get(*name)
 
     def why(self, name: Name) -> str:
-        """Return why ``get`` has nothing, or something that may be old; empty when all is as it should be."""
+        """Return why ``get`` has nothing, or something that may be old; empty when all is as it should be.
+
+        Raises:
+            Unavailable: it is not known yet whether there is such a route.
+        """
         if self.reflector.absent:
             return f"the cluster has no {self.resource.kind} ({self.resource.api_version})"
         if not self._is_watched(name):
             return f"only routes of namespace {self._namespace} are watched here"
         if self.get(name) is not None or self._is_certain(name):
             return self.reflector.problem
-        return (
-            f"it has not been read yet{f': {why}' if (why := self._missed.get(name, self.reflector.problem)) else ''}"
-        )
+        missed = self._missed.get(name)
+        why = str(missed) if missed is not None else self.reflector.problem
+        told = f"it has not been read yet{f': {why}' if why else ''}"
+        if isinstance(missed, PermanentError) or self.reflector.refused:
+            return told
+        raise Unavailable(told)
 
     def _is_watched(self, name: Name) -> bool:
         return not self._namespace or self._namespace == name[0]
@@ -199,7 +206,7 @@ class RouteCache:
                 with suppress(NotOursError):
                     await self.refresh(name)
             except RolloutError as error:
-                self._missed[name] = str(error)
+                self._missed[name] = error
                 self._wanted.set()
                 return
         self._missed.pop(name, None)

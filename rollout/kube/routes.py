@@ -93,7 +93,11 @@ class KubeRouteTable:
         return view_of(key, document) if document is not None else None
 
     def explain(self, key: RouteKey) -> str:
-        """Return why the route cannot be read or written as it should, empty when nothing is known of it."""
+        """Return why the route cannot be read or written as it should, empty when nothing is known of it.
+
+        Raises:
+            Unavailable: it is not known yet whether there is such a route.
+        """
         cache = self._caches.get(key.kind)
         if cache is None:
             served = " and ".join(self._caches)

@@ -80,8 +80,8 @@ class KubeWorkloads:
         await asyncio.gather(*(reflector.aclose() for reflector in self._reflectors.values()))
 
     def watches(self) -> tuple[Reflector, ...]:
-        """Return the reflectors that are at work."""
-        return tuple(self._reflectors[kind] for kind in self._starts)
+        """Return the reflectors of the kinds that are watched from the start; what others lack, ``explain`` says."""
+        return tuple(self._reflectors[kind] for kind in self._kinds)
 
     def read(self, key: WorkloadKey) -> WorkloadView | None:
         """Return the workload from the cache, or None; the first question about a kind begins to watch it."""
@@ -90,6 +90,13 @@ class KubeWorkloads:
         self._want(key.kind)
         kept = self._reflectors[key.kind].get(key.namespace, key.name)
         return kept["view"] if kept is not None else None
+
+    def explain(self, key: WorkloadKey) -> str:
+        """Return why the workload cannot be seen, as the port says."""
+        reflector = self._reflectors.get(key.kind)
+        if reflector is None or reflector.synced or not (reflector.refused or reflector.absent):
+            return ""
+        return f"{key.kind}s cannot be seen: {reflector.problem}"
 
     async def copy_template(
         self, source: WorkloadKey, target: WorkloadKey, *, template: str, expected: str

@@ -172,6 +172,22 @@ async def test_a_route_that_cannot_be_written_is_tried_again() -> None:
 
 
 @virtually
+async def test_a_route_that_is_not_read_yet_changes_no_phase() -> None:
+    """An attempt that runs goes on once it is known how the route is, and is never called invalid meanwhile."""
+    scene = await under_way()
+    scene.routes.unread = {WEB}
+    scene.routes.take_away(WEB)
+    await scene.store.apply(manifest(routes=TWO_ROUTES))
+    await asyncio.sleep(60)
+    phases = {told.transition.phase for told in scene.told if told.transition is not None}
+    scene.routes.put(WEB, {V1: 100, V2: 0})
+    await scene.until(lambda: scene.weights(WEB) == (90, 10))
+
+    assert Phase.INVALID not in phases
+    await scene.stop()
+
+
+@virtually
 async def test_harm_is_seen_although_another_route_cannot_be_written() -> None:
     """Of two routes one has its weight: its canary is judged, and rolled back for its errors."""
     scene = await standing(analysis=ERRORS_ONLY, routes=TWO_ROUTES)

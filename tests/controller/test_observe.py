@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from rollout.analysis.samples import Batch
 from rollout.controller.catalog import Abilities, Catalog, Resolved
 from rollout.controller.entry import Entry
 from rollout.controller.observe import Observer, backends_of, routes_of
 from rollout.engine.observation import RouteKey, WorkloadKey
 from rollout.engine.state import OwnedRule, State
+from rollout.errors import Unavailable
 from rollout.ports import StoredRollout
 from rollout.spec.built_in import built_in_policy
 from tests.controller.builders import KEY, NOW, ROUTE, UP, V1, V2, backend, manifest
@@ -90,6 +93,33 @@ def test_a_route_that_cannot_be_read_is_explained() -> None:
     seen = observer.observe(Entry(KEY), stored, _resolved(stored), now=NOW, session=NOW)
 
     assert seen.problems == (f"{ROUTE}: {ROUTE} does not exist",)
+
+
+def test_a_route_of_which_nothing_is_known_yet_is_waited_for() -> None:
+    """A pass does not decide on it; who only looks is told what is missing."""
+    stored, routes, entry = _stored(), FakeRouteTable(), Entry(KEY)
+    routes.unread = {ROUTE}
+    observer = Observer(routes, FakeBackendHealth(), FakeWorkloads(), cadence_seconds=10)
+    with pytest.raises(Unavailable, match=f"{ROUTE}: it has not been read yet"):
+        observer.wait_for_routes(entry, _resolved(stored))
+    seen = observer.observe(entry, stored, _resolved(stored), now=NOW, session=NOW)
+    routes.put(ROUTE, {V1: 100, V2: 0})
+    observer.wait_for_routes(entry, _resolved(stored))
+
+    assert seen.problems == (f"{ROUTE}: it has not been read yet",)
+
+
+def test_a_workload_that_cannot_be_seen_is_a_problem() -> None:
+    """Once for each reason, since both backends may have the same."""
+    named = {"stable": {"kind": "StatefulSet", "name": "old"}, "canary": {"kind": "StatefulSet", "name": "new"}}
+    stored, workloads, routes = _stored(workloads=named), FakeWorkloads(), FakeRouteTable()
+    routes.put(ROUTE, {V1: 100, V2: 0})
+    workloads.hidden = {"StatefulSet": "StatefulSets cannot be seen: forbidden"}
+    resolved = Catalog(FakeStore(), built_in_policy(), Abilities(workloads=True)).resolve(stored, None)
+    observer = Observer(routes, FakeBackendHealth(), workloads, cadence_seconds=10)
+    seen = observer.observe(Entry(KEY), stored, resolved, now=NOW, session=NOW)
+
+    assert seen.problems == ("StatefulSets cannot be seen: forbidden",)
 
 
 def test_a_backend_that_does_not_exist_is_a_problem() -> None:

@@ -10,13 +10,15 @@ from rollout.errors import ConflictError, NotOursError, Unavailable, UpdateRefus
 class FakeRouteTable:
     """`RouteTable` in memory, and the hands of others.
 
-    Faults: `down` lets every write fail; `refuse_next` lets the gateway refuse the next writes.
+    Faults: `down` lets every write fail; `refuse_next` lets the gateway refuse the next writes; of those `unread` that
+    nobody has put yet it is not known whether they exist.
     `writes` are (key, weights by backend name of each rule) of every write that was taken.
     """
 
     def __init__(self) -> None:
         self.down = False
         self.refuse_next = 0
+        self.unread: set[RouteKey] = set()
         self.writes: list[tuple[RouteKey, tuple[Mapping[str, int], ...]]] = []
         self._views: dict[RouteKey, RouteView] = {}
         self._listeners: list[Callable[[RouteKey], None]] = []
@@ -57,6 +59,8 @@ class FakeRouteTable:
 
     def explain(self, key: RouteKey) -> str:
         """Return why there is no such route."""
+        if key in self.unread and key not in self._views:
+            raise Unavailable("it has not been read yet")
         return "" if key in self._views else f"{key} does not exist"
 
     async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:

@@ -19,13 +19,15 @@ class _Kept:
 class FakeWorkloads:
     """`Workloads` in memory, the hands of others, and a platform that rolls out when it is told to.
 
-    Faults: `down` lets every order fail; `refuse_next` lets the platform refuse the next orders. `orders` are the
+    Faults: `down` lets every order fail; `refuse_next` lets the platform refuse the next orders; `hidden` says why
+    a kind cannot be seen. `orders` are the
     words and keys of every order that was taken: (`copy`, target) or (`scale`, key).
     """
 
     def __init__(self) -> None:
         self.down = False
         self.refuse_next = 0
+        self.hidden: dict[str, str] = {}
         self.orders: list[tuple[str, WorkloadKey]] = []
         self._kept: dict[WorkloadKey, _Kept] = {}
         self._listeners: list[Callable[[WorkloadKey], None]] = []
@@ -76,6 +78,10 @@ class FakeWorkloads:
         """Return the workload, or None."""
         kept = self._kept.get(key)
         return kept.view if kept is not None else None
+
+    def explain(self, key: WorkloadKey) -> str:
+        """Return why those of this kind cannot be seen, as the test said."""
+        return self.hidden.get(key.kind, "")
 
     async def copy_template(
         self, source: WorkloadKey, target: WorkloadKey, *, template: str, expected: str

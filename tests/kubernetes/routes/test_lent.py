@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from rollout.kube.resources import HTTP_ROUTES
 from rollout.kube.routeview import ALLOW
 from tests.kubernetes.cluster import Cluster
-from tests.kubernetes.stage import HTTP_ROUTES, Stage, open_stage
+from tests.kubernetes.stage import Stage, open_stage
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from rollout.engine.observation import RouteKey
+from rollout.errors import Unavailable
 from rollout.kube.api import ApiOptions, KubeApi
 from rollout.ports import Key
 from tests.kubernetes.cluster import Cluster
@@ -64,7 +65,8 @@ async def test_what_is_referred_to_later_is_read_and_then_watched(
     """One read, and the watch tells of every change from then on."""
     table = await open_table(stack, api, namespace=web.namespace)
     table.refer(OWNER, [web])
-    assert table.explain(web) == "it has not been read yet"
+    with pytest.raises(Unavailable, match="it has not been read yet"):
+        table.explain(web)
 
     await table.fetch([web])
 
@@ -182,7 +184,8 @@ async def test_what_cannot_be_read_is_explained_and_read_later(
     table.refer(OWNER, [web])
     await table.fetch([web])
     assert table.read(web) is None
-    assert table.explain(web).startswith("it has not been read yet: GET /apis/gateway.networking.k8s.io/v1/")
+    with pytest.raises(Unavailable, match=r"it has not been read yet: GET /apis/gateway.networking.k8s.io/v1/"):
+        table.explain(web)
 
     proxy.set(Mode.PASS)
 

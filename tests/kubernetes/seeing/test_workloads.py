@@ -199,8 +199,26 @@ async def test_another_kind_is_watched_once_somebody_asks(workloads: KubeWorkloa
     assert workloads.read(nodes) is None
 
     await until(lambda: workloads.read(nodes))
-    assert [watch.resource.kind for watch in workloads.watches()] == ["Deployment", "DaemonSet"]
+    assert workloads.explain(nodes) == ""
     assert workloads.read(WorkloadKey("CronJob", nodes.namespace, "nodes")) is None
+
+
+async def test_a_kind_that_we_may_not_see_is_explained_and_nobody_waits_for_it(
+    cluster: Cluster, deployments: Deployments, stack: AsyncExitStack
+) -> None:
+    """Only who names such a workload is told; a service is as ready as without."""
+    door = KubeApi(cluster.configuration(SOMEBODY), random.random)
+    stack.push_async_callback(door.aclose)
+    poor = KubeWorkloads(door, SystemClock(), chance=random.random, namespace=deployments.stable.namespace, kinds=())
+    stack.push_async_callback(poor.aclose)
+    data = WorkloadKey("StatefulSet", deployments.stable.namespace, "db")
+    unseen = (poor.read(data), poor.explain(data))
+    await until(lambda: bool(poor.explain(data)))
+
+    assert unseen == (None, "")
+    assert poor.explain(data).startswith("StatefulSets cannot be seen: GET /apis/apps/v1/")
+    assert 'cannot list resource "statefulsets"' in poor.explain(data)
+    assert poor.watches() == ()
 
 
 async def test_without_the_right_to_change_it_a_write_is_refused(
