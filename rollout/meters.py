@@ -160,6 +160,20 @@ TABLE: tuple[Metric, ...] = (
     Metric("rollout_rate_limited", Kind.COUNTER, "Requests that were refused because they came too often."),
     Metric("rollout_event_streams", Kind.GAUGE, "Event streams that are open."),
     Metric("rollout_event_streams_ended", Kind.COUNTER, "Event streams that ended, by why.", ("why",)),
+    Metric(
+        "rollout_shards_held",
+        Kind.GAUGE,
+        "Shards that this replica acts for; over all replicas their sum is `--shards`.",
+        (),
+        "a sum that is less for more than a minute: nobody acts for some Rollouts; `/readyz` and the log say why",
+    ),
+    Metric(
+        "rollout_events_lost",
+        Kind.COUNTER,
+        "Kubernetes events that could not be told; the status has what they would have said.",
+        (),
+        "many: the right to create events is missing, or the API server is overloaded",
+    ),
     Metric("rollout_scrape_seconds", Kind.GAUGE, "How long it took to read the Rollouts for this answer.", live=True),
     Metric("rollout_rollouts", Kind.GAUGE, "Rollouts by phase.", ("phase",), live=True),
     Metric(
@@ -315,6 +329,14 @@ class Meters:
         """Count a question to a source."""
         self._counters["rollout_queries"].labels(source, outcome_of(error)).inc()
         self._histograms["rollout_query_seconds"].labels(source).observe(seconds)
+
+    def shards_are(self, count: Callable[[], int]) -> None:
+        """Learn how many shards are held from ``count``, when somebody scrapes."""
+        self._gauges["rollout_shards_held"].set_function(lambda: float(count()))
+
+    def event_lost(self) -> None:
+        """Count a Kubernetes event that could not be told."""
+        self._counters["rollout_events_lost"].inc()
 
     # the API
 

@@ -51,6 +51,17 @@ def read(meters: Meters, name: str) -> Samples:
     return {tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in samples}
 
 
+def test_shards_and_lost_events_are_counted() -> None:
+    """Whether anybody acts can be seen from outside, and what nobody was told."""
+    meters, held = Meters(), [0, 3]
+    meters.shards_are(lambda: len(held))
+    meters.event_lost()
+    held.clear()
+
+    assert read(meters, "rollout_shards_held") == {(): 0.0}
+    assert read(meters, "rollout_events_lost_total") == {(): 1.0}
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [

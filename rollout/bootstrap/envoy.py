@@ -56,6 +56,7 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         await _follow_manifests(settings.manifests, store, stack)
         options = Options(settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})))
         work = Work.of(ports, options, meters)
+        meters.shards_are(lambda: 1)  # nobody else acts for any of them
         done = work.start(stack)
         calendar = _calendar(work.controller, store)
         calendar.start()

@@ -64,12 +64,12 @@ class Cluster:
         )
 
     def stale(self) -> str:
-        """Return one sentence that names the caches that are empty yet, or old; empty when none is."""
+        """Return one sentence that names the caches that are empty yet, or old, or why no Lease can be had; or none."""
         unread = [f"{watch.resource.plural}{f' ({watch.problem})' * bool(watch.problem)}" for watch in self._unread()]
         if unread:
             return f"not read from the API server yet: {', '.join(unread)}"
         old = [watch.resource.plural for watch in self.watches() if not watch.fresh]
-        return f"not heard of the API server for too long about: {', '.join(old)}" if old else ""
+        return f"not heard of the API server for too long about: {', '.join(old)}" if old else self.elector.trouble
 
     def _unread(self) -> tuple[Reflector, ...]:
         return tuple(watch for watch in self.watches() if not watch.synced)
@@ -103,7 +103,10 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         options = Options(settings.tick_seconds, cluster_policy(), Abilities(ROUTES, workloads=True))
         work = Work.of(ports, options, meters)
         work.first = cluster.begin
-        recorder = EventRecorder(cluster.api, clock, instance=settings.replica, chance=cluster.chance)
+        meters.shards_are(lambda: len(cluster.elector.shards))
+        recorder = EventRecorder(
+            cluster.api, clock, instance=settings.replica, chance=cluster.chance, count_lost=meters.event_lost
+        )
         stack.push_async_callback(recorder.aclose)
         await recorder.start()
         work.controller.subscribe(partial(_tell, recorder, cluster))

@@ -8,6 +8,7 @@ own monotonic clock. A single shard needs no Leases of members, and who holds it
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -76,12 +77,19 @@ class LeaseElector:
         self._task: asyncio.Task[None] | None = None
         self._looked = asyncio.Event()
         self._told = ""
+        self._failing_since = math.inf
         self.identity = f"{options.identity}-{secrets.token_hex(4)}"
 
     @property
     def shards(self) -> tuple[int, ...]:
         """Return the shards that are held at this moment."""
         return tuple(sorted(number for number, holding in self._held.items() if holding.good))
+
+    @property
+    def trouble(self) -> str:
+        """Return why Leases cannot be read or written, if that has gone on for a lease; empty when they can."""
+        lasted = self._clock.monotonic() - self._failing_since
+        return f"Leases cannot be read or taken: {self._told}" if lasted >= self._options.lease_seconds else ""
 
     def holds(self, key: Key) -> bool:
         """Return whether this replica may act for the Rollout at this very moment."""
@@ -126,10 +134,12 @@ class LeaseElector:
             again = False
             try:
                 again = await self._look()
+                self._failing_since = math.inf
             except (TimeoutError, RolloutError) as error:
-                self._tell_problem(str(error) or "the API server did not answer in time")
+                self._fail(str(error) or "the API server did not answer in time")
             except Exception:
                 log.exception("looking at Leases failed")
+                self._fail("an unexpected error; see the log")
             self._looked.set()
             self._tell_gains()
             if not again:
@@ -255,6 +265,10 @@ class LeaseElector:
     def _tell(self) -> None:
         for listener in self._listeners:
             listener()
+
+    def _fail(self, why: str) -> None:
+        self._failing_since = min(self._failing_since, self._clock.monotonic())
+        self._tell_problem(why)
 
     def _tell_problem(self, why: str) -> None:
         """Log why nothing can be held, once for each reason."""

@@ -53,13 +53,15 @@ class EventRecorder:
         instance: str,
         chance: Callable[[], float],
         options: EventOptions = EventOptions(),
+        count_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        """Tell as ``instance`` (the pod's name); ``chance`` gives jitter from 0 to 1."""
+        """Tell as ``instance`` (the pod's name); ``chance`` gives jitter from 0 to 1, ``count_lost`` hears of a loss."""
         self._api = api
         self._clock = clock
         self._instance = instance
         self._chance = chance
         self._options = options
+        self._count_lost = count_lost
         self._waiting: asyncio.Queue[Series] = asyncio.Queue(options.most_waiting)
         self._book = SeriesBook()
         self._allowed = float(options.burst)
@@ -163,6 +165,7 @@ class EventRecorder:
 
     def _lose(self, why: str) -> None:
         self.lost += 1
+        self._count_lost()
         if not self._losing:
             self._losing = True
             log.warning("events are lost", why=why, lost=self.lost)

@@ -34,6 +34,7 @@ class Competitor:
     """An elector of which it is told only whether it competes."""
 
     competes = False
+    trouble = ""
 
     async def start(self) -> None:
         """Begin."""
@@ -69,6 +70,18 @@ async def test_nothing_is_acted_on_before_all_is_known(server: Faulty) -> None:
         assert why.startswith("not read from the API server yet: leases (GET /apis/coordination.k8s.io/v1/leases: ")
         assert "answered 500" in why
         assert (competed, elector.competes, known.stale()) == (False, True, "")
+
+
+async def test_it_is_said_when_no_lease_can_be_had(server: Faulty) -> None:
+    """All replicas would be ready otherwise, and none would act."""
+    elector = Competitor()
+    async with server.reflector() as watch:
+        known = cluster(elector, watch)
+        await known.begin()
+        before = known.stale()
+        elector.trouble = "Leases cannot be read or taken: forbidden"
+
+        assert (before, known.stale()) == ("", elector.trouble)
 
 
 async def test_what_we_may_not_see_and_do_not_need_is_done_without(server: Faulty) -> None:

@@ -253,11 +253,28 @@ async def test_who_may_not_says_so_once(replicas: Replicas) -> None:
     """Without the right to Leases nothing is held, and the log says it once, not with every try."""
     with capture_logs() as lines:
         first = await replicas.join(token="somebody-token")
+        at_once = first.trouble
         began = time.monotonic()
         await replicas.until(lambda: time.monotonic() - began > 2 * LEASE_SECONDS)
 
     assert replicas.held(first) == NONE
+    assert at_once == ""
+    assert "Leases cannot be read or taken: " in first.trouble
+    assert "403" in first.trouble
     assert len([line for line in lines if "403" in str(line.get("why"))]) == 1
+
+
+async def test_a_trouble_that_is_over_is_told_no_more(replicas: Replicas) -> None:
+    """Once the API server answers again, whoever then holds the Lease."""
+    async with Proxy(replicas.cluster.port) as proxy:
+        first = await replicas.join(url=proxy.url)
+        proxy.set(Mode.REFUSE)
+        proxy.cut()
+        await replicas.until(lambda: bool(first.trouble))
+        proxy.set(Mode.PASS)
+        await replicas.until(lambda: replicas.held(first) == ALL)
+
+        assert first.trouble == ""
 
 
 # ---------------------------------------------------------------- several shards

@@ -40,9 +40,12 @@ def found(cluster: Cluster, namespace: str) -> Callable[[], Found]:
     return read
 
 
-def recorder_of(api: KubeApi, options: EventOptions = QUICK) -> EventRecorder:
+def recorder_of(
+    api: KubeApi, options: EventOptions = QUICK, count_lost: Callable[[], None] = lambda: None
+) -> EventRecorder:
     """Return a recorder, not yet started."""
-    return EventRecorder(api, SystemClock(), instance="rollout-0", chance=random.random, options=options)
+    clock, chance = SystemClock(), random.random
+    return EventRecorder(api, clock, instance="rollout-0", chance=chance, options=options, count_lost=count_lost)
 
 
 @pytest.fixture
@@ -156,7 +159,8 @@ async def test_what_the_api_server_refuses_is_lost_and_counted(
 ) -> None:
     """Somebody without the right; the next one is tried all the same."""
     door = KubeApi(cluster.configuration(SOMEBODY), random.random)
-    recorder = recorder_of(door)
+    losses: list[int] = []
+    recorder = recorder_of(door, count_lost=lambda: losses.append(1))
     await recorder.start()
 
     for number in range(3):
@@ -164,6 +168,7 @@ async def test_what_the_api_server_refuses_is_lost_and_counted(
         await until(lambda number=number: recorder.lost == number + 1)  # type: ignore[misc] # a default binds it
 
     assert found() == []
+    assert losses == [1, 1, 1]
     await recorder.aclose()
     await door.aclose()
 
