@@ -306,7 +306,7 @@ def test_a_replayed_observation_changes_nothing(sequence: list[Turn]) -> None:
 @given(SEQUENCES, st.sampled_from([0.0, 3.0, 5.0, 61.0, 700.0, 4000.0]))
 @QUICK
 def test_a_world_that_stands_still_is_not_looked_at_all_the_time(sequence: list[Turn], later: float) -> None:
-    """However long ago anything was: once nothing changes any more, the next pass is not due at once again and again."""
+    """However long ago anything was: once nothing changes any more, the next pass is not due at once for ever."""
     for made in _played(sequence)[-2:]:
         again = replace(made.seen, batch=None, command=None, now=made.seen.now + later)
         state, decision = made.decision.state, made.decision
