@@ -136,11 +136,11 @@ async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) 
     store = KubeStore(api, clock, chance=chance, namespace=namespace, prepare=rooms.prepare)
     endpoints = KubeEndpoints(api, clock, chance=chance, namespace=namespace)
     workloads = KubeWorkloads(api, clock, chance=chance, namespace=namespace)
+    store.subscribe(lambda key: rooms.left(key) if store.read(key) is None else None)
     for part in (store, routes, endpoints, workloads):
         stack.push_async_callback(part.aclose)
         await part.start()
     rooms.open = True
-    store.subscribe(lambda key: rooms.left(key) if store.read(key) is None else None)
     leases = KubeApi(found, chance, count=partial(meters.asked, "kubernetes"))  # a renewal waits for nobody's writes
     stack.push_async_callback(leases.aclose)
     options = ElectorOptions(

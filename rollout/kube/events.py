@@ -55,7 +55,10 @@ class EventRecorder:
         options: EventOptions = EventOptions(),
         count_lost: Callable[[], None] = lambda: None,
     ) -> None:
-        """Tell as ``instance`` (the pod's name); ``chance`` gives jitter from 0 to 1, ``count_lost`` hears of a loss."""
+        """Tell as ``instance`` (the pod's name); ``chance`` gives jitter from 0 to 1, ``count_lost`` hears of losses.
+
+        Nothing is sent before ``start``.
+        """
         self._api = api
         self._clock = clock
         self._instance = instance

@@ -149,8 +149,8 @@ class Memory:
             self._publisher.offer(key, now)
             return
         self._publisher.withdraw(key)
-        if self._shown.pop(key, None) is not None:
-            self.tell(key)
+        self._shown.pop(key, None)
+        self.tell(key)  # also of one that was never shown: somebody may have prepared for it
 
     def _show(self, key: Key, kept: Document) -> None:
         before, now = self._shown.get(key), stored(kept)

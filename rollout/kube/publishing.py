@@ -103,8 +103,8 @@ class Publisher:
             log.exception("Rollout not published", rollout=str(key))
 
     async def _prepare_one(self, key: Key, kept: Document) -> None:
-        if self._prepare is None:
-            return
+        if self._prepare is None or not (key in self._prepared or key in self._waiting):
+            return  # it is gone by now
         try:
             async with asyncio.timeout(self._limit_seconds):
                 await self._prepare(key, kept)

@@ -151,3 +151,21 @@ async def test_what_cannot_be_published_is_said() -> None:
 
     assert [one["event"] for one in logs] == ["routes not prepared", "Rollout not published"]
     assert shown.versions == ["8"]
+
+
+async def test_nothing_is_prepared_for_a_rollout_that_is_gone() -> None:
+    """Whoever prepares keeps something for it, and nobody would say again that it can go."""
+    prepared: list[str] = []
+
+    async def prepare(_key: Key, document: Document) -> None:
+        prepared.append(version_of(document))
+
+    publisher = Publisher(Shown().publish, prepare)
+    publisher.offer(KEY, naming("a", "b", version=1))
+    await publisher.settled(KEY)
+    publisher.offer(KEY, naming("a", version=2))
+    publisher.withdraw(KEY)
+    await asyncio.sleep(0)
+
+    assert prepared == ["1"]
+    await publisher.aclose()

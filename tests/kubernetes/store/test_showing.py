@@ -79,7 +79,7 @@ async def test_with_fewer_routes_it_shows_at_once(cluster: Cluster, hands: Hands
 
 
 async def test_one_that_goes_meanwhile_never_shows(cluster: Cluster, hands: Hands, key: Key) -> None:
-    """Nobody hears of it."""
+    """That it is gone is told nevertheless: whoever prepared for it lets go then."""
     rooms = Rooms()
     async with desk(cluster, key.namespace, prepare=rooms.prepare) as store:
         told = heard(store)
@@ -90,4 +90,4 @@ async def test_one_that_goes_meanwhile_never_shows(cluster: Cluster, hands: Hand
         rooms.open.set()
 
     assert store.read(key) is None
-    assert told == []
+    assert told == [key]
