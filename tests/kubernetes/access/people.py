@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import json
 import subprocess
 import time
@@ -24,8 +23,6 @@ RBAC = f"/apis/{RBAC_VERSION}"
 VERBS = {Role.VIEWER: ["get", "list", "watch"], Role.OPERATOR: ["get", "list", "watch", "update", "patch"]}
 ISSUER = "https://localhost"
 """Who makes the tokens, as ``Cluster`` tells the API server."""
-
-_numbers = itertools.count(1)
 
 
 class People:
@@ -123,13 +120,6 @@ class People:
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": self.namespace}],
         }
         self.cluster.apply(f"{place}/{cluster.lower()}rolebindings", binding)
-
-    def create(self, name: str, role: Role = Role.VIEWER) -> str:
-        """Return the token of a new account that has a role everywhere, as the contract says it."""
-        unique = f"{name}-{next(_numbers)}"
-        self.account(unique)
-        self.grant(unique, role, everywhere=True)
-        return self.token(unique)
 
 
 def _coded(told: object) -> str:

@@ -14,22 +14,11 @@ from rollout.kube.access import KubeAccess
 from rollout.kube.api import KubeApi
 from rollout.ports import Caller, Verb
 from rollout.tokens.roles import Role
-from tests.contracts.test_access import (  # noqa: F401 - run here, too
-    test_a_caller_without_a_known_role_may_nothing,
-    test_a_role_allows_what_it_is_for,
-    test_a_token_that_nobody_was_given_is_nobodys,
-)
 from tests.kubernetes.access.people import ANSWER_SECONDS, KEPT_SECONDS, People
 from tests.kubernetes.cluster import ADMIN, SOMEBODY
 from tests.kubernetes.proxy import Mode, Proxy
 
 REVIEWS = {"tokenreviews", "subjectaccessreviews"}
-
-
-@pytest.fixture
-def world(people: People) -> People:
-    """Return people, as the contract calls them."""
-    return people
 
 
 def asked(people: People, *, since: int = 0) -> list[str]:
