@@ -191,7 +191,9 @@ def _expired() -> Callable[[web.Request], web.Response | None]:
 
 
 @pytest.mark.parametrize(
-    ("make", "seconds"), [(_conflicts, 4.0), (_too_many, 4.0), (_broken, 4.0), (_expired, 4.0)], ids=str
+    ("make", "seconds"),
+    [(_conflicts, 4.0), (_too_many, 4.0), (_broken, 4.0), (_expired, 4.0)],
+    ids=["conflicts", "too many requests", "broken", "expired"],
 )
 async def test_answers_that_fail(
     stage: Stage, make: Callable[[], Callable[[web.Request], web.Response | None]], seconds: float
