@@ -35,7 +35,7 @@ async def test_a_list_says_where_a_rollout_stands(cluster: Cluster, stored: str)
     head, row = cells(await cluster.kubectl("get", "rollouts", "-n", stored))
 
     assert head == ["NAME", "PHASE", "STEP", "WEIGHT", "STABLE", "FAILOVER", "AGE"]
-    assert row[:6] == ["web", "Progressing", "1", "5", V1, ""]
+    assert row[:6] == ["web", "Progressing", "1", "5", V1, "Normal"]
 
 
 async def test_a_wide_list_says_why(cluster: Cluster, stored: str) -> None:

@@ -9,9 +9,10 @@ import asyncio
 import signal
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -28,6 +29,7 @@ from tests.kubernetes.stage import rollout as manifest
 pytestmark = pytest.mark.timeout(180)
 
 ATTEMPTS = 20
+LAST = f"shop-{ATTEMPTS - 1}"
 PLAN = [(100, 0), (90, 10), (70, 30), (40, 60), (0, 100)]
 STEPS = [{"weight": weight, "hold": "1s"} for weight in (10, 30, 60)]
 WRITES = frozenset({"POST", "PUT", "PATCH"})
@@ -103,6 +105,14 @@ async def _attempts(stage: Stage, url: str = "") -> AsyncIterator[Recorder]:
     await asyncio.gather(watching, return_exceptions=True)
 
 
+def _begun(found: Mapping[str, Any]) -> bool:
+    return bool(found["attempt"] == 1)
+
+
+def _beyond_the_first(found: Mapping[str, Any]) -> bool:
+    return found["step"] > 1 or _promoted(found)
+
+
 def _promoted(found: object) -> bool:
     return isinstance(found, dict) and found["phase"] == "Idle" and found["reason"] == "Promoted"
 
@@ -139,7 +149,7 @@ async def test_the_api_server_is_killed_and_comes_back(own_stage: Stage) -> None
     """Away for some three seconds, in the middle of a step."""
     cluster = own_stage.cluster
     async with _attempts(own_stage) as recorder:
-        await own_stage.until(lambda found: found["step"] == 1, "shop-0")
+        await own_stage.until(_begun, LAST)
         assert cluster.server is not None
         cluster.server.kill()
         await asyncio.to_thread(cluster.server.wait)
@@ -152,7 +162,7 @@ async def test_etcd_stands_still(own_stage: Stage) -> None:
     """Stopped for eight seconds: requests hang, and are answered late or not at all."""
     etcd = own_stage.cluster.etcd
     async with _attempts(own_stage) as recorder:
-        await own_stage.until(lambda found: found["step"] == 1, "shop-0")
+        await own_stage.until(_begun, LAST)
         assert etcd is not None
         etcd.send_signal(signal.SIGSTOP)
         await asyncio.sleep(8)  # how long it stands still is the fault
@@ -201,7 +211,7 @@ async def test_answers_that_fail(
     """For four seconds in the middle of the attempts."""
     async with Reverse(stage.cluster) as door:
         async with _attempts(stage, door.url) as recorder:
-            await stage.until(lambda found: found["step"] == 1, "shop-0")
+            await stage.until(_begun, LAST)
             door.fault = make()
             door.cut()
             await asyncio.sleep(seconds)  # the length of the fault
@@ -214,9 +224,9 @@ async def test_answers_that_fail(
 async def test_every_answer_takes_five_seconds(stage: Stage) -> None:
     """For as long as a whole step takes."""
     async with Reverse(stage.cluster) as door, _attempts(stage, door.url) as recorder:
-        await stage.until(lambda found: found["step"] == 1, "shop-0")
+        await stage.until(_begun, LAST)
         door.delay_seconds = 5.0
-        await stage.until(lambda found: found["step"] == 2, "shop-0", seconds=60.0)
+        await stage.until(_beyond_the_first, LAST, seconds=60.0)
         door.delay_seconds = 0.0
 
     assert _is_right(recorder), recorder.seen
@@ -226,7 +236,7 @@ async def test_half_open_connections(stage: Stage) -> None:
     """What is sent vanishes while connections stay open; found, and gone on with, within 20 seconds after that."""
     async with Proxy(stage.cluster.port) as door:
         async with _attempts(stage, door.url) as recorder:
-            await stage.until(lambda found: found["step"] == 1, "shop-0")
+            await stage.until(_begun, LAST)
             door.set(Mode.SWALLOW)
             await asyncio.sleep(3)  # the length of the fault
             door.set(Mode.PASS)
