@@ -54,7 +54,7 @@ async def test_an_attempt_ends_while_others_write_its_route_all_the_time(stage: 
     assert seen == [(100, 0), (90, 10), (60, 40), (30, 70), (0, 100)]
     assert others.notes + others.headers > 60
     assert stage.reasons(status).count("OwnershipConflict") == 0
-    assert len(set(versions)) <= 10
+    assert len(set(versions)) < (others.notes + others.headers) / 3  # a slow gateway is told of, an edit is not
 
 
 async def test_who_takes_the_weights_again_and_again_is_named(stage: Stage) -> None:
