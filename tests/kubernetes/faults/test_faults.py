@@ -26,7 +26,7 @@ from tests.kubernetes.reverse import Reverse, status
 from tests.kubernetes.stage import Stage, open_stage, ref
 from tests.kubernetes.stage import rollout as manifest
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(240)
 
 ATTEMPTS = 20
 LAST = f"shop-{ATTEMPTS - 1}"
@@ -79,7 +79,7 @@ class Recorder:
 
 
 @asynccontextmanager
-async def _attempts(stage: Stage, url: str = "") -> AsyncIterator[Recorder]:
+async def _attempts(stage: Stage, url: str = "", **settings: object) -> AsyncIterator[Recorder]:
     """Begin twenty attempts by a controller that goes through the door ``url``."""
     await stage.pair()
     backends = {"stable": {"name": "checkout-v1", "port": 8080}, "canary": {"name": "checkout-v2", "port": 8080}}
@@ -91,7 +91,7 @@ async def _attempts(stage: Stage, url: str = "") -> AsyncIterator[Recorder]:
     recorder = Recorder(stage)
     await recorder.begin()
     watching = asyncio.create_task(recorder.run())
-    async with stage.controller(kubeconfig=stage.cluster.kubeconfig(CONTROLLER, url)):
+    async with stage.controller(kubeconfig=stage.cluster.kubeconfig(CONTROLLER, url), **settings):
         for name in names:
             await stage.phase("Idle", name)
         for name in names:
@@ -222,11 +222,22 @@ async def test_answers_that_fail(
 
 
 async def test_every_answer_takes_five_seconds(stage: Stage) -> None:
-    """For as long as a whole step takes."""
+    """For as long as a whole step takes, with a Lease that is long enough to be renewed meanwhile."""
+    async with Reverse(stage.cluster) as door, _attempts(stage, door.url, lease_seconds=60.0) as recorder:
+        await stage.until(_begun, LAST)
+        door.delay_seconds = 5.0
+        await stage.until(_beyond_the_first, LAST, seconds=90.0)
+        door.delay_seconds = 0.0
+
+    assert _is_right(recorder), recorder.seen
+
+
+async def test_answers_come_too_late_to_keep_the_lease(stage: Stage) -> None:
+    """For twelve seconds: the Lease is lost, nothing is written without it, and all goes on once it is taken again."""
     async with Reverse(stage.cluster) as door, _attempts(stage, door.url) as recorder:
         await stage.until(_begun, LAST)
         door.delay_seconds = 5.0
-        await stage.until(_beyond_the_first, LAST, seconds=60.0)
+        await asyncio.sleep(12)  # the length of the fault
         door.delay_seconds = 0.0
 
     assert _is_right(recorder), recorder.seen
