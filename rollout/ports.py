@@ -19,7 +19,6 @@ from rollout.analysis.samples import Batch
 from rollout.engine.observation import (
     BackendKey,
     Command,
-    Endpoints,
     GateAnswer,
     RouteKey,
     RouteView,
@@ -295,22 +294,6 @@ class RouteTable(Protocol):
 
     def subscribe(self, listener: Callable[[RouteKey], None]) -> None:
         """Call ``listener`` (on the loop) whenever a route or its acceptance changed."""
-        ...
-
-
-class BackendHealth(Protocol):
-    """The endpoints behind backends."""
-
-    def endpoints(self, backend: BackendKey) -> Endpoints:
-        """Return the ready endpoints from the cache (``known`` false when not seen yet, or not any more)."""
-        ...
-
-    def missing(self, backend: BackendKey) -> str:
-        """Return one sentence when it is known that there is no such backend, empty otherwise."""
-        ...
-
-    def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
-        """Call ``listener`` (on the loop) whenever a backend's endpoints changed, or it came or went."""
         ...
 
 

@@ -10,7 +10,8 @@ from rollout.engine.observation import BackendKey, Observation, RouteKey, Worklo
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key, route_key
 from rollout.engine.workloads import workload_keys
-from rollout.ports import BackendHealth, RouteTable, StoredRollout, Workloads
+from rollout.ports import RouteTable, StoredRollout, Workloads
+from rollout.signals import BackendHealth
 from rollout.spec.resource import RolloutSpec
 
 

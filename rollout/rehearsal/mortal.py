@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rollout.engine.observation import BackendKey, Endpoints, RouteKey, RouteView, RuleWeights
-from rollout.ports import BackendHealth, Key, RolloutStore, RouteTable, StoredRollout
+from rollout.ports import Key, RolloutStore, RouteTable, StoredRollout
 from rollout.rehearsal.life import Life
+from rollout.signals import BackendHealth
 from rollout.spec.resource import PolicyRef
 
 

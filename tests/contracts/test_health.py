@@ -10,7 +10,7 @@ import pytest
 from rollout.engine.observation import BackendKey, Endpoints
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.health import EnvoyBackendHealth
-from rollout.ports import BackendHealth
+from rollout.signals import BackendHealth
 from tests.envoy.backends import HttpBackend
 from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
 from tests.fakes.health import FakeBackendHealth
