@@ -13,7 +13,7 @@ MOST_BODY = 64 * 1024
 
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?:[ \t][^\r\n]*)?\r?\n")
 _START = b"HTTP/1."
-_LENGTH = re.compile(rb"\n(?i:content-length)[ \t]*:[ \t]*(\d{1,9})[ \t]*\r?\n")
+_LENGTH = re.compile(rb"\n(?i:content-length)[ \t]*:[ \t]*(\d{1,9})[ \t]*(?=\r?\n)")
 _SPLIT = re.compile(rb"\n(?i:transfer-encoding)[ \t]*:")
 _CLOSES = re.compile(rb"\n(?i:connection)[ \t]*:[^\r\n]*\b(?i:close)\b")
 _END = re.compile(rb"\r?\n\r?\n")
