@@ -340,6 +340,7 @@ class Ask:
     ``since`` (Unix seconds): samples from then on are wanted, with one sample before it for each
     series; at most an hour. ``bounds`` are seconds. ``queries`` are (check name, expression with
     placeholders filled in). ``checkpoint`` is what a source handed out for ``RolloutStore.checkpoint``.
+    ``apart``: not of an attempt; what a source remembers of the backends for others is left alone.
     """
 
     namespace: str
@@ -352,6 +353,7 @@ class Ask:
     queries: tuple[tuple[str, str], ...]
     since: float
     checkpoint: Mapping[str, object] = field(default_factory=dict)
+    apart: bool = False
 
 
 class Measurements(Protocol):
