@@ -40,7 +40,7 @@ class BackendHealth(Protocol):
         ...
 
     def targets(self, backend: BackendKey) -> tuple[Target, ...]:
-        """Return where the endpoints are, ready or not, in order and each once; empty when nothing is known."""
+        """Return where the endpoints are, ready or not, in order and each once, as last seen (empty before)."""
         ...
 
     def missing(self, backend: BackendKey) -> str:

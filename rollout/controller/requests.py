@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from rollout.analysis.samples import ERRORS
 from rollout.analysis.window import counted
@@ -37,7 +38,7 @@ class RequestsAsk:
 async def count_requests(
     source: Measurements, asks: Sequence[RequestsAsk], *, now: float
 ) -> tuple[RequestsSeen | str, ...]:
-    """Return the requests of each ask up to ``now`` (Unix seconds), or one clause why they are not known.
+    """Return the requests of each ask, its window ending at ``now`` (Unix seconds), or a clause why they are not known.
 
     All are asked at once, so that one query may answer them; what fails for one is told of that one.
     """
@@ -65,7 +66,8 @@ async def _count(source: Measurements, ask: RequestsAsk, now: float) -> Requests
     family = batch.counters.get((ask.backend.name, ERRORS))
     if family is None:
         return batch.problems.get(ERRORS, "its requests are not counted")
-    found = counted(family, since=since, until=now)
+    # A source that looks when it is asked has samples that are newer than the question.
+    found = counted(family, since=since, until=inf)
     if found is None:
         return f"no sample of the last {now - since:.0f} s"
     return RequestsSeen(found.total, found.bad, found.at)

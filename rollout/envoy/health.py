@@ -78,7 +78,7 @@ class EnvoyBackendHealth:
         return EndpointsSeen(found.ready, found.total, self._heard_at if found.known else None)
 
     def targets(self, backend: BackendKey) -> tuple[Target, ...]:
-        """Return the addresses of the cluster's hosts; a pipe is none. Asking begins to look, as for ``endpoints``."""
+        """Return the addresses of the cluster's hosts as last seen; a pipe is none. Asking begins to look."""
         return self._find(backend).targets
 
     def missing(self, backend: BackendKey) -> str:  # noqa: ARG002 - as the Protocol
@@ -133,9 +133,9 @@ class EnvoyBackendHealth:
         self._take({name: found.get(name, _EMPTY) for name in names})
 
     def _take(self, found: Mapping[str, _Found]) -> None:
-        """Keep what was found (what is not in it is unknown now) and tell of changes."""
+        """Keep what was found and tell of changes; of what is not in it only the place is still known."""
         for backend, before in list(self._seen.items()):
-            now = found.get(backend.name, _UNSEEN)
+            now = found.get(backend.name, _Found(UNKNOWN_ENDPOINTS, before.targets))
             if now != before:
                 self._seen[backend] = now
                 for listener in self._listeners:

@@ -102,15 +102,19 @@ def targets(service: Document | None, slices: Iterable[Document], port: int) -> 
     places: dict[int, Target] = {}
     for kept in sorted(slices, key=lambda kept: age_of(version_of(kept))):
         number = _number(kept["ports"], name)
-        if number is None:
-            continue
-        for state, identities, packed in kept["endpoints"]:
-            states.update(dict.fromkeys(identities, state))
-            for identity, address in zip(identities, _unpacked(packed, len(identities)), strict=True):
-                if ":" not in address or ":" in getattr(places.get(identity), "address", ":"):
-                    places[identity] = Target(address, number)
+        for identity, state, address in _endpoints(kept) if number is not None else ():
+            states[identity] = state
+            if ":" not in address or identity not in places or ":" in places[identity].address:
+                places[identity] = Target(address, number or 0)
     there = (place for identity, place in places.items() if states[identity] is not _Is.LEAVING and place.address)
     return tuple(sorted(set(there)))
+
+
+def _endpoints(kept: Document) -> Iterator[tuple[int, _Is, str]]:
+    """Yield who each endpoint of a kept slice is, how it is, and its address."""
+    for state, identities, packed in kept["endpoints"]:
+        for identity, address in zip(identities, _unpacked(packed, len(identities)), strict=True):
+            yield identity, state, address
 
 
 def _number(ports: Mapping[str, int], name: str | None) -> int | None:

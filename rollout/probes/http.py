@@ -117,23 +117,30 @@ class HttpAsker:
         """
         if not _HOST.fullmatch(self._host):
             raise Unsent("the host cannot be sent")
-        line = self._line
         try:
-            if line is not None and line.idle:
-                try:
-                    return _said(await line.ask(self._request))
-                except (OSError, BadAnswer):
-                    if line.heard:
-                        raise
-            line = await self._open()
-            return _said(await line.ask(self._request))
+            status = await self._ask_kept()
+            if status is None:
+                line = await self._open()
+                status = await line.ask(self._request)
         except BaseException:
             self._drop()
             raise
+        return Said(Answer.GOOD if status in _GOOD else Answer.BAD, str(status))
 
     async def aclose(self) -> None:
         """Close the connection."""
         self._drop()
+
+    async def _ask_kept(self) -> int | None:
+        """Ask on the connection that was kept; None when there is none, or it turns out to be closed."""
+        if self._line is None or not self._line.idle:
+            return None
+        try:
+            return await self._line.ask(self._request)
+        except (OSError, BadAnswer):
+            if self._line.heard:
+                raise
+            return None
 
     async def _open(self) -> Line:
         self._drop()
@@ -154,7 +161,3 @@ class HttpAsker:
         if self._line is not None:
             self._line.close()
             self._line = None
-
-
-def _said(status: int) -> Said:
-    return Said(Answer.GOOD if status in _GOOD else Answer.BAD, str(status))

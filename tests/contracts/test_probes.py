@@ -1,6 +1,6 @@
 """What every `Probes` does: the fake in memory, and real probes of a server on loopback."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 import pytest
@@ -47,7 +47,7 @@ class FakeWorld:
         self._well = dict.fromkeys(self.targets, True)
         self.read, self.subscribe = self.fake.read, self.fake.subscribe
 
-    def want(self, wanted: dict[ProbeAsk, tuple[Target, ...]]) -> None:
+    def want(self, wanted: Mapping[ProbeAsk, Sequence[Target]]) -> None:
         """Want, and let all answer at once."""
         self.fake.want(wanted)
         for target, well in self._well.items():

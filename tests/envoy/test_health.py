@@ -14,7 +14,7 @@ V1 = BackendKey("shop", "v1")
 
 @pytest.mark.real
 async def test_an_envoy_that_goes_away_leaves_nothing_known(envoy: EnvoyWorld, admin: AdminClient) -> None:
-    """What was ready a moment ago may be gone; subscribers hear of it."""
+    """What was ready a moment ago may be gone; subscribers hear of it. Where it was can still be asked."""
     health = EnvoyBackendHealth(admin, SystemClock(), poll_seconds=0.02)
     await health.start()
     try:
@@ -25,6 +25,8 @@ async def test_an_envoy_that_goes_away_leaves_nothing_known(envoy: EnvoyWorld, a
 
         await until(lambda: told)
         assert health.endpoints(V1) == UNKNOWN_ENDPOINTS
+        assert health.seen(V1).heard_at is None
+        assert len(health.targets(V1)) == 1
     finally:
         await health.aclose()
 

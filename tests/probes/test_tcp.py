@@ -96,3 +96,9 @@ async def test_without_a_socket_nothing_is_sent() -> None:
 def test_an_error_says_whose_fault_it_is(error: Exception, said: Said) -> None:
     """What came from the network is bad; what this machine lacks, and a fault of ours, says nothing."""
     assert told(error) == said
+
+
+def test_a_target_is_written_as_an_address_with_its_port() -> None:
+    """An IPv6 address in brackets."""
+    assert str(Target("10.0.0.1", 80)) == "10.0.0.1:80"
+    assert str(Target("fd00::1", 80)) == "[fd00::1]:80"
