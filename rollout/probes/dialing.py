@@ -56,7 +56,8 @@ async def located(target: Target) -> tuple[socket.AddressFamily, str]:
         return family, target.address
     try:
         found = await asyncio.get_running_loop().getaddrinfo(target.address, target.port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, UnicodeError, asyncio.CancelledError) as error:
+        # Also where the time was up before a name server answered: the target has not heard of it.
         raise Unsent(f"{target.address} has no address") from error
     first, _, _, _, address = found[0]
     return first, str(address[0])

@@ -17,6 +17,12 @@ GRACE_SECONDS = 0.002
 """What has arrived when the time is up may still need a turn or two of the loop to be read."""
 
 
+LEAVE_SECONDS = 0.1
+"""Whoever asks has so long to stop; what he then says he had not even sent is no timeout."""
+
+_LATE = Said(Answer.BAD, TIMED_OUT)
+
+
 class Flight:
     """One probe; lands exactly once, unless it is cancelled before."""
 
@@ -40,6 +46,9 @@ class Flight:
     async def _ask(self) -> None:
         try:
             said = await self._asker.ask()
+        except asyncio.CancelledError:
+            self._landed(_LATE)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever came of it, it lands
             said = told(error)
         self._landed(said)
@@ -50,8 +59,8 @@ class Flight:
         self._timer = self._loop.call_later(more + GRACE_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
+        self._timer = self._loop.call_later(LEAVE_SECONDS, self._landed, _LATE)
         self.task.cancel()
-        self._landed(Said(Answer.BAD, TIMED_OUT))
 
     def _landed(self, said: Said) -> None:
         land, self._land = self._land, None

@@ -21,7 +21,11 @@ METHOD = "/grpc.health.v1.Health/Check"
 MOST_MESSAGE = 4 * 1024
 MOST_METADATA = 16 * 1024
 _SERVING = 1
-_STATUSES = {0: "UNKNOWN", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
+_UNAVAILABLE = "UNAVAILABLE"
+"""What the library says of all that failed below it, here or there."""
+
+_WORDS = {"DEADLINE_EXCEEDED": TIMED_OUT}
+_STATUSES = {0: "UNKNOWN", _SERVING: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 
 
 class GrpcAsker:
@@ -48,19 +52,30 @@ class GrpcAsker:
             OSError: the target cannot be reached.
             BadAnswer: what came is no answer.
         """
-        channel = self._channel or await self._open()
-        check = channel.unary_unary(METHOD)  # type: ignore[attr-defined]
+        code, status = await self._check() if self._channel is not None else (_UNAVAILABLE, 0)
+        if code == _UNAVAILABLE:
+            await self._open()
+            code, status = await self._check()
+        if code == _UNAVAILABLE:
+            (await dial(self._target)).close()
+        if code is not None:
+            return Said(Answer.BAD, _WORDS.get(code, code))
+        return Said(Answer.GOOD if status == _SERVING else Answer.BAD, _STATUSES.get(status, f"status {status}"))
+
+    async def _check(self) -> tuple[str | None, int]:
+        """Return the name of the code that it ended with (None: OK) and the status; all but an answer ends the channel.
+
+        A kept channel may turn out to be closed, which is no evidence.
+        """
+        check = self._channel.unary_unary(METHOD)  # type: ignore[attr-defined]
         try:
-            status = status_in(await check(self._request, timeout=self._timeout))
+            return None, status_in(await check(self._request, timeout=self._timeout))
         except self._grpc.aio.AioRpcError as error:
             await self.aclose()
-            return await self._refused(error.code())
+            return str(error.code().name), 0
         except BaseException:
             await self.aclose()
             raise
-        if status == _SERVING:
-            return Said(Answer.GOOD, "SERVING")
-        return Said(Answer.BAD, _STATUSES.get(status, f"status {status}"))
 
     async def aclose(self) -> None:
         """Close the channel."""
@@ -68,7 +83,7 @@ class GrpcAsker:
         if channel is not None:
             await channel.close(None)  # type: ignore[attr-defined]
 
-    async def _open(self) -> object:
+    async def _open(self) -> None:
         family, address = await located(self._target)
         where = f"ipv6:[{address}]" if family is socket.AF_INET6 else f"ipv4:{address}"
         options: list[tuple[str, object]] = [
@@ -86,12 +101,3 @@ class GrpcAsker:
             credentials = self._grpc.ssl_channel_credentials(papers.authorities, papers.key, papers.chain)
             options.append(("grpc.ssl_target_name_override", self._trust.server_name))
             self._channel = aio.secure_channel(uri, credentials, options=options)
-        return self._channel
-
-    async def _refused(self, code: object) -> Said:
-        """Return what a status other than OK says; UNAVAILABLE is what the library says of all that failed below it."""
-        if code == self._grpc.StatusCode.UNAVAILABLE:
-            (await dial(self._target)).close()
-        if code == self._grpc.StatusCode.DEADLINE_EXCEEDED:
-            return Said(Answer.BAD, TIMED_OUT)
-        return Said(Answer.BAD, str(getattr(code, "name", code)))

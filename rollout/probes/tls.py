@@ -32,7 +32,7 @@ class Papers:
     key: bytes | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """What was made of the files when they had ``stamp``, looked at last at ``looked_at`` (monotonic)."""
 
@@ -42,6 +42,14 @@ class _Kept:
     papers: Papers
 
 
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why the files could not be used when they were looked at last."""
+
+    looked_at: float
+    why: str
+
+
 class Certificates:
     """The folder of certificates; one for all probes."""
 
@@ -49,7 +57,7 @@ class Certificates:
         """Read files in ``folder`` only (None: there are none)."""
         self._folder = folder
         self._look_seconds = look_seconds
-        self._kept: dict[ProbeTls, _Kept] = {}
+        self._kept: dict[ProbeTls, _Kept | _Refused] = {}
         self._locks: dict[ProbeTls, asyncio.Lock] = {}
 
     async def read(self, tls: ProbeTls) -> tuple[ssl.SSLContext, Papers]:
@@ -58,22 +66,30 @@ class Certificates:
         Raises:
             Unsent: a file cannot be read, or holds no certificate or key.
         """
-        kept = self._kept.get(tls)
-        if kept is None or time.monotonic() - kept.looked_at >= self._look_seconds:
+        if self._is_old(tls):
             async with self._locks.setdefault(tls, asyncio.Lock()):
-                kept = self._kept.get(tls)
-                if kept is None or time.monotonic() - kept.looked_at >= self._look_seconds:
-                    kept = self._kept[tls] = await asyncio.to_thread(self._look, tls, kept)
+                if self._is_old(tls):
+                    self._kept[tls] = await asyncio.to_thread(self._look, tls, self._kept.get(tls))
+        kept = self._kept[tls]
+        if isinstance(kept, _Refused):
+            raise Unsent(kept.why)
         return kept.context, kept.papers
 
-    def _look(self, tls: ProbeTls, kept: _Kept | None) -> _Kept:
-        paths = [self._path(name) for name in (tls.ca, tls.certificate, tls.key)]
-        stamp = tuple(_stamp(path) for path in paths)
+    def _is_old(self, tls: ProbeTls) -> bool:
+        kept = self._kept.get(tls)
+        return kept is None or time.monotonic() - kept.looked_at >= self._look_seconds
+
+    def _look(self, tls: ProbeTls, kept: _Kept | _Refused | None) -> _Kept | _Refused:
         now = time.monotonic()
-        if kept is not None and kept.stamp == stamp:
-            return _Kept(stamp, now, kept.context, kept.papers)
-        authorities, chain, key = (_content(path) for path in paths)
-        return _Kept(stamp, now, _context(paths), Papers(authorities, chain, key))
+        try:
+            paths = [self._path(name) for name in (tls.ca, tls.certificate, tls.key)]
+            stamp = tuple(_stamp(path) for path in paths)
+            if isinstance(kept, _Kept) and kept.stamp == stamp:
+                return _Kept(stamp, now, kept.context, kept.papers)
+            authorities, chain, key = (_content(path) for path in paths)
+            return _Kept(stamp, now, _context(paths), Papers(authorities, chain, key))
+        except Unsent as error:
+            return _Refused(now, str(error))
 
     def _path(self, name: str | None) -> Path | None:
         if name is None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from rollout.failover.probing import Answer
 from rollout.probes.flight import Flight
 from rollout.probes.pulse import BEAT_SECONDS, Pulse
-from rollout.probes.said import STOOD_STILL, Said
+from rollout.probes.said import STOOD_STILL, Said, Unsent
 
 GOOD = Said(Answer.GOOD, "200")
 LATE = Said(Answer.BAD, "timed out")
@@ -65,6 +65,30 @@ async def test_an_answer_lands() -> None:
 async def test_what_does_not_answer_in_time_is_bad() -> None:
     """Once, and whoever asks is told to stop."""
     assert await flown(_never, timeout_seconds=0.05) == [LATE]
+
+
+async def test_what_had_not_been_sent_when_the_time_was_up_is_unsent() -> None:
+    """A name server that is silent says nothing of the target."""
+
+    async def looking_up() -> None:
+        try:
+            await _never()
+        except asyncio.CancelledError as error:
+            raise Unsent("no address") from error
+
+    assert await flown(looking_up, timeout_seconds=0.05) == [Said(Answer.UNSENT, "no address")]
+
+
+async def test_whoever_does_not_stop_is_not_waited_for_long() -> None:
+    """His answer is nobody's any more."""
+
+    async def stubborn() -> None:
+        try:
+            await _never()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.3)
+
+    assert await flown(stubborn, timeout_seconds=0.05) == [LATE]
 
 
 async def test_an_error_lands_as_what_it_says() -> None:

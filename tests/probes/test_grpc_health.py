@@ -104,6 +104,17 @@ async def test_a_server_that_comes_back_is_found_by_the_next_probe() -> None:
     assert texts == ["SERVING"] * 2 + ["refused"] * 3 + ["SERVING"]
 
 
+async def test_a_kept_channel_that_was_closed_meanwhile_is_no_evidence() -> None:
+    """The server was restarted between two probes."""
+    async with grpc_server(health.aio.HealthServicer()) as target:
+        asker = asker_for(ProbeSignal(grpc=GrpcProbe()), target, Certificates())
+        texts = [(await probe(asker, close=False)).text]
+    async with grpc_server(health.aio.HealthServicer(), port=target.port):
+        texts.append((await probe(asker)).text)
+
+    assert texts == ["SERVING", "SERVING"]
+
+
 @pytest.mark.parametrize(
     ("tls", "text"),
     [

@@ -8,7 +8,7 @@ import pytest
 
 from rollout.failover.probing import Answer
 from rollout.probes.asking import asker_for
-from rollout.probes.said import Said
+from rollout.probes.said import Said, Unsent
 from rollout.probes.tls import Certificates
 from rollout.signals import Target
 from rollout.spec.probe import HttpProbe, ProbeSignal, ProbeTls, TcpProbe
@@ -130,6 +130,20 @@ async def test_without_a_folder_no_file_is_read(authority: Authority) -> None:
         said = await asked(target, None, TRUSTING)
 
     assert said == Said(Answer.UNSENT, "no folder of certificates")
+
+
+async def test_a_file_that_cannot_be_read_is_not_looked_for_by_every_probe(tmp_path: Path) -> None:
+    """It is looked for again after a while."""
+    eager, patient = Certificates(tmp_path, look_seconds=0), Certificates(tmp_path)
+    for certificates in (eager, patient):
+        with pytest.raises(Unsent):
+            await certificates.read(TRUSTING)
+    Authority(tmp_path).make()
+    context, _ = await eager.read(TRUSTING)
+
+    assert context.get_ca_certs()
+    with pytest.raises(Unsent):
+        await patient.read(TRUSTING)
 
 
 @pytest.mark.parametrize("name", ["../ca.pem", "/etc/ssl/ca.pem", ".hidden", "a/b.pem", ""])
