@@ -2,7 +2,7 @@
 
 import pytest
 from grpc_health.v1 import health_pb2
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rollout.probes.health_wire import request_of, status_in
@@ -10,6 +10,7 @@ from rollout.probes.said import BadAnswer
 
 
 @given(st.text(max_size=300))
+@example("s" * 253)
 def test_a_request_is_what_the_library_writes(service: str) -> None:
     """Byte by byte."""
     assert request_of(service) == health_pb2.HealthCheckRequest(service=service).SerializeToString()

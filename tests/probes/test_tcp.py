@@ -58,6 +58,11 @@ async def test_what_has_no_address_cannot_be_asked(target: Target, text: str) ->
     assert await probe(TcpAsker(target, None)) == Said(Answer.UNSENT, text)
 
 
+async def test_without_a_route_nothing_is_sent() -> None:
+    """The system refuses at once; an answer of the network would come later."""
+    assert (await probe(TcpAsker(Target("255.255.255.255", 80), None))).answer is Answer.UNSENT
+
+
 @contextmanager
 def no_more_files() -> Iterator[None]:
     """Let this process open nothing."""
