@@ -17,7 +17,6 @@ from rollout.analysis.samples import Batch
 from rollout.engine.observation import (
     BackendKey,
     Command,
-    Endpoints,
     GateAnswer,
     RouteKey,
     RouteView,
@@ -280,22 +279,6 @@ class RouteTable(Protocol):
         ...
 
 
-class BackendHealth(Protocol):
-    """The endpoints behind backends."""
-
-    def endpoints(self, backend: BackendKey) -> Endpoints:
-        """Return the ready endpoints from the cache (``known`` false when not seen yet, or not any more)."""
-        ...
-
-    def missing(self, backend: BackendKey) -> str:
-        """Return one sentence when it is known that there is no such backend, empty otherwise."""
-        ...
-
-    def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
-        """Call ``listener`` (on the loop) whenever a backend's endpoints changed, or it came or went."""
-        ...
-
-
 class Workloads(Protocol):
     """The workloads behind backends: what their pods run, and how many there are."""
 
@@ -342,6 +325,7 @@ class Ask:
     ``since`` (Unix seconds): samples from then on are wanted, with one sample before it for each
     series; at most an hour. ``bounds`` are seconds. ``queries`` are (check name, expression with
     placeholders filled in). ``checkpoint`` is what a source handed out for ``RolloutStore.checkpoint``.
+    ``apart``: not of an attempt; what a source remembers of the backends for others is left alone.
     """
 
     namespace: str
@@ -354,6 +338,7 @@ class Ask:
     queries: tuple[tuple[str, str], ...]
     since: float
     checkpoint: Mapping[str, object] = field(default_factory=dict)
+    apart: bool = False
 
 
 class Measurements(Protocol):

@@ -87,7 +87,7 @@ async def _ports(settings: ServeSettings, store: SqliteStore, meters: Meters, st
     routes = EnvoyRouteTable(admin, clock, RouteTableOptions(files=settings.rds, staging=settings.staging))
     await routes.start()
     stack.push_async_callback(routes.aclose)
-    health = EnvoyBackendHealth(admin, poll_seconds=min(1.0, settings.tick_seconds))
+    health = EnvoyBackendHealth(admin, clock, poll_seconds=min(1.0, settings.tick_seconds))
     await health.start()
     stack.push_async_callback(health.aclose)
     measurements = _measurements(settings, admin, meters, stack)

@@ -12,7 +12,8 @@ from rollout.engine.state import State
 from rollout.engine.weights import backend_key, route_key
 from rollout.engine.workloads import workload_keys
 from rollout.errors import Problem, Unavailable
-from rollout.ports import BackendHealth, RouteTable, StoredRollout, Workloads
+from rollout.ports import RouteTable, StoredRollout, Workloads
+from rollout.signals import BackendHealth
 from rollout.spec.resource import RolloutSpec, RouteRef
 
 

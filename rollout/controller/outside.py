@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from rollout.controller.alone import Always, NoWorkloads
 from rollout.controller.catalog import Abilities
-from rollout.ports import BackendHealth, Clock, Elector, Gates, Measurements, RolloutStore, RouteTable, Workloads
+from rollout.ports import Clock, Elector, Gates, Measurements, RolloutStore, RouteTable, Workloads
+from rollout.signals import BackendHealth
 from rollout.spec.built_in import built_in_policy
 
 

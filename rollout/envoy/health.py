@@ -8,17 +8,33 @@ a cluster without any of these has ready hosts even when all are dead, which the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import structlog
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints
-from rollout.envoy.admin import AdminClient
+from rollout.envoy.admin import AdminClient, ClusterStatus, Host
 from rollout.errors import PermanentError, TemporaryError
+from rollout.failover.readings import EndpointsSeen
+from rollout.ports import Clock
+from rollout.signals import Target
 
 _log = structlog.get_logger(__name__)
 _TRUSTED_MISSES = 2
 _CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a look found of one cluster."""
+
+    endpoints: Endpoints
+    targets: tuple[Target, ...] = ()
+
+
+_UNSEEN = _Found(UNKNOWN_ENDPOINTS)
+_EMPTY = _Found(Endpoints(0, 0))
 
 
 class EnvoyBackendHealth:
@@ -28,11 +44,13 @@ class EnvoyBackendHealth:
     asked twice in a row nothing is known.
     """
 
-    def __init__(self, admin: AdminClient, *, poll_seconds: float = 1.0) -> None:
+    def __init__(self, admin: AdminClient, clock: Clock, *, poll_seconds: float = 1.0) -> None:
         """Keep whom to ask and how often; ``failed_rounds`` counts rounds that broke."""
         self._admin = admin
+        self._clock = clock
+        self._heard_at = 0.0
         self._poll_seconds = poll_seconds
-        self._seen: dict[BackendKey, Endpoints] = {}
+        self._seen: dict[BackendKey, _Found] = {}
         self._asked = asyncio.Event()
         self._listeners: list[Callable[[BackendKey], None]] = []
         self._task: asyncio.Task[None] | None = None
@@ -52,10 +70,16 @@ class EnvoyBackendHealth:
 
     def endpoints(self, backend: BackendKey) -> Endpoints:
         """Return the ready endpoints from the cache; the first question about a backend starts looking at it."""
-        if backend not in self._seen:
-            self._seen[backend] = UNKNOWN_ENDPOINTS
-            self._asked.set()
-        return self._seen[backend]
+        return self._find(backend).endpoints
+
+    def seen(self, backend: BackendKey) -> EndpointsSeen:
+        """Return the ready endpoints, and when Envoy told of them (Unix seconds; never, when nothing is known)."""
+        found = self._find(backend).endpoints
+        return EndpointsSeen(found.ready, found.total, self._heard_at if found.known else None)
+
+    def targets(self, backend: BackendKey) -> tuple[Target, ...]:
+        """Return the addresses of the cluster's hosts as last seen; a pipe is none. Asking begins to look."""
+        return self._find(backend).targets
 
     def missing(self, backend: BackendKey) -> str:  # noqa: ARG002 - as the Protocol
         """Return nothing: a cluster that Envoy does not have yet may come at any moment, and has no endpoint until."""
@@ -64,6 +88,12 @@ class EnvoyBackendHealth:
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
         """Call ``listener`` whenever a backend's endpoints changed."""
         self._listeners.append(listener)
+
+    def _find(self, backend: BackendKey) -> _Found:
+        if backend not in self._seen:
+            self._seen[backend] = _UNSEEN
+            self._asked.set()
+        return self._seen[backend]
 
     async def _watch(self) -> None:
         """Look again and again, and at once when a new backend is asked about."""
@@ -88,25 +118,39 @@ class EnvoyBackendHealth:
     async def _round(self) -> None:
         """Ask about every known backend once."""
         names = sorted({backend.name for backend in self._seen})
-        found: dict[str, Endpoints] = {}
+        found: dict[str, _Found] = {}
         try:
             for start in range(0, len(names), _CHUNK):
                 clusters = await self._admin.clusters(names[start : start + _CHUNK])
-                for name, status in clusters.items():
-                    found[name] = Endpoints(sum(host.ready for host in status.hosts), len(status.hosts))
+                found.update((name, _found(status)) for name, status in clusters.items())
         except (TemporaryError, PermanentError):
             self._misses += 1
             if self._misses >= _TRUSTED_MISSES:
                 self._take({})
             return
         self._misses = 0
-        self._take({name: found.get(name, Endpoints(0, 0)) for name in names})
+        self._heard_at = self._clock.now()
+        self._take({name: found.get(name, _EMPTY) for name in names})
 
-    def _take(self, found: dict[str, Endpoints]) -> None:
-        """Keep what was found (what is not in it is unknown now) and tell of changes."""
+    def _take(self, found: Mapping[str, _Found]) -> None:
+        """Keep what was found and tell of changes; of what is not in it only the place is still known."""
         for backend, before in list(self._seen.items()):
-            now = found.get(backend.name, UNKNOWN_ENDPOINTS)
+            now = found.get(backend.name, _Found(UNKNOWN_ENDPOINTS, before.targets))
             if now != before:
                 self._seen[backend] = now
                 for listener in self._listeners:
                     listener(backend)
+
+
+def _found(status: ClusterStatus) -> _Found:
+    """Return what counts of one cluster; a host that stands in two localities is one target."""
+    places = {target for target in map(_target, status.hosts) if target is not None}
+    ready = sum(host.ready for host in status.hosts)
+    return _Found(Endpoints(ready, len(status.hosts)), tuple(sorted(places)))
+
+
+def _target(host: Host) -> Target | None:
+    address, _, port = host.address.rpartition(":")
+    if not (address and port.isdecimal() and int(port)):
+        return None
+    return Target(address, int(port))

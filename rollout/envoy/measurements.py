@@ -8,7 +8,7 @@ beside them. The host's address is the pod. Latency is the cluster's histogram `
 which Envoy brings up to date at each of its flushes (5 s by default). What was measured, and why so:
 ``docs/decisions/0021-envoy-admin-counters.md``.
 
-Envoy cannot be asked for the past, so samples are kept here, per Rollout, from one before
+Envoy cannot be asked for the past, so samples are kept here, per Rollout (and apart for failover), from one before
 ``Ask.since`` on; ``checkpoint`` is the last of them, to go on from after a restart.
 """
 
@@ -58,7 +58,7 @@ class EnvoyMeasurements:
     def __init__(self, admin: AdminClient, clock: Clock, *, join_seconds: float = 0.003) -> None:
         """Keep whom to ask; asks that come within ``join_seconds`` share one look."""
         self._looks = SharedLooks(admin, clock, join_seconds=join_seconds)
-        self._memories: dict[tuple[str, str, str], _Memory] = {}
+        self._memories: dict[tuple[str, str, str, bool], _Memory] = {}
 
     @property
     def replays(self) -> bool:
@@ -83,7 +83,7 @@ class EnvoyMeasurements:
         """Return the last sample of both backends as JSON."""
         kept: dict[str, object] = {}
         for role, name in _arms(ask):
-            memory = self._memories.get((ask.namespace, ask.route, name))
+            memory = self._memories.get(_whose(ask, name))
             if memory is not None and memory.samples:
                 kept[role] = _to_json(name, memory.samples[-1])
         return kept
@@ -95,7 +95,7 @@ class EnvoyMeasurements:
 
     def _memory(self, ask: Ask, role: str, name: str) -> _Memory:
         """Return the samples of this backend, begun from the checkpoint when there are none."""
-        key = (ask.namespace, ask.route, name)
+        key = _whose(ask, name)
         memory = self._memories.get(key)
         if memory is None:
             memory = self._memories[key] = _Memory()
@@ -108,7 +108,7 @@ class EnvoyMeasurements:
         counters: dict[tuple[str, str], Family] = {}
         problems = {name: "needs Prometheus: Envoy's admin endpoint answers no queries" for name, _ in ask.queries}
         for _, name in _arms(ask):
-            memory = self._memories[ask.namespace, ask.route, name]
+            memory = self._memories[_whose(ask, name)]
             ids = [*([ERRORS] if ask.errors else []), *(slower_than(bound) for bound in ask.bounds)]
             if not memory.exists:
                 problems |= dict.fromkeys(ids, f"Envoy has no cluster {name}")
@@ -121,6 +121,11 @@ class EnvoyMeasurements:
                 else:
                     counters[name, slower_than(bound)] = _within(name, memory.samples, bound)
         return Batch(counters, {}, problems)
+
+
+def _whose(ask: Ask, name: str) -> tuple[str, str, str, bool]:
+    """Return whose samples of a backend these are: what one asker needs no more another may still need."""
+    return ask.namespace, ask.route, name, ask.apart
 
 
 def _arms(ask: Ask) -> tuple[tuple[str, str], tuple[str, str]]:

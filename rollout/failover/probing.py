@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from rollout.failover.health import Health, Reading, Signal, continued
 from rollout.failover.readings import ALL
-from rollout.spec.failover import ProbeSignal
+from rollout.spec.probe import ProbeSignal
 
 MOST_RESULTS = 3
 MOST_TARGETS = 8

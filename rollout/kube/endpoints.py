@@ -15,12 +15,14 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints
+from rollout.failover.readings import EndpointsSeen
 from rollout.kube.api import KubeApi
 from rollout.kube.cache import Name
 from rollout.kube.reflector import Reflector, ReflectorOptions
 from rollout.kube.resources import ENDPOINT_SLICES, SERVICES, Document
-from rollout.kube.slices import counts, keep_service, keep_slice
+from rollout.kube.slices import counts, keep_service, keep_slice, targets
 from rollout.ports import Clock
+from rollout.signals import Target
 
 SLICES_RENEW_SECONDS = 15.0
 SERVICES_RENEW_SECONDS = 240.0
@@ -35,6 +37,7 @@ class KubeEndpoints:
     ) -> None:
         """Watch Services and EndpointSlices in ``namespace`` (empty: in all), read ``page`` at a time."""
         self._namespace = namespace
+        self._clock = clock
         self._services, self._slices = (
             Reflector(api, resource, keep, clock, chance=chance, namespace=namespace, options=options)
             for resource, keep, options in (
@@ -46,6 +49,7 @@ class KubeEndpoints:
         self._slices.subscribe(self._slice_changed)
         self._slices_of: dict[Name, set[Name]] = {}
         self._counts: dict[Name, Mapping[int, Endpoints]] = {}
+        self._targets: dict[BackendKey, tuple[Target, ...]] = {}
         self._listeners: list[Callable[[BackendKey], None]] = []
 
     async def start(self) -> None:
@@ -69,6 +73,29 @@ class KubeEndpoints:
         if not (self._slices.live and self._services.fresh and self._is_watched(backend)):
             return UNKNOWN_ENDPOINTS
         return self._counts.get((backend.namespace, backend.name), {}).get(backend.port, NONE)
+
+    def seen(self, backend: BackendKey) -> EndpointsSeen:
+        """Return the ready endpoints, and when the watch of slices was last heard (Unix seconds).
+
+        Never, where ``endpoints`` would not know even if it had just been heard.
+        """
+        found = self._counts.get((backend.namespace, backend.name), {}).get(backend.port, NONE)
+        synced = self._slices.synced and self._services.synced
+        if not (synced and self._is_watched(backend) and found.known):
+            return EndpointsSeen(0, 0, None)
+        # Services say nothing for minutes when all is well; only when they should have, their silence counts.
+        heard = (each.heard_at for each in self.watches() if each is self._slices or not each.fresh)
+        return EndpointsSeen(found.ready, found.total, self._clock.now() - self._clock.monotonic() + min(heard))
+
+    def targets(self, backend: BackendKey) -> tuple[Target, ...]:
+        """Return where the endpoints behind a port of a Service are (port 0: behind any), as last heard.
+
+        Whoever asks once hears from then on when they are others, also where just as many are ready.
+        """
+        known = self._targets.get(backend)
+        if known is None:
+            known = self._targets[backend] = self._find_targets(backend)
+        return known
 
     def missing(self, backend: BackendKey) -> str:
         """Return why nothing can be sent to the backend, empty when nothing speaks against it or nothing is known."""
@@ -108,14 +135,30 @@ class KubeEndpoints:
 
     def _count(self, service: Name) -> None:
         """Count what is behind the Service anew, and tell of the ports where it is something else."""
-        slices = (self._slices.get(*name) for name in self._slices_of.get(service, ()))
-        now = counts(self._services.get(*service), [kept for kept in slices if kept is not None])
+        now = counts(self._services.get(*service), self._slices_behind(service))
         before = self._counts.pop(service, {})
         if now:
             self._counts[service] = now
         for port in sorted(before.keys() | now.keys(), reverse=True):
-            if before.get(port) != now.get(port):
-                self._tell(BackendKey(*service, port))
+            backend = BackendKey(*service, port)
+            if self._moved(backend) or before.get(port) != now.get(port):
+                self._tell(backend)
+
+    def _moved(self, backend: BackendKey) -> bool:
+        """Return whether the targets that somebody asked for are others now."""
+        known = self._targets.pop(backend, None)
+        if known is None:
+            return False
+        self._targets[backend] = self._find_targets(backend)
+        return self._targets[backend] != known
+
+    def _find_targets(self, backend: BackendKey) -> tuple[Target, ...]:
+        name = backend.namespace, backend.name
+        return targets(self._services.get(*name), self._slices_behind(name), backend.port)
+
+    def _slices_behind(self, service: Name) -> list[Document]:
+        slices = (self._slices.get(*name) for name in self._slices_of.get(service, ()))
+        return [kept for kept in slices if kept is not None]
 
     def _tell(self, backend: BackendKey) -> None:
         for listener in self._listeners:

@@ -111,6 +111,11 @@ class Reflector:
         """Return whether the watch was opened or heard from within ``fresh_seconds``."""
         return self._heard_within(self._options.fresh_seconds)
 
+    @property
+    def heard_at(self) -> float:
+        """Return when the API server was last heard of, by the monotonic clock (minus infinity: never)."""
+        return self._heard_at
+
     def _heard_within(self, seconds: float) -> bool:
         return self.synced and self._clock.monotonic() - self._heard_at < seconds
 

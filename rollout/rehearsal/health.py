@@ -9,15 +9,19 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints, GateAnswer
+from rollout.failover.readings import EndpointsSeen
+from rollout.ports import Clock
 from rollout.rehearsal.scenario import GateMode
+from rollout.signals import Target
 from rollout.spec.traffic import Gate
 
 
 class SimulatedHealth:
     """``BackendHealth`` in memory."""
 
-    def __init__(self, backends: Iterable[BackendKey], ready: Callable[[str], tuple[int, int]]) -> None:
+    def __init__(self, backends: Iterable[BackendKey], ready: Callable[[str], tuple[int, int]], clock: Clock) -> None:
         self._backends = tuple(backends)
+        self._clock = clock
         self._ready = ready
         self._listeners: list[Callable[[BackendKey], None]] = []
 
@@ -27,6 +31,16 @@ class SimulatedHealth:
             return UNKNOWN_ENDPOINTS
         ready, total = self._ready(backend.name)
         return Endpoints(ready, total)
+
+    def seen(self, backend: BackendKey) -> EndpointsSeen:
+        """Return the endpoints, heard this moment."""
+        found = self.endpoints(backend)
+        return EndpointsSeen(found.ready, found.total, self._clock.now() if found.known else None)
+
+    def targets(self, backend: BackendKey) -> tuple[Target, ...]:
+        """Return an address for each endpoint; nobody listens there."""
+        total = self.endpoints(backend).total
+        return tuple(Target(f"{backend.name}-{number}", backend.port) for number in range(total))
 
     def missing(self, backend: BackendKey) -> str:  # noqa: ARG002 - as the Protocol
         """Return nothing: a rehearsal has the backends that its file names."""

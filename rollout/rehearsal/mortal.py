@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rollout.engine.observation import BackendKey, Endpoints, RouteKey, RouteView, RuleWeights
-from rollout.ports import BackendHealth, Key, RolloutStore, RouteTable, StoredRollout
+from rollout.failover.readings import EndpointsSeen
+from rollout.ports import Key, RolloutStore, RouteTable, StoredRollout
 from rollout.rehearsal.life import Life
+from rollout.signals import BackendHealth, Target
 from rollout.spec.resource import PolicyRef
 
 
@@ -93,6 +95,14 @@ class MortalHealth:
     def endpoints(self, backend: BackendKey) -> Endpoints:
         """Return the endpoints."""
         return self._inner.endpoints(backend)
+
+    def seen(self, backend: BackendKey) -> EndpointsSeen:
+        """Return the endpoints, and when they were heard."""
+        return self._inner.seen(backend)
+
+    def targets(self, backend: BackendKey) -> tuple[Target, ...]:
+        """Return where they are."""
+        return self._inner.targets(backend)
 
     def missing(self, backend: BackendKey) -> str:
         """Return why there is no such backend."""

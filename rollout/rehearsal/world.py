@@ -41,7 +41,8 @@ class World:
             name: Service(name, scenario.backends.get(name, Backend()), bounds=rehearsal.bounds, seed=scenario.seed)
             for name in layout.names
         }
-        self.health = SimulatedHealth((*layout.owned, *layout.foreign), lambda name: self.services[name].backend.ready)
+        backends = (*layout.owned, *layout.foreign)
+        self.health = SimulatedHealth(backends, lambda name: self.services[name].backend.ready, self.clock)
         self.gates = SimulatedGates()
         self.traffic = Traffic(self.services, self.routes.in_force, rps=scenario.traffic.rps, seed=scenario.seed)
         samples = Samples(rehearsal.bounds)

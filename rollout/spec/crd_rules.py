@@ -158,5 +158,9 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "has more than one way to ask: one of http, grpc and tcp",
         ),
     ),
+    "ProbeTls": (
+        Rule("!has(self.certificate) || has(self.key)", "is needed where there is a certificate", ".key", REQUIRED),
+        Rule("!has(self.key) || has(self.certificate)", "is needed where there is a key", ".certificate", REQUIRED),
+    ),
 }
 """The rules of each model, by its title in the JSON schema; ``Check`` stands for all kinds of checks."""

@@ -12,7 +12,8 @@ from typing import Annotated
 from pydantic import Field
 
 from rollout.spec.base import Model, Text
-from rollout.spec.quantities import Duration, Flag, Fraction, Number, Percent, Port, PositiveDuration, Whole
+from rollout.spec.probe import ProbeSignal
+from rollout.spec.quantities import Duration, Flag, Fraction, Number, Percent, PositiveDuration, Whole
 
 
 class FailoverMode(StrEnum):
@@ -56,52 +57,6 @@ class EndpointsSignal(Model):
 
     min_ready_percent: Percent = 1
     """Least share of ready endpoints in percent."""
-
-
-class HttpProbe(Model):
-    """An HTTP request that must answer 2xx."""
-
-    path: Text = "/"
-    """Path of the request."""
-    port: Port | None = None
-    """Port to ask; absent: the backend's."""
-    host: Text | None = None
-    """Host header; absent: the address."""
-
-
-class GrpcProbe(Model):
-    """The gRPC health protocol; ``service`` is empty for the whole server."""
-
-    service: Annotated[str, Field(max_length=253)] = ""
-    """Name of the service to ask for; empty: the whole server."""
-    port: Port | None = None
-    """Port to ask; absent: the backend's."""
-
-
-class TcpProbe(Model):
-    """A TCP connection that must open."""
-
-    port: Port | None = None
-    """Port to ask; absent: the backend's."""
-
-
-class ProbeSignal(Model):
-    """Health by own probes: ``fall`` bad or ``rise`` good answers in a row change it."""
-
-    http: HttpProbe | None = None
-    """Ask by HTTP."""
-    grpc: GrpcProbe | None = None
-    """Ask by the gRPC health protocol."""
-    tcp: TcpProbe | None = None
-    """Open a TCP connection."""
-    interval: PositiveDuration = 1.0
-    """Time between two probes."""
-    timeout: PositiveDuration = 0.5
-    """How long an answer may take."""
-    fall: Annotated[Whole, Field(ge=1, le=100)] = 3
-    """Bad answers in a row that make it Unhealthy."""
-    rise: Annotated[Whole, Field(ge=1, le=100)] = 5
-    """Good answers in a row that make it Healthy."""
 
 
 class MetricsSignal(Model):

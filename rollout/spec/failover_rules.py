@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rollout.errors import Problem
 from rollout.spec.failover import Failover, Signals
+from rollout.spec.probe import ProbeTls
 from rollout.spec.quantities import format_fraction
 
 _LEAST_FOR_FLEET = 2
@@ -39,7 +40,16 @@ def _of_signals(signals: Signals) -> Iterator[Problem]:
         if ways != 1:
             message, allowed = "needs one way to ask", "one of http, grpc and tcp"
             yield Problem(f"{path}.probe", message, given=f"{ways} ways", allowed=allowed)
+        yield from _of_tls(f"{path}.probe.tls", signals.probe.tls)
     if signals.metrics is not None and signals.metrics.recover_below > signals.metrics.fail_above:
         given = format_fraction(signals.metrics.recover_below)
         allowed = f"at most failAbove ({format_fraction(signals.metrics.fail_above)})"
         yield Problem(f"{path}.metrics.recoverBelow", "is above failAbove", given=given, allowed=allowed)
+
+
+def _of_tls(path: str, tls: ProbeTls | None) -> Iterator[Problem]:
+    if tls is None or (tls.certificate is None) == (tls.key is None):
+        return
+    given, other = ("certificate", "key") if tls.key is None else ("key", "certificate")
+    message, allowed = f"is needed where there is a {given}", "both certificate and key, or none of them"
+    yield Problem(f"{path}.{other}", message, given="nothing", allowed=allowed)

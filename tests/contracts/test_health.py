@@ -7,10 +7,11 @@ from typing import Protocol
 
 import pytest
 
+from rollout.clock import SystemClock
 from rollout.engine.observation import BackendKey, Endpoints
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.health import EnvoyBackendHealth
-from rollout.ports import BackendHealth
+from rollout.signals import BackendHealth
 from tests.envoy.backends import HttpBackend
 from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
 from tests.fakes.health import FakeBackendHealth
@@ -40,7 +41,7 @@ class World(Protocol):
         """Begin with two ready endpoints."""
 
     async def lose_one(self) -> None:
-        """Let one endpoint fail."""
+        """Let one endpoint fail, and stay where it is."""
 
     async def find_it(self) -> None:
         """Let it come back."""
@@ -58,18 +59,22 @@ class FakeWorld:
 
     async def start(self, folder: Path) -> None:
         """Two of two."""
-        self.fake.put(BACKEND, Endpoints(2, 2))
+        self._put(Endpoints(2, 2))
 
     async def lose_one(self) -> None:
         """One of two."""
-        self.fake.put(BACKEND, Endpoints(1, 2))
+        self._put(Endpoints(1, 2))
 
     async def find_it(self) -> None:
         """Two of two."""
-        self.fake.put(BACKEND, Endpoints(2, 2))
+        self._put(Endpoints(2, 2))
 
     async def close(self) -> None:
         """Nothing to end."""
+
+    def _put(self, endpoints: Endpoints) -> None:
+        self.fake.put(BACKEND, endpoints)
+        self.fake.put(WEB, endpoints)
 
 
 class RealEnvoy:
@@ -93,7 +98,7 @@ class RealEnvoy:
         await envoy.start()
         admin = AdminClient(envoy.admin_address)
         self._stack.push_async_callback(admin.aclose)
-        adapter = EnvoyBackendHealth(admin, poll_seconds=0.02)
+        adapter = EnvoyBackendHealth(admin, SystemClock(), poll_seconds=0.02)
         await adapter.start()
         self._stack.push_async_callback(adapter.aclose)
         self.health = adapter
@@ -173,3 +178,34 @@ async def test_an_endpoint_that_comes_back_is_seen(world: World) -> None:
     await world.find_it()
 
     await until(lambda: world.health.endpoints(BACKEND) == Endpoints(2, 2))
+
+
+async def test_what_was_heard_is_told_with_its_time(world: World) -> None:
+    """The same counts, heard a moment ago; of a lost endpoint a new time, none older."""
+    await until(lambda: world.health.seen(BACKEND).ready == 2)
+    before = world.health.seen(BACKEND)
+    await world.lose_one()
+    await until(lambda: world.health.seen(BACKEND).ready == 1)
+    after = world.health.seen(BACKEND)
+
+    assert (before.total, after.total) == (2, 2)
+    assert before.heard_at is not None
+    assert after.heard_at is not None
+    assert after.heard_at >= before.heard_at - 0.001
+
+
+async def test_every_endpoint_is_a_target_ready_or_not(world: World) -> None:
+    """Each with its address and port, once."""
+    await until(lambda: len(world.health.targets(WEB)) == 2)
+    before = world.health.targets(WEB)
+    await world.lose_one()
+    await until(lambda: world.health.endpoints(BACKEND) == Endpoints(1, 2))
+
+    assert world.health.targets(WEB) == before
+    assert all(target.address and target.port for target in before)
+    assert list(before) == sorted(set(before))
+
+
+async def test_a_backend_that_was_never_seen_has_no_target(world: World) -> None:
+    """There is nothing to ask."""
+    assert world.health.targets(BackendKey("shop", "nobody")) == ()

@@ -10,13 +10,16 @@ import pytest
 
 from rollout.analysis.samples import ERRORS, Family
 from rollout.clock import SystemClock
+from rollout.controller.requests import RequestsAsk, count_requests
+from rollout.engine.observation import BackendKey
 from rollout.errors import RolloutError
+from rollout.failover.readings import RequestsSeen
 from rollout.ports import Ask, Measurements
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
 from tests.fakes.clock import FakeClock
 from tests.fakes.measurements import TOTAL, FakeMeasurements
-from tests.prometheus.builders import ask_for
+from tests.prometheus.builders import ENVOY, ask_for
 from tests.prometheus.real import Exporter, exporting, prometheus
 from tests.prometheus.stand_in import StandIn, standing_in
 
@@ -202,6 +205,35 @@ async def test_a_query_without_answer_is_a_problem_of_its_check(world: World) ->
 
     assert batch.queries == {}
     assert batch.problems == {"depth": "the answer is empty"}
+
+
+async def requests(world: World, *names: str, seconds: float = 60) -> tuple[RequestsSeen | str, ...]:
+    """Return what is known of the requests to these backends in the last seconds."""
+    asks = [RequestsAsk("shop", "checkout", BackendKey("shop", name), ENVOY, seconds) for name in names]
+    return await count_requests(world.source, asks, now=world.now())
+
+
+async def test_requests_of_many_backends_are_counted_over_a_window(world: World) -> None:
+    """Each for itself, from the sample before the window on."""
+    await world.count({("v1", TOTAL): 100, ("v1", ERRORS): 1, ("v2", TOTAL): 10})
+    await world.count({("v1", TOTAL): 160, ("v1", ERRORS): 31, ("v2", TOTAL): 15})
+    first, second = await requests(world, "v1", "v2")
+
+    assert isinstance(first, RequestsSeen)
+    assert isinstance(second, RequestsSeen)
+    assert (first.total, first.bad) == (60, 30)
+    assert (second.total, second.bad) == (5, 0)
+    assert world.now() - 60 < first.at <= world.now()
+
+
+async def test_requests_of_a_backend_without_samples_are_not_known(world: World) -> None:
+    """Nothing was counted, which is not the same as no request; others are counted all the same."""
+    await world.count({("v1", TOTAL): 100})
+    await world.count({("v1", TOTAL): 101})
+    known, unknown = await requests(world, "v1", "nobody")
+
+    assert isinstance(known, RequestsSeen)
+    assert unknown == "no sample of the last 60 s"
 
 
 @pytest.mark.real

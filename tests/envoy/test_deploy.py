@@ -91,7 +91,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         table = EnvoyRouteTable(admin, SystemClock(), RouteTableOptions((target / "rds" / "routes.yaml",)))
         await table.start()
         stack.push_async_callback(table.aclose)
-        health = EnvoyBackendHealth(admin, poll_seconds=0.05)
+        health = EnvoyBackendHealth(admin, SystemClock(), poll_seconds=0.05)
         await health.start()
         stack.push_async_callback(health.aclose)
         backends = [BackendKey("shop", name) for name in PORTS]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from rollout.clock import SystemClock
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.health import EnvoyBackendHealth
@@ -13,8 +14,8 @@ V1 = BackendKey("shop", "v1")
 
 @pytest.mark.real
 async def test_an_envoy_that_goes_away_leaves_nothing_known(envoy: EnvoyWorld, admin: AdminClient) -> None:
-    """What was ready a moment ago may be gone; subscribers hear of it."""
-    health = EnvoyBackendHealth(admin, poll_seconds=0.02)
+    """What was ready a moment ago may be gone; subscribers hear of it. Where it was can still be asked."""
+    health = EnvoyBackendHealth(admin, SystemClock(), poll_seconds=0.02)
     await health.start()
     try:
         await until(lambda: health.endpoints(V1) == Endpoints(1, 1))
@@ -24,6 +25,8 @@ async def test_an_envoy_that_goes_away_leaves_nothing_known(envoy: EnvoyWorld, a
 
         await until(lambda: told)
         assert health.endpoints(V1) == UNKNOWN_ENDPOINTS
+        assert health.seen(V1).heard_at is None
+        assert len(health.targets(V1)) == 1
     finally:
         await health.aclose()
 
@@ -31,7 +34,7 @@ async def test_an_envoy_that_goes_away_leaves_nothing_known(envoy: EnvoyWorld, a
 @pytest.mark.real
 async def test_a_cluster_that_envoy_does_not_have_is_known_to_be_empty(envoy: EnvoyWorld, admin: AdminClient) -> None:
     """That is knowledge, unlike silence."""
-    health = EnvoyBackendHealth(admin, poll_seconds=0.02)
+    health = EnvoyBackendHealth(admin, SystemClock(), poll_seconds=0.02)
     await health.start()
     try:
         await until(lambda: health.endpoints(BackendKey("shop", "nobody")) == Endpoints(0, 0, known=True))
@@ -42,7 +45,7 @@ async def test_a_cluster_that_envoy_does_not_have_is_known_to_be_empty(envoy: En
 @pytest.mark.real
 async def test_a_first_question_is_answered_before_the_next_round(envoy: EnvoyWorld, admin: AdminClient) -> None:
     """Asking wakes the loop up."""
-    health = EnvoyBackendHealth(admin, poll_seconds=60)
+    health = EnvoyBackendHealth(admin, SystemClock(), poll_seconds=60)
     await health.start()
     try:
         await until(lambda: health.endpoints(V1).known)

@@ -13,10 +13,12 @@ import pytest
 
 from rollout.analysis.samples import ERRORS, Batch, Family, slower_than
 from rollout.clock import SystemClock
+from rollout.controller.requests import RequestsAsk, count_requests
 from rollout.engine.observation import BackendKey
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.measurements import EnvoyMeasurements
 from rollout.errors import Unavailable
+from rollout.failover.readings import RequestsSeen
 from rollout.ports import Ask
 from tests.envoy.backends import METHOD, GrpcBackend, HttpBackend
 from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
@@ -175,6 +177,41 @@ async def test_requests_without_a_healthy_host_are_errors(world: World) -> None:
     batch = await world.source.measure(ask("sick", "h1"))
 
     assert errors(batch, "sick") == (4, 4)
+
+
+async def requests(world: World, *names: str) -> tuple[RequestsSeen | str, ...]:
+    """Return what is known of the requests of the last minute."""
+    asks = [RequestsAsk("shop", "checkout", BackendKey("shop", name), None, 60) for name in names]
+    return await count_requests(world.source, asks, now=time.time())
+
+
+async def test_requests_of_a_window_are_counted_from_the_first_look_on(world: World) -> None:
+    """What was before it nobody has seen; a cluster that Envoy does not have is told as that."""
+    await world.get("/h1", 5)
+    first = await requests(world, "h1", "h2", "nobody")
+    world.http["h2"].status = 500
+    await world.get("/h1", 3)
+    await world.get("/h2", 2)
+    second = await requests(world, "h1", "h2", "nobody")
+
+    assert [(seen.total, seen.bad) for seen in first if isinstance(seen, RequestsSeen)] == [(0, 0), (0, 0)]
+    assert [(seen.total, seen.bad) for seen in second if isinstance(seen, RequestsSeen)] == [(3, 0), (2, 2)]
+    assert first[2] == second[2] == "Envoy has no cluster nobody"
+
+
+async def test_the_window_of_a_backend_takes_nothing_from_an_attempt(world: World) -> None:
+    """The attempt still gets every sample since it began, and the window is no longer for it."""
+    since = time.time()
+    attempt = ask("h2", "h1", since=since)
+    await world.source.measure(attempt)
+    await world.get("/h1", 4)
+    asks = [RequestsAsk("shop", "checkout", BackendKey("shop", "h1"), None, 0.001)]
+    for _ in range(3):
+        await count_requests(world.source, asks, now=time.time())
+    batch = await world.source.measure(attempt)
+
+    assert min(len(series.samples) for series in batch.counters["h1", ERRORS].total) == 2
+    assert errors(batch, "h1") == (4, 0)
 
 
 async def test_hosts_are_the_pods(world: World) -> None:

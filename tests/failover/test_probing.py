@@ -6,7 +6,7 @@ import pytest
 
 from rollout.failover.health import Health
 from rollout.failover.probing import MOST_TARGETS, Answer, Tally, counted, probe_reading
-from rollout.spec.failover import ProbeSignal
+from rollout.spec.probe import ProbeSignal
 from tests.failover.builders import DOWN, LOST, NOW, UP
 
 SIGNAL = ProbeSignal(fall=3, rise=2)

@@ -8,7 +8,8 @@ import pytest
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, Endpoints
 from rollout.kube.resources import Document
-from rollout.kube.slices import counts, keep_service, keep_slice
+from rollout.kube.slices import counts, keep_service, keep_slice, targets
+from rollout.signals import Target
 
 Fields = Mapping[str, Any]
 TWO_PORTS = ({"name": "web", "port": 80}, {"name": "admin", "port": 81})
@@ -33,12 +34,15 @@ def bare(address: str) -> dict[str, Any]:
 
 
 def piece(
-    *endpoints: Fields, version: int = 1, ports: tuple[Fields, ...] = ({"name": "web", "port": 8080},)
+    *endpoints: Fields,
+    version: int = 1,
+    ports: tuple[Fields, ...] = ({"name": "web", "port": 8080},),
+    family: str = "IPv4",
 ) -> Document:
     """Return what is kept of a slice."""
     labels = {"kubernetes.io/service-name": "v1"}
     metadata = {"name": f"v1-{version}", "namespace": "shop", "resourceVersion": str(version), "labels": labels}
-    kept = keep_slice({"metadata": metadata, "ports": list(ports), "endpoints": list(endpoints)})
+    kept = keep_slice({"metadata": metadata, "addressType": family, "ports": list(ports), "endpoints": list(endpoints)})
     assert kept is not None
     return kept
 
@@ -138,3 +142,67 @@ def test_nobody_can_count_behind_a_dns_name() -> None:
 def test_a_slice_of_no_service_is_not_kept() -> None:
     """Somebody else's, for somebody else."""
     assert keep_slice({"metadata": {"name": "x", "namespace": "shop"}, "endpoints": [endpoint("1")]}) is None
+
+
+def test_targets_are_where_pods_listen_ready_or_not() -> None:
+    """The slice says the port; what terminates is none."""
+    slices = [piece(endpoint("1"), endpoint("2", ready=False), endpoint("3", terminating=True))]
+
+    assert targets(service(), slices, 80) == (Target("10.0.0.1", 8080), Target("10.0.0.2", 8080))
+    assert targets(service(), slices, 0) == targets(service(), slices, 80)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_a_pod_with_both_families_is_asked_at_its_ipv4_address(order: tuple[int, ...]) -> None:
+    """Whichever slice was written last."""
+    pieces = [endpoint("1"), endpoint("1", address="fd00::1")]
+    slices = [
+        piece(pieces[number], version=place + 1, family=("IPv4", "IPv6")[number]) for place, number in enumerate(order)
+    ]
+
+    assert targets(service(), slices, 80) == (Target("10.0.0.1", 8080),)
+
+
+def test_an_ipv6_address_is_a_target_as_it_is_written() -> None:
+    """Where there is no other."""
+    assert targets(service(), [piece(bare("fd00::1"), family="IPv6")], 80) == (Target("fd00::1", 8080),)
+
+
+def test_names_and_what_is_no_address_are_targets_as_they_stand() -> None:
+    """Slices of names are looked up by whoever asks there; one of the wrong family says nothing less."""
+    names = piece(bare("db-1.example"), bare("db-2.example"), family="FQDN")
+    odd = piece(bare("10.0.0.9"), family="IPv6", version=2)
+    found = [str(target) for target in targets(service(), [names, odd], 80)]
+
+    assert found == ["10.0.0.9:8080", "db-1.example:8080", "db-2.example:8080"]
+
+
+def test_the_newest_slice_says_where_an_endpoint_is() -> None:
+    """A pod that came back under its name has another address; one that leaves is gone from both slices."""
+    moved = piece({**endpoint("1"), "addresses": ["10.0.0.7"]}, version=2)
+    left = piece(endpoint("1", terminating=True), version=3)
+
+    assert targets(service(), [moved, piece(endpoint("1"))], 80) == (Target("10.0.0.7", 8080),)
+    assert targets(service(), [left, moved, piece(endpoint("1"))], 80) == ()
+
+
+def test_each_port_of_a_service_has_targets_of_its_own() -> None:
+    """A port that a slice does not have leads nowhere; where any port would do, none of two is known."""
+    both = piece(endpoint("1"), ports=({"name": "web", "port": 8080}, {"name": "admin", "port": 9090}))
+    two = service(*TWO_PORTS)
+
+    assert targets(two, [both], 81) == (Target("10.0.0.1", 9090),)
+    assert targets(two, [piece(endpoint("1"))], 81) == ()
+    assert targets(two, [both], 0) == (Target("10.0.0.1", 0),)
+    assert targets(two, [both], 82) == ()
+
+
+def test_nothing_is_asked_behind_a_dns_name_or_without_a_service() -> None:
+    """Its endpoints cannot be seen."""
+    assert targets(None, [piece(endpoint("1"))], 80) == ()
+    assert targets(service(type="ExternalName"), [piece(endpoint("1"))], 80) == ()
+
+
+def test_an_endpoint_without_an_address_is_no_target() -> None:
+    """It counts, but there is nothing to ask."""
+    assert targets(service(), [piece({"conditions": {}})], 80) == ()

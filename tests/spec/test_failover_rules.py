@@ -50,3 +50,24 @@ def test_a_sound_failover_is_only_not_yet_available(failover: dict[str, object])
 def test_backups_without_failover_are_fine() -> None:
     """Backups may be named before anything fails over to them."""
     assert len(rollout(backends={**BACKENDS, "backups": [{"name": "dr"}]}).spec.backends.backups) == 1
+
+
+@pytest.mark.parametrize(
+    ("tls", "problems"),
+    [
+        ({}, []),
+        ({"ca": "ca.pem", "serverName": "pay.internal"}, []),
+        ({"certificate": "own.pem", "key": "own.key"}, []),
+        ({"certificate": "own.pem"}, ["key: is needed where there is a certificate"]),
+        ({"key": "own.key"}, ["certificate: is needed where there is a key"]),
+    ],
+)
+def test_a_certificate_and_its_key_come_together(tls: dict[str, str], problems: list[str]) -> None:
+    """One without the other cannot be shown."""
+    signals = {"probe": {"tcp": {}, "tls": tls}}
+    with pytest.raises(ConfigurationError) as caught:
+        rollout(failover={"signals": signals}, backends={**BACKENDS, "backups": [{"name": "dr"}]})
+    path, allowed = "spec.failover.signals.probe.tls", "both certificate and key, or none of them"
+    told = [str(problem) for problem in caught.value.problems if "not yet available" not in str(problem)]
+
+    assert told == [f"{path}.{problem} (given: nothing); allowed: {allowed}" for problem in problems]

@@ -79,7 +79,7 @@ class Recorder:
 
 
 @asynccontextmanager
-async def _attempts(stage: Stage, url: str = "", **settings: object) -> AsyncIterator[Recorder]:
+async def _attempts(stage: Stage, url: str = "", *, lease_seconds: float = 15.0) -> AsyncIterator[Recorder]:
     """Begin twenty attempts by a controller that goes through the door ``url``."""
     await stage.pair()
     backends = {"stable": {"name": "checkout-v1", "port": 8080}, "canary": {"name": "checkout-v2", "port": 8080}}
@@ -91,7 +91,7 @@ async def _attempts(stage: Stage, url: str = "", **settings: object) -> AsyncIte
     recorder = Recorder(stage)
     await recorder.begin()
     watching = asyncio.create_task(recorder.run())
-    async with stage.controller(kubeconfig=stage.cluster.kubeconfig(CONTROLLER, url), **settings):
+    async with stage.controller(kubeconfig=stage.cluster.kubeconfig(CONTROLLER, url), lease_seconds=lease_seconds):
         for name in names:
             await stage.phase("Idle", name)
         for name in names:

@@ -11,6 +11,7 @@ from rollout.clock import SystemClock
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints
 from rollout.kube.api import KubeApi
 from rollout.kube.endpoints import KubeEndpoints
+from rollout.signals import Target
 from tests.kubernetes.cluster import SOMEBODY, Cluster
 from tests.kubernetes.seeing.worlds import SLICES, endpoint, slice_of
 from tests.waiting import until
@@ -141,6 +142,59 @@ async def test_the_last_ready_endpoint_is_told_when_it_is_gone(health: KubeEndpo
         assert health.endpoints(backend.web).known
 
 
+async def test_a_pod_that_is_replaced_is_told_to_whoever_asked_where_it_is(
+    health: KubeEndpoints, backend: Backend
+) -> None:
+    """Just as many are ready, in another place; whoever only counts hears nothing."""
+    backend.slice("v1-a", endpoint("10.1.0.1", ready=True))
+    await until(lambda: health.targets(backend.web) == (Target("10.1.0.1", 80),))
+    told: list[BackendKey] = []
+    health.subscribe(told.append)
+
+    backend.slice("v1-a", endpoint("10.1.0.2", ready=True))
+
+    await until(lambda: told)
+    assert told == [backend.web]
+    assert health.targets(backend.web) == (Target("10.1.0.2", 80),)
+
+
+class ClockAhead(SystemClock):
+    """A clock that a test can put forward."""
+
+    seconds = 0.0
+
+    def now(self) -> float:
+        """Return Unix time in seconds."""
+        return super().now() + self.seconds
+
+    def monotonic(self) -> float:
+        """Return seconds that never go back."""
+        return super().monotonic() + self.seconds
+
+
+@pytest.mark.parametrize("seconds", [40, 4000])
+async def test_silence_makes_what_was_heard_old_but_not_gone(
+    api: KubeApi, namespace: str, backend: Backend, seconds: float
+) -> None:
+    """How many were ready, and when that was: whoever reads it sees its age, and probes go on."""
+    backend.slice("v1-a", *several(0, 2, ready=True))
+    clock = ClockAhead()
+    health = KubeEndpoints(api, clock, chance=random.random, namespace=namespace)
+    unseen = health.seen(backend.web)
+    await health.start()
+    before = clock.now()
+    clock.seconds = seconds
+    seen = health.seen(backend.web)
+    targets = health.targets(backend.web)
+
+    assert (unseen.heard_at, unseen.total) == (None, 0)
+    assert health.endpoints(backend.web) == UNKNOWN_ENDPOINTS
+    assert (seen.ready, seen.total, len(targets)) == (2, 2, 2)
+    assert seen.heard_at is not None
+    assert abs(seen.heard_at - before) < 5
+    await health.aclose()
+
+
 async def test_a_slice_that_goes_to_another_service_is_told_of_both(
     health: KubeEndpoints, backend: Backend, namespace: str, cluster: Cluster
 ) -> None:
@@ -195,6 +249,7 @@ async def test_endpoints_of_a_dns_name_are_not_known(health: KubeEndpoints, back
 
     await until(lambda: "is an ExternalName" in health.missing(backend.web))
     assert health.endpoints(backend.web) == UNKNOWN_ENDPOINTS
+    assert health.seen(backend.web).heard_at is None
 
 
 async def test_another_namespace_is_said_to_be_outside(health: KubeEndpoints, backend: Backend) -> None:
@@ -202,6 +257,7 @@ async def test_another_namespace_is_said_to_be_outside(health: KubeEndpoints, ba
     outside = BackendKey("elsewhere", "v1", 8080)
 
     assert health.endpoints(outside) == UNKNOWN_ENDPOINTS
+    assert health.seen(outside).heard_at is None
     assert health.missing(outside) == (
         f"Service elsewhere/v1 is outside of namespace {backend.web.namespace}, the only one that is watched"
     )

@@ -15,7 +15,8 @@ from rollout.kube.api import KubeApi
 from rollout.kube.endpoints import KubeEndpoints
 from rollout.kube.resources import Document
 from rollout.kube.workloads import KINDS, KubeWorkloads
-from rollout.ports import BackendHealth, Workloads
+from rollout.ports import Workloads
+from rollout.signals import BackendHealth
 from tests.kubernetes.cluster import Cluster
 
 SHOP = "shop"

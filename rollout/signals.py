@@ -1,0 +1,81 @@
+"""What failover sees of backends, as Protocols: their endpoints, and the answers to our own probes.
+
+Beside ``rollout.ports``, and by the same rules: reads come from what an adapter keeps fresh by itself, a listener is
+called on the loop. What the readings mean together is ``rollout.failover``'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rollout.engine.observation import BackendKey, Endpoints
+from rollout.failover.health import Reading
+from rollout.failover.readings import EndpointsSeen
+from rollout.spec.probe import ProbeSignal
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """One endpoint of a backend: an IP address (or a name that must be looked up) and a port (0: not known)."""
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        """Return ``address:port``, an IPv6 address in brackets."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+class BackendHealth(Protocol):
+    """The endpoints behind backends."""
+
+    def endpoints(self, backend: BackendKey) -> Endpoints:
+        """Return the ready endpoints from the cache (``known`` false when not seen yet, or not any more)."""
+        ...
+
+    def seen(self, backend: BackendKey) -> EndpointsSeen:
+        """Return the ready endpoints as ``endpoints`` does, and when that was last heard, whatever its age."""
+        ...
+
+    def targets(self, backend: BackendKey) -> tuple[Target, ...]:
+        """Return where the endpoints are, ready or not, in order and each once, as last seen (empty before)."""
+        ...
+
+    def missing(self, backend: BackendKey) -> str:
+        """Return one sentence when it is known that there is no such backend, empty otherwise."""
+        ...
+
+    def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
+        """Call ``listener`` (on the loop) whenever a backend's endpoints or targets changed, or it came or went."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAsk:
+    """What is asked of a backend's targets; equal asks are one, however many routes use the backend.
+
+    ``stale_after`` is in seconds, ``min_percent`` the least share of targets that must be well.
+    """
+
+    backend: BackendKey
+    signal: ProbeSignal
+    stale_after: float = 10.0
+    min_percent: int = 1
+
+
+class Probes(Protocol):
+    """Own questions to every target of a backend, also where no traffic goes."""
+
+    def want(self, wanted: Mapping[ProbeAsk, Sequence[Target]]) -> None:
+        """Probe these from now on, and no others; a target that stays keeps what was counted of it."""
+        ...
+
+    def read(self, ask: ProbeAsk) -> Reading:
+        """Return what the targets say together now; Unknown of what is not wanted, or not answered yet."""
+        ...
+
+    def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
+        """Call ``listener`` (on the loop) as soon as the health of one of a backend's targets changed."""
+        ...
