@@ -53,7 +53,7 @@ def summary_of(document: Mapping[str, object], live: Live) -> Summary:
     """Return the summary of one Rollout, from its resource and where it stands."""
     metadata = _mapping(document, "metadata")
     labels = {str(name): str(value) for name, value in _mapping(metadata, "labels").items()}
-    failover = _mapping(_mapping(document, "status"), "failover").get("state", "Normal")
+    failover = _mapping(_mapping(document, "status"), "failover").get("phase", "Normal")
     created = metadata.get("creationTimestamp")
     generation = metadata.get("generation")
     return Summary(

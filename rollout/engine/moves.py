@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from rollout.engine import weights
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, Endpoints, Observation, WorkloadView
-from rollout.engine.state import MOST_TRANSITIONS, State, Transition
+from rollout.engine.state import MOST_TRANSITIONS, Failing, State, Transition
 from rollout.engine.table import Trigger, target
+from rollout.failover.turn import Change
 from rollout.spec.plan import steps_of
 from rollout.spec.resource import Rollout, RolloutSpec, Step
 
@@ -81,6 +82,21 @@ def move(state: State, context: Context, trigger: Trigger, reason: str, message:
         KeyError: the transition table has no such transition.
     """
     phase = target(state.phase, trigger, before_invalid=state.before_invalid)
-    moved = say(replace(state, phase=phase, number=state.number + 1), reason, message)
-    made = Transition(moved.number, context.now, phase, moved.step, intended(moved), reason, moved.message)
+    return _told(replace(state, phase=phase), context, reason, message)
+
+
+def move_failover(state: State, context: Context, change: Change) -> State:
+    """Return the state after a change of failover, with its transition; the phase of the attempt stays."""
+    then = replace(state, failover=replace(state.failover, stage=change.stage, shares=change.shares))
+    told = _told(then, context, change.reason, change.message)
+    return replace(told, failover=state.failover)
+
+
+def _told(state: State, context: Context, reason: str, message: str) -> State:
+    moved = say(replace(state, number=state.number + 1), reason, message)
+    stands = moved.failover
+    failing = Failing(stands.stage, stands.active, stands.epoch) if moved.tiers is not None else None
+    made = Transition(
+        moved.number, context.now, moved.phase, moved.step, intended(moved), reason, moved.message, failing
+    )
     return replace(moved, transitions=(*moved.transitions, made)[-MOST_TRANSITIONS:])

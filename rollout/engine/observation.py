@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rollout.analysis.samples import Batch
+from rollout.failover.seen import BackendSeen, Calendar
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,23 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class FailoverSeen:
+    """What is seen for failover beside the endpoints.
+
+    ``backends`` says of each backend, by name, what the signals tell; one that is missing is not known. ``calendar`` is
+    what the cron expressions come to now. ``stopped`` is one sentence, while the operator stops all automatic failover
+    (empty: nobody does). ``crowded``: more primaries are down than may fail over at once. ``problems`` say which
+    signals cannot be had at all, in one sentence each.
+    """
+
+    backends: Mapping[str, BackendSeen]
+    calendar: Calendar = Calendar()
+    stopped: str = ""
+    crowded: bool = False
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that a pass has seen.
 
@@ -171,6 +189,7 @@ class Observation:
     metrics source that failed. ``workloads`` has the workload of each backend that the spec names one for, by
     the backend's name (not by role, which changes), None where it does not exist. ``write_problem`` says why the
     last write failed, ``order_problem`` why the last order to a workload did; empty when it did not.
+    ``failover`` is None where nobody looks, as for a Rollout without it.
     """
 
     now: float
@@ -188,3 +207,4 @@ class Observation:
     workloads: Mapping[str, WorkloadView | None] = field(default_factory=dict)
     write_problem: str = ""
     order_problem: str = ""
+    failover: FailoverSeen | None = None

@@ -11,6 +11,9 @@ from enum import StrEnum
 from rollout.analysis.judge import CheckReport, JudgeState, Verdict
 from rollout.engine.observation import BackendKey, RouteKey
 from rollout.engine.table import Phase
+from rollout.failover.state import FailoverState
+from rollout.failover.table import Stage
+from rollout.spec.failover import Failover
 from rollout.spec.resource import Gateway
 
 Weights = tuple[tuple[str, int], ...]
@@ -21,8 +24,20 @@ MOST_HANDLED = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """Where failover stood at a transition: its phase, the backup that carried the traffic (empty: none), its number."""
+
+    phase: Stage
+    active: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
-    """A numbered change of phase, step or roles; ``at`` is Unix seconds, ``step`` 1-based (0: none)."""
+    """A numbered change of phase, step, roles or failover; ``at`` is Unix seconds, ``step`` 1-based (0: none).
+
+    ``failover`` is where that stood then, None where the Rollout has none.
+    """
 
     number: int
     at: float
@@ -31,6 +46,7 @@ class Transition:
     weights: Weights
     reason: str
     message: str
+    failover: Failing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +141,14 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
+class Tiers:
+    """The failover that was asked for when the spec was last valid: its settings, the backups in order of preference."""
+
+    settings: Failover
+    backups: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """Where one Rollout stands.
 
@@ -135,7 +159,8 @@ class State:
     that a step waits for (0: none, or one has failed). ``unaccepted_at`` is since when the gateway has not accepted
     a route as it stands (0: it has accepted all). ``templates`` are the pod templates seen last, by
     name of the backend. ``copying_at`` is since when stable is to run what the canary runs (0: it is not),
-    ``copied`` the pod template for that.
+    ``copied`` the pod template for that. ``tiers`` is the failover that is asked for (None: none), ``failover`` where it
+    stands.
     """
 
     phase: Phase = Phase.IDLE
@@ -184,3 +209,5 @@ class State:
     ready: tuple[tuple[str, str], ...] = ()
     observed_generation: int = 0
     recorded: Recorded = Recorded()
+    tiers: Tiers | None = None
+    failover: FailoverState = FailoverState()

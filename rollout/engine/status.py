@@ -17,18 +17,17 @@ from rollout.analysis.judge import JudgeState
 from rollout.engine.dates import rfc3339, unix_seconds
 from rollout.engine.moves import intended
 from rollout.engine.state import Condition, State, Transition
+from rollout.failover import status as failover
+from rollout.failover.state import FailoverState
 
 _STATE = TypeAdapter(State)
 _JUDGE = TypeAdapter(JudgeState)
-_TOLD = ("transitions", "handled", "conditions", "evidence", "judge")
+_TOLD = ("transitions", "handled", "conditions", "evidence", "judge", "failover")
 MOST_TEXT = 8192
 """So many characters have the messages of all transitions together; what is beyond is cut, the oldest first."""
 
 SHORTEST_TEXT = 80
 """So much of a message stays in any case."""
-
-NO_FAILOVER = "Normal"
-"""Where a failover stands that there is none of: traffic is where the weights send it."""
 
 _PLAIN = ("phase", "reason", "message", "attempt", "step", "stable", "canary", "revision")
 
@@ -65,7 +64,7 @@ def to_status(state: State) -> dict[str, object]:
         "effective": state.effective,
     }
     status["health"] = dict(state.ready)
-    status["failover"] = {"state": NO_FAILOVER}
+    status["failover"] = failover.to_status(state.failover)
     status["evidence"] = _camel_keys(raw["evidence"])
     status["transitions"] = [
         {**_as_mapping(made), "weights": dict(t.weights)}
@@ -125,6 +124,13 @@ def from_status(status: Mapping[str, object]) -> State | None:
         return None
 
 
+def _failover(told: object) -> FailoverState:
+    state = failover.from_status(told) if told is not None else FailoverState()
+    if state is None:
+        raise ValueError("where failover stands cannot be read")
+    return state
+
+
 def _read(status: Mapping[str, object]) -> State:
     raw = {**_as_mapping(status["engine"]), **{name: status[name] for name in _PLAIN}}
     weights = _as_mapping(status["weights"])
@@ -139,6 +145,6 @@ def _read(status: Mapping[str, object]) -> State:
     raw["handled"] = status["handledCommands"]
     raw["conditions"] = [_condition(condition) for condition in _items(status, "conditions")]
     raw["evidence"] = [_snake_keys(report) for report in _items(status, "evidence")]
-    state = _STATE.validate_python(raw)
+    state = replace(_STATE.validate_python(raw), failover=_failover(status.get("failover")))
     judge = status.get("judge")
     return replace(state, judge=_JUDGE.validate_python(judge)) if judge is not None else state

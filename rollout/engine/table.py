@@ -62,6 +62,7 @@ class Action(StrEnum):
     FAILOVER = "failover"
     FAILBACK = "failback"
     UNLATCH = "unlatch"
+    HOLD = "hold"
     DRILL = "drill"
 
 
@@ -114,9 +115,12 @@ LEGAL: dict[Action, tuple[Phase, ...]] = {
     Action.FAILOVER: (),
     Action.FAILBACK: (),
     Action.UNLATCH: (),
+    Action.HOLD: (),
     Action.DRILL: (),
 }
-"""In which phases a command is legal; guards in ``rollout.engine.commands`` may still refuse it."""
+"""In which phases a command is legal; guards in ``rollout.engine.commands`` may still refuse it.
+
+Those of failover are legal in every phase, by the table of failover (``rollout.failover.table``)."""
 
 
 def target(phase: Phase, trigger: Trigger, *, before_invalid: Phase | None = None) -> Phase:

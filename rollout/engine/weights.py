@@ -14,6 +14,7 @@ from math import inf
 
 from rollout.engine.observation import BackendKey, RouteKey, RouteView, Rule
 from rollout.engine.state import OwnedRule, State, Weights
+from rollout.failover.shares import by_backend
 from rollout.spec.plan import steps_of
 from rollout.spec.resource import BackendRef, RolloutSpec, RouteRef
 
@@ -99,7 +100,8 @@ def find_rules(
         elif not rules:
             missing.append(f"spec.routes[{number}]: {key} has no rule {_rule_text(ref, pair)}")
         for rule in rules:
-            absent = [b.name for b in pair if not weights_in(rule, (b,))]
+            needed = pair + (backups if spec.failover is not None else ())
+            absent = [b.name for b in needed if not weights_in(rule, (b,))]
             missing += [
                 f"spec.routes[{number}]: rule {rule.name or rule.index} of {key} does not name backend {n}"
                 for n in absent
@@ -144,24 +146,34 @@ def keep_totals(found: tuple[OwnedRule, ...], known: tuple[OwnedRule, ...]) -> t
 
 
 def desired(rule: OwnedRule, state: State) -> Weights:
-    """Return what ``rule`` should say: the canary role's share, the rest to the stable role, nothing to others."""
-    floor = state.parked and rule.alone
-    total = FLOOR_TOTAL if state.gateway.separate_clusters and rule.alone and state.attempt else rule.total
+    """Return what ``rule`` should say: the shares of the backups, and of the rest the canary role's and the stable's."""
+    floored = _floored(state) if state.gateway.separate_clusters and rule.alone else frozenset()
+    total = FLOOR_TOTAL if floored or _is_fine(rule, state) else rule.total
     names = [backend.name for backend in rule.backends]
-    by_role = {state.canary: state.share, state.stable: 100.0 - state.share}
-    shares = tuple(by_role.get(name, 0.0) for name in names)
-    given = list(allocate(shares, total))
-    if floor:
-        given = _with_floor(names, given, state)
+    by_name = by_backend(state.failover.shares, stable=state.stable, canary=state.canary, split=state.share)
+    given = list(allocate(tuple(by_name.get(name, 0.0) for name in names), total))
+    for place, name in enumerate(names):
+        if given[place] == 0 and name in floored and _may_stand_by(name, rule, state):
+            given[place] = 1
+            given[given.index(max(given))] -= 1
     return tuple(zip(names, given, strict=True))
 
 
-def _with_floor(names: list[str], given: list[int], state: State) -> list[int]:
-    for place, name in enumerate(names):
-        if given[place] == 0 and name in {state.stable, state.canary} and dict(state.ready).get(name) == "Healthy":
-            given[place] = 1
-            given[given.index(max(given))] -= 1
-    return given
+def _is_fine(rule: OwnedRule, state: State) -> bool:
+    """Return whether weights count in millionths, so that a floor is next to nothing: from the first attempt on."""
+    return state.gateway.separate_clusters and rule.alone and state.attempt > 0
+
+
+def _floored(state: State) -> frozenset[str]:
+    """Return the backends that may get traffic again soon: the pair on its way, backups always."""
+    pair = {state.stable, state.canary} if state.parked else {state.stable} if state.failover.shares else set()
+    return frozenset(pair | set(state.tiers.backups if state.tiers is not None else ()))
+
+
+def _may_stand_by(name: str, rule: OwnedRule, state: State) -> bool:
+    """Return whether the backend may stand at the floor: it is healthy, or was when it got there and is not ill."""
+    health = dict(state.ready).get(name)
+    return health == "Healthy" or (health == "Unknown" and dict(rule.acknowledged).get(name, 0) > 0)
 
 
 def observed(rule: OwnedRule, routes: Mapping[RouteKey, RouteView | None]) -> Weights | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout.engine import weights
+from rollout.engine import tiers, weights
 from rollout.engine.drift import running
 from rollout.engine.moves import Context, move
 from rollout.engine.reasons import Reason
 from rollout.engine.settling import unaccepted_at
 from rollout.engine.state import OwnedRule, State, Weights
 from rollout.engine.table import TRANSITIONS, Phase, Trigger
+from rollout.failover.scene import standing
 from rollout.spec.resource import Gateway
 
 
@@ -22,13 +23,19 @@ def take_in(state: State, context: Context) -> tuple[State, tuple[str, ...]]:
         return _with_seen(state, context, state.owned, state.gateway), problems or ("the Rollout cannot be read",)
     found, missing = weights.find_rules(spec, rollout.metadata.namespace, context.seen.routes)
     state, pair_problems = _with_pair(state, (spec.backends.stable.name, spec.backends.canary.name))
+    pair_problems += tiers.problems(spec, state)
     complete = found and not missing and not pair_problems
     owned = weights.keep_totals(found, state.owned) if complete else state.owned
     gateway = spec.gateway if complete else state.gateway
+    state = tiers.with_tiers(state, tiers.asked_for(spec)) if complete else state
     return _with_seen(state, context, owned, gateway), problems + missing + pair_problems
 
 
-def _health(context: Context, name: str) -> str:
+def _health(state: State, context: Context, name: str) -> str:
+    """Return the health of a backend: as failover sees it where there is one, else by its endpoints."""
+    seen = context.seen.failover
+    if state.tiers is not None and seen is not None and name in seen.backends:
+        return standing(seen.backends[name], state.tiers.settings.signals, context.now).vote.health.value
     found = context.endpoints(name)
     return "Unknown" if not found.known else "Healthy" if found.ready else "Unhealthy"
 
@@ -53,7 +60,7 @@ def _with_seen(state: State, context: Context, owned: tuple[OwnedRule, ...], gat
     owned = tuple(_settled(rule, state, context) for rule in owned)
     now = weights.observed(owned[0], context.seen.routes) if owned else None
     observed = now if now is not None else state.observed
-    ready = tuple((name, _health(context, name)) for name in context.seen.endpoints)
+    ready = tuple((name, _health(state, context, name)) for name in context.seen.endpoints)
     generation = context.seen.generation or state.observed_generation
     since = unaccepted_at(owned, state, context)
     before = (state.owned, state.observed, state.ready, state.observed_generation, state.unaccepted_at)

@@ -111,7 +111,7 @@ class FailoverState:
 
     __pydantic_config__: ClassVar[ConfigDict] = _CAMEL
 
-    stage: Annotated[Stage, Field(alias="state")] = Stage.NORMAL
+    stage: Annotated[Stage, Field(alias="phase")] = Stage.NORMAL
     since: float = 0.0
     reason: Annotated[str, Field(max_length=64)] = ""
     message: Annotated[str, Field(max_length=1024)] = ""

@@ -21,8 +21,11 @@ _STATE = TypeAdapter(FailoverState)
 
 
 def to_status(state: FailoverState) -> dict[str, object]:
-    """Return ``state`` as JSON values with camelCase names; ``state`` names the stage."""
-    return cast("dict[str, object]", _STATE.dump_python(state, mode="json", by_alias=True))
+    """Return ``state`` as JSON values with camelCase names, without what is as in the beginning; ``state`` names the stage."""
+    told: dict[str, object] = {"phase": state.stage.value, "active": state.active, "epoch": state.epoch}
+    return told | cast(
+        "dict[str, object]", _STATE.dump_python(state, mode="json", by_alias=True, exclude_defaults=True)
+    )
 
 
 def from_status(status: object) -> FailoverState | None:

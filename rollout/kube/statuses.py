@@ -29,7 +29,7 @@ def is_running(status: Mapping[str, Any]) -> bool:
         engine = status.get("engine")
         phase = engine.get("before_invalid") if isinstance(engine, Mapping) else None
     failover = status.get("failover")
-    state = failover.get("state") if isinstance(failover, Mapping) else None
+    state = failover.get("phase") if isinstance(failover, Mapping) else None
     return phase in _ON_THE_WAY or state not in _AT_HOME
 
 

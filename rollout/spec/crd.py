@@ -97,7 +97,7 @@ _COLUMNS = (
     _column("Step", "integer", ".status.step", "The step of the attempt; 0 before the first."),
     _column("Weight", "number", ".status.weight", "The canary's intended weight in percent."),
     _column("Stable", "string", ".status.stable", "The backend that holds the stable role."),
-    _column("Failover", "string", ".status.failover.state", "Whether traffic is at a backup."),
+    _column("Failover", "string", ".status.failover.phase", "Whether traffic is at a backup."),
     _AGE,
     _column("Reason", "string", ".status.reason", "A constant that says why it stands there.", wide=True),
     _column("Message", "string", ".status.message", "One sentence that says why it stands there.", wide=True),

@@ -75,8 +75,11 @@ _EVIDENCE = _object(
     },
 )
 
+STAGES = ("Normal", "Confirming", "FailedOver", "FailingBack", "Latched", "Drill")
+"""Every phase of failover, as ``rollout.failover.table.Stage``, which this room may not import."""
+
 _TRANSITION = _object(
-    "A numbered change of phase, step or roles.",
+    "A numbered change of phase, step, roles or failover.",
     {
         "number": _whole("Counts from 1 and is never used again."),
         "at": _number("When, in Unix seconds."),
@@ -85,6 +88,17 @@ _TRANSITION = _object(
         "weights": _weights("The weights after it."),
         "reason": _text("A constant that says why."),
         "message": _text("One sentence that says why."),
+        "failover": {
+            **_object(
+                "Where failover stood after it; null where there is none.",
+                {
+                    "phase": _choice("Its phase.", STAGES),
+                    "active": _text("The backup that carried the traffic; empty: none."),
+                    "epoch": _whole("The number of the failover."),
+                },
+            ),
+            "nullable": True,
+        },
     },
 )
 
@@ -132,7 +146,17 @@ _FIELDS: Mapping[str, Schema] = {
         },
     ),
     "health": _by_backend("Health by backend: Healthy, Unhealthy or Unknown.", {"type": "string"}),
-    "failover": _object("Whether traffic is at a backup.", {"state": _text("Normal, or where the failover stands.")}),
+    "failover": _object(
+        "Whether traffic is at a backup.",
+        {
+            "phase": _choice("Normal, or where failover stands.", STAGES),
+            "active": _text("The backup that carries the traffic, or most of it; empty: none."),
+            "epoch": _whole("The number of the last failover or proposal; commands name it."),
+            "since": _number("Since when it stands there, in Unix seconds."),
+            "reason": _text("A constant that says why."),
+            "message": _text("One sentence that says why, with the evidence."),
+        },
+    ),
     "evidence": _list("What each check says.", _EVIDENCE),
     "transitions": _list("The last changes, oldest first.", _TRANSITION),
     "handledCommands": _list("The last commands, oldest first.", _HANDLED),

@@ -144,7 +144,7 @@ def test_a_rollout_without_failover_is_normal() -> None:
     """The column of the table shows it, and a Rollout at rest is one to the store."""
     status = to_status(at_rest().state)
 
-    assert status["failover"] == {"state": "Normal"}
+    assert status["failover"] == {"phase": "Normal", "active": "", "epoch": 0}
 
 
 def test_a_status_at_rest_has_no_judge() -> None:

@@ -41,13 +41,13 @@ def test_a_status_is_read_as_it_was_written(state: FailoverState) -> None:
 
     assert from_status(json.loads(text)) == state
     assert len(text) < 8192
-    assert json.loads(text)["state"] == state.stage
+    assert json.loads(text)["phase"] == state.stage
 
 
 @pytest.mark.parametrize(
     "broken",
     [
-        {"state": "Flying"},
+        {"phase": "Flying"},
         {"shares": [[DR, 60], [FAR, 60]]},
         {"shares": [[DR, 0]]},
         {"shares": [[DR, 10], [DR, 10]]},
@@ -55,11 +55,11 @@ def test_a_status_is_read_as_it_was_written(state: FailoverState) -> None:
         {"since": "nan"},
         {"failovers": [1.0] * 101},
         {"journey": None},
-        {"state": "Normal"},
-        {"state": "Drill"},
-        {"state": "Latched"},
-        {"state": "FailedOver"},
-        {"state": "Confirming"},
+        {"phase": "Normal"},
+        {"phase": "Drill"},
+        {"phase": "Latched"},
+        {"phase": "FailedOver"},
+        {"phase": "Confirming"},
         {"drilling": {"id": "x", "backup": DR, "beganAt": 1.0}},
         {"epoch": -1},
     ],
@@ -77,7 +77,7 @@ def test_something_else_is_no_status(status: object) -> None:
 
 def test_an_older_status_with_less_is_read() -> None:
     """What is missing has its default, and what is not known is passed over."""
-    assert from_status({"state": "Normal", "unheardOf": 1}) == FailoverState()
+    assert from_status({"phase": "Normal", "unheardOf": 1}) == FailoverState()
 
 
 def test_a_sentence_alone_is_not_worth_a_write() -> None:

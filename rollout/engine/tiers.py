@@ -1,0 +1,163 @@
+"""Tiers: failover inside a pass, before everything else that a pass does.
+
+What moves is decided by ``rollout.failover``; here stand what it is asked, what its answer means for the attempt,
+and which settings count while a spec is invalid. Called by ``decide``, by the commands and by the phases.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollout.analysis.judge import begin_attempt
+from rollout.engine import drift
+from rollout.engine.attempt import is_written
+from rollout.engine.moves import Context, move_failover, say
+from rollout.engine.observation import Acceptance, FailoverSeen
+from rollout.engine.reasons import Reason
+from rollout.engine.state import Hold, State, Tiers
+from rollout.engine.table import RUNNING, Phase
+from rollout.failover.decide import decide_failover
+from rollout.failover.orders import Answer
+from rollout.failover.reasons import Reason as Why
+from rollout.failover.reasons import Word
+from rollout.failover.seen import BackendSeen, Order, Seen
+from rollout.failover.state import FailoverState
+from rollout.failover.table import Stage
+from rollout.spec.resource import RolloutSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What failover comes to in this pass: the state, when to look again (Unix seconds), what holds beside its reason.
+
+    ``answer`` is what became of the order that was given, None where there was none.
+    """
+
+    state: State
+    next_at: float | None = None
+    notes: tuple[Word, ...] = ()
+    answer: Answer | None = None
+
+
+def asked_for(spec: RolloutSpec) -> Tiers | None:
+    """Return the failover that the spec asks for, None when it asks for none."""
+    if spec.failover is None or not spec.backends.backups:
+        return None
+    return Tiers(spec.failover, tuple(backup.name for backup in spec.backends.backups))
+
+
+def in_force(spec: RolloutSpec | None, state: State) -> Tiers | None:
+    """Return the failover that counts: the spec's, or the last valid one while it is invalid or cannot be let go."""
+    if spec is None or problems(spec, state):
+        return state.tiers
+    return asked_for(spec)
+
+
+def is_away(state: State) -> bool:
+    """Return whether traffic is where only failover knows to bring it back from, or may be."""
+    return state.failover.spread or state.failover.stage not in {Stage.NORMAL, Stage.CONFIRMING}
+
+
+def is_frozen(state: State) -> bool:
+    """Return whether the attempt stands still where it is, and none may start: failover is not Normal."""
+    return state.tiers is not None and not state.failover.is_normal
+
+
+def problems(spec: RolloutSpec, state: State) -> tuple[str, ...]:
+    """Return why this spec cannot take the place of the one before while traffic is away, in one sentence each."""
+    if state.tiers is None or not is_away(state):
+        return ()
+    asked, number, stage = asked_for(spec), state.failover.epoch, state.failover.stage
+    if asked is None:
+        return (f"spec.failover: cannot be taken away while failover {number} is {stage}; fail back first",)
+    lost = [name for name, _ in state.failover.shares if name not in asked.backups]
+    return tuple(
+        f"spec.backends.backups: {name} has traffic of failover {number}, which is {stage}; fail back first"
+        for name in lost
+    )
+
+
+def with_tiers(state: State, tiers: Tiers | None) -> State:
+    """Return the state with this failover asked for; where none is, where it stood is forgotten but for its number."""
+    if tiers == state.tiers:
+        return state
+    failover = state.failover if tiers is not None else FailoverState(epoch=state.failover.epoch)
+    return replace(state, tiers=tiers, failover=failover)
+
+
+def settle(state: State, context: Context, order: Order | None = None) -> Settled:
+    """Return what failover comes to now; ``order`` is a command of a person."""
+    tiers, seen = state.tiers, context.seen.failover
+    if tiers is None or seen is None or not state.stable or context.seen.deleting:
+        return Settled(state)
+    asked = _asked(state, context, tiers, seen, order)
+    decision = decide_failover(tiers.settings, state.failover, asked, context.now)
+    after = replace(state, failover=decision.state) if decision.state != state.failover else state
+    if decision.shares != state.failover.shares:
+        after = _moved(after, context)
+    for change in decision.changes:
+        after = move_failover(after, context, change)
+    if decision.state.is_normal and is_away(state):
+        after = _going_on(after, context)
+    return Settled(after, decision.next_at, decision.notes, decision.answer)
+
+
+def _asked(state: State, context: Context, tiers: Tiers, seen: FailoverSeen, order: Order | None) -> Seen:
+    def of(name: str) -> BackendSeen:
+        return seen.backends.get(name, BackendSeen(name))
+
+    return Seen(
+        stable=of(state.stable),
+        backups=tuple(map(of, tiers.backups)),
+        canary=of(state.canary),
+        split=state.share,
+        session_started_at=context.seen.session_started_at,
+        attempt=drift.running(state) or state.phase is Phase.ABORTING,
+        stopped=bool(seen.stopped),
+        suspended=context.spec is not None and context.spec.suspend,
+        crowded=seen.crowded,
+        calendar=seen.calendar,
+        order=order,
+        written_at=_written_at(state, context),
+        followed=_followed(state, context),
+    )
+
+
+def _written_at(state: State, context: Context) -> float | None:
+    """Return when the present shares were written, None while they are not in every route."""
+    moved_at = state.failover.moved_at
+    if not moved_at or not is_written(state, context):
+        return None
+    return max(moved_at, state.last_write_at)
+
+
+def _followed(state: State, context: Context) -> bool | None:
+    """Return whether the gateway says that it serves the routes as they stand, None where it is not asked."""
+    if not state.gateway.verify_route_status:
+        return None
+    views = (context.seen.routes.get(rule.route) for rule in state.owned)
+    return all(view is None or view.acceptance is Acceptance.ACCEPTED for view in views)
+
+
+def _moved(state: State, context: Context) -> State:
+    """Return the state whose shares are others now: they are written over what was left to somebody else, too."""
+    still = replace(state, hold=Hold(state.hold.at(context.now)), writing_at=0.0)
+    return drift.take_over(still, context)
+
+
+def _going_on(state: State, context: Context) -> State:
+    """Return the state whose attempt goes on: what the backends did meanwhile is no evidence against the canary."""
+    if state.judge is None:
+        return state
+    return replace(state, judge=begin_attempt(context.now), word=None, evidence=(), effective="Unknown")
+
+
+def still(state: State, context: Context) -> State:
+    """Return the state of a pass in which the attempt stands still, saying why."""
+    failover = state.failover
+    held = state if state.hold.since is None else replace(state, hold=Hold(state.hold.at(context.now)))
+    carries = state.phase in RUNNING and state.share > 0 and failover.reason == Why.NO_HEALTHY_BACKUP
+    if carries and context.is_down(state.stable):
+        told = f"{state.stable} has no ready endpoint and no backup is healthy; the canary may carry all traffic."
+        return say(held, Reason.CANARY_CARRIES_ALL, told)
+    return say(held, failover.reason, failover.message) if failover.reason else held
