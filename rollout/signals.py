@@ -1,4 +1,4 @@
-"""What failover sees of backends, as Protocols: their endpoints, and the answers to our own probes.
+"""What failover sees, as Protocols: endpoints of backends, the answers to our own probes, the operator's switch.
 
 Beside ``rollout.ports``, and by the same rules: reads come from what an adapter keeps fresh by itself, a listener is
 called on the loop. What the readings mean together is ``rollout.failover``'s.
@@ -13,6 +13,8 @@ from typing import Protocol
 from rollout.engine.observation import BackendKey, Endpoints
 from rollout.failover.health import Reading
 from rollout.failover.readings import EndpointsSeen
+from rollout.failover.seen import Calendar
+from rollout.spec.failover import Failover
 from rollout.spec.probe import ProbeSignal
 
 
@@ -79,3 +81,20 @@ class Probes(Protocol):
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
         """Call ``listener`` (on the loop) as soon as the health of one of a backend's targets changed."""
         ...
+
+
+class Switch(Protocol):
+    """The operator's switch, which stops all automatic failover at once."""
+
+    @property
+    def stopped(self) -> str:
+        """Return one sentence that says who stopped it, when and why; empty: it is not stopped."""
+        ...
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` (on the loop) after each change of ``stopped``."""
+        ...
+
+
+CalendarOf = Callable[[Failover, float], Calendar]
+"""From failover's settings and a time (Unix seconds) to what its cron expressions come to at that time."""

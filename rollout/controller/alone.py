@@ -1,15 +1,20 @@
-"""What a controller has where the platform has less: it is the only one, and there are no workloads.
+"""What a controller has where the platform has less: it is the only one, there are no workloads, nobody stops it.
 
-For the envoy runtime, whose store has a lock for one process, and whose clusters have endpoints and nothing behind.
+For the envoy runtime, whose store has a lock for one process, and whose clusters have endpoints and nothing behind; and
+for controllers that are made for a while and are asked nothing of failover.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-from rollout.engine.observation import WorkloadKey, WorkloadView
+from rollout.engine.observation import BackendKey, WorkloadKey, WorkloadView
 from rollout.errors import NotOursError
+from rollout.failover.health import Health, Reading, Signal
+from rollout.failover.seen import Calendar
 from rollout.ports import Key
+from rollout.signals import ProbeAsk, Target
+from rollout.spec.failover import Failover
 
 
 class Always:
@@ -59,3 +64,34 @@ class NoWorkloads:
 
     def subscribe(self, listener: Callable[[WorkloadKey], None]) -> None:
         """Do nothing: there is nothing to change."""
+
+
+class NeverStopped:
+    """``Switch`` that nobody can use."""
+
+    @property
+    def stopped(self) -> str:
+        """Return nothing."""
+        return ""
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Do nothing: there is nothing to change."""
+
+
+class NoProbes:
+    """``Probes`` that are never sent: whatever is asked for is Unknown, and says why."""
+
+    def want(self, wanted: Mapping[ProbeAsk, Sequence[Target]]) -> None:
+        """Do nothing."""
+
+    def read(self, ask: ProbeAsk) -> Reading:
+        """Return Unknown."""
+        return Reading(Signal.PROBE, Health.UNKNOWN, 0.0, 0.0, ask.stale_after, "no probes are sent here")
+
+    def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
+        """Do nothing: there is nothing to change."""
+
+
+def no_calendar(settings: Failover, now: float) -> Calendar:  # noqa: ARG001 - as ``CalendarOf``
+    """Return an empty calendar: no window opens, no drill comes due."""
+    return Calendar()

@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from rollout.controller.alone import Always, NoWorkloads
+from rollout.controller.alone import Always, NeverStopped, NoProbes, NoWorkloads, no_calendar
 from rollout.controller.catalog import Abilities
 from rollout.ports import Clock, Elector, Gates, Measurements, RolloutStore, RouteTable, Workloads
-from rollout.signals import BackendHealth
+from rollout.signals import BackendHealth, CalendarOf, Probes, Switch
 from rollout.spec.built_in import built_in_policy
 
 
@@ -20,7 +20,8 @@ from rollout.spec.built_in import built_in_policy
 class Ports:
     """The outside world of one controller; without an ``elector`` it is the only one and acts for all Rollouts.
 
-    A platform without workloads has none of the ``workloads`` that are asked for.
+    A platform without workloads has none of the ``workloads`` that are asked for. Without ``probes`` whatever a probe
+    would tell is Unknown; without a ``switch`` nobody can stop automatic failover.
     """
 
     store: RolloutStore
@@ -31,19 +32,23 @@ class Ports:
     clock: Clock
     workloads: Workloads = field(default_factory=NoWorkloads)
     elector: Elector = field(default_factory=Always)
+    probes: Probes = field(default_factory=NoProbes)
+    switch: Switch = field(default_factory=NeverStopped)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """How the controller works: how often it looks at counters, and what the runtime brings along.
 
-    ``chance`` gives numbers from 0 to 1, for the jitter of waits after a failure.
+    ``chance`` gives numbers from 0 to 1, for the jitter of waits after a failure. ``calendar_of`` says what failover's
+    cron expressions come to.
     """
 
     cadence_seconds: float = 10.0
     built_in_policy: Mapping[str, object] = field(default_factory=built_in_policy)
     abilities: Abilities = field(default_factory=Abilities)
     chance: Callable[[], float] = random.random
+    calendar_of: CalendarOf = no_calendar
 
 
 @dataclass(slots=True)
