@@ -1,7 +1,7 @@
 """What moves traffic to a backup: the whole shape is read, so that a manifest can be checked.
 
-Every value has its default here and nowhere else. Whether a runtime acts on it is decided where
-a Rollout is admitted (``rollout.spec.admission``).
+Every value has its default here and nowhere else. What must hold between fields is said in
+``rollout.spec.failover_rules``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rollout.spec.base import Model, Text
+from rollout.spec.base import Model
+from rollout.spec.cron import Cron, TimeZone
 from rollout.spec.probe import ProbeSignal
 from rollout.spec.quantities import Duration, Flag, Fraction, Number, Percent, PositiveDuration, Whole
 
@@ -122,8 +123,8 @@ class Failback(Model):
     """Time between two steps."""
     hold_growth: HoldGrowth = HoldGrowth()
     """How the wait grows after a failback that broke."""
-    windows: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
-    """Cron expressions of the times at which failback may run; none: always."""
+    windows: Annotated[tuple[Cron, ...], Field(max_length=20)] = ()
+    """Cron expressions of the minutes in which failback may begin; none: always."""
 
 
 class Damping(Model):
@@ -153,14 +154,14 @@ class FleetLimit(Model):
 class Drill(Model):
     """A failover for practice; ``schedule`` and ``blocked_windows`` are cron expressions of five fields."""
 
-    schedule: Text
-    """When, as a cron expression of five fields."""
+    schedule: Cron
+    """When it begins, as a cron expression of five fields."""
     percent: Percent = 10
     """Weight given to the backup."""
     duration: PositiveDuration = 300.0
     """How long the drill takes."""
-    blocked_windows: Annotated[tuple[Text, ...], Field(max_length=20)] = ()
-    """Cron expressions of the times at which no drill starts."""
+    blocked_windows: Annotated[tuple[Cron, ...], Field(max_length=20)] = ()
+    """Cron expressions of the minutes in which no drill begins."""
 
 
 class Verify(Model):
@@ -201,5 +202,7 @@ class Failover(Model):
     """Limit on failovers at once; needs two signals."""
     drill: Drill | None = None
     """A failover for practice."""
+    time_zone: TimeZone = "UTC"
+    """Time zone of all cron expressions here, by its IANA name."""
     verify: Verify = Verify()
     """Whether and how soon the gateway must be seen to follow."""
