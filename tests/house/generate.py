@@ -23,6 +23,7 @@ from rollout.meters import TABLE, Kind, Metric
 from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
 from rollout.spec.crd import GROUP, KINDS
 from tests.house.reference import reference
+from tests.house.stages import EXPLANATION, explanation, stages
 
 ROOT = Path(__file__).parents[2]
 NOTE = "<!-- Written by `make docs`; do not edit. -->"
@@ -38,9 +39,12 @@ def phases() -> str:
         "A command that is not legal changes nothing, and is answered why. In `Invalid` an abort needs an attempt\n"
         "underneath; while the roles are unknown only `adopt` is taken, and while `spec.suspend` is true none.\n\n"
         f"{_legality()}\n"
+        f"{_of_failover()}\n\n"
         "## Reasons\n\nThe same word stands in status, condition, transition and log.\n\n"
         f"{_meanings({reason: MEANING[reason] for reason in Reason})}\n"
         f"### Of the judge\n\n{_meanings(MEANINGS)}\n"
+        "### Of failover\n\n"
+        "While failover is not `Normal`, the reason is failover's: they have [a page of their own](failover.md).\n\n"
         "### Of refused commands\n\n"
         f"{_meanings({reason: MEANING[reason] for reason in Refusal})}"
     )
@@ -49,9 +53,18 @@ def phases() -> str:
 def _legality() -> str:
     rows = ["| command |" + "".join(f" {phase} |" for phase in Phase), "|---|" + "---|" * len(Phase)]
     for action, phases_of in LEGAL.items():
-        cells = ["yes" if phase in phases_of else "" for phase in Phase] if phases_of else ["not yet"] * len(Phase)
-        rows.append(f"| `{action}` |" + "".join(f" {cell} |" if cell else " |" for cell in cells))
+        cells = ["yes" if phase in phases_of else "" for phase in Phase]
+        if phases_of:
+            rows.append(f"| `{action}` |" + "".join(f" {cell} |" if cell else " |" for cell in cells))
     return "\n".join(rows) + "\n"
+
+
+def _of_failover() -> str:
+    names = ", ".join(f"`{action}`" for action, phases_of in LEGAL.items() if not phases_of)
+    return (
+        f"In every phase, by [the table of failover](failover.md): {names},\nand `approve` with a failover's number. "
+        "While failover is not `Normal`, `start`, `retry`, `undo`, `promote` and\n`skip` are refused."
+    )
 
 
 def _meanings(meanings: Mapping[Reason, str] | Mapping[Refusal, str] | Mapping[Verdict, str]) -> str:
@@ -125,6 +138,8 @@ def definition(name: str) -> str:
 
 GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
     ("docs/reference/phases.md", phases),
+    ("docs/reference/failover.md", lambda: stages(NOTE, ROOT)),
+    (EXPLANATION, lambda: explanation(ROOT)),
     ("docs/reference/cli.md", command_line),
     ("docs/reference/api.md", lambda: reference(NOTE)),
     ("docs/reference/metrics.md", metrics),
