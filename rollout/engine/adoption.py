@@ -18,6 +18,7 @@ from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import State, Weights
 from rollout.engine.table import Phase, Trigger
+from rollout.failover.status import adopted as adopted_failover
 from rollout.spec.resource import DriftMode, RolloutSpec
 
 CUT_OFF_SECONDS = 1.0
@@ -72,18 +73,45 @@ def _is_older(state: State, context: Context, before: Weights) -> bool:
 def adopt(state: State, context: Context, spec: RolloutSpec) -> State:
     """Return the state with its roles, if the weights tell them; else paused, saying so."""
     found = [(rule, weights.observed(rule, context.seen.routes)) for rule in state.owned]
-    carriers = {name for _, now in found for name, weight in now or () if weight}
+    carriers = {name for _, now in found for name in weights.carriers(now or ())}
     pair = (spec.backends.stable.name, spec.backends.canary.name)
+    as_found = replace(state, owned=tuple(replace(rule, acknowledged=now or ()) for rule, now in found))
+    if (standing_by := _with_standby(as_found, context, carriers & set(pair))) is not None:
+        return _baseline(standing_by, context, spec)
     if len(carriers) == 1 and carriers <= set(pair):
-        stable = carriers.pop()
-        roles = replace(
-            state,
-            stable=stable,
-            canary=pair[1] if stable == pair[0] else pair[0],
-            owned=tuple(replace(rule, acknowledged=now or ()) for rule, now in found),
-        )
-        return _baseline(roles, context, spec)
+        return _baseline(_with_roles(as_found, pair, carriers.pop()), context, spec)
+    if state.tiers is not None and len(carriers) == 1 and carriers <= set(state.tiers.backups):
+        return _failed_over(_with_roles(as_found, pair, pair[0]), context, carriers.pop())
     return _unknown(state, context, spec, carriers)
+
+
+def _with_roles(state: State, pair: tuple[str, str], stable: str) -> State:
+    return replace(state, stable=stable, canary=pair[1] if stable == pair[0] else pair[0])
+
+
+def _with_standby(state: State, context: Context, stables: set[str]) -> State | None:
+    """Return the state in which the first backup has its standby weight, None if the weights do not say just that."""
+    if state.tiers is None or not state.tiers.settings.standby_weight or len(stables) != 1:
+        return None
+    spec = context.spec
+    pair = (spec.backends.stable.name, spec.backends.canary.name) if spec is not None else ("", "")
+    shares = ((state.tiers.backups[0], state.tiers.settings.standby_weight),)
+    failover = replace(state.failover, standby=True, shares=shares, since=context.now)
+    stands = replace(_with_roles(state, pair, next(iter(stables))), failover=failover)
+    return stands if all(rule.acknowledged == weights.desired(rule, stands) for rule in stands.owned) else None
+
+
+def _failed_over(state: State, context: Context, backup: str) -> State:
+    """Return the state that takes what it finds on a backup for a failover.
+
+    Where attempts can have changed the roles, only a person moves it back: which backend is stable is not known.
+    """
+    failover = adopted_failover(backup, context.now, ordered=bool(context.steps))
+    message = f"All weight was found on backup {backup}, which is taken as failed over from {state.stable}."
+    found = replace(state, failover=failover)
+    if state.phase is Phase.PAUSED:
+        return move(found, context, Trigger.ADOPT, Reason.ON_BACKUP, message)
+    return say(found, Reason.ON_BACKUP, message)
 
 
 def _baseline(state: State, context: Context, spec: RolloutSpec) -> State:

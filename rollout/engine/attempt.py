@@ -138,8 +138,11 @@ def swap(state: State, context: Context) -> State:
 
 
 def abort(state: State, context: Context, *, reason: str, message: str, ordered: bool = False) -> State:
-    """Give stable all weight at once, unless stable is known to be down and nobody ordered it."""
-    if context.is_down(state.stable) and not ordered:
+    """Give stable all weight at once, unless stable is known to be down and nobody ordered it.
+
+    While a backup carries the traffic, stable gets nothing by it: then its health does not matter.
+    """
+    if context.is_down(state.stable) and not ordered and not state.failover.active:
         why = f"{state.stable} has no ready endpoint, so nothing is moved to it although: {message}"
         return say(state, Reason.CANARY_CARRIES_ALL, why)
     back = replace(

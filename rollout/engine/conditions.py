@@ -12,13 +12,19 @@ from rollout.engine.reasons import Reason
 from rollout.engine.settling import is_settling
 from rollout.engine.state import Condition, State
 from rollout.engine.table import Phase
+from rollout.engine.tiers import is_away
+from rollout.failover.reasons import Reason as Why
+from rollout.failover.reasons import Word
 
 ROUTES_ACCEPTED = "RoutesAccepted"
 _EFFECTIVE = {"Agrees": ("True", "Agrees"), "Differs": ("False", "Differs"), "Blocks": ("False", "FarOff")}
 
 
-def with_conditions(state: State, context: Context, judgement: Judgement | None) -> State:
-    """Return the state with all conditions; one whose status did not change keeps its time."""
+def with_conditions(state: State, context: Context, judgement: Judgement | None, notes: tuple[Word, ...] = ()) -> State:
+    """Return the state with all conditions; one whose status did not change keeps its time.
+
+    ``notes`` hold beside failover's own reason.
+    """
     before = {condition.type: condition for condition in state.conditions}
     found = (
         _ready(state, context),
@@ -28,6 +34,7 @@ def with_conditions(state: State, context: Context, judgement: Judgement | None)
         _drift(state),
         _conflict(state),
         _suspended(context),
+        *(_failover(state, context, notes) if state.tiers is not None else ()),
     )
     conditions = tuple(_timed(one, before.get(one[0]), context.now) for one in found)
     return state if conditions == state.conditions else replace(state, conditions=conditions)
@@ -99,3 +106,38 @@ def _suspended(context: Context) -> _Found:
     if context.spec is not None and context.spec.suspend:
         return "Suspended", "True", Reason.SUSPENDED, "spec.suspend is true; nothing is written, not even an abort."
     return "Suspended", "False", "Active", "Weights are written when needed."
+
+
+_LOUD = frozenset(
+    {
+        Why.BLIND,
+        Why.NO_HEALTHY_BACKUP,
+        Why.ALL_UNHEALTHY,
+        Why.SUSPECT_OBSERVER,
+        Why.OBSERVING,
+        Why.STOPPED,
+        Why.SUSPENDED,
+    }
+)
+"""Reasons for which failover could not do what it is for."""
+
+
+def _failover(state: State, context: Context, notes: tuple[Word, ...]) -> tuple[_Found, _Found]:
+    failover = state.failover
+    told = failover.reason or "Normal", failover.message or "The primary carries the traffic."
+    return ("FailedOver", "True" if is_away(state) else "False", *told), _failover_ready(state, context, notes)
+
+
+def _failover_ready(state: State, context: Context, notes: tuple[Word, ...]) -> _Found:
+    failover, seen = state.failover, context.seen.failover
+    if seen is not None and seen.stopped:
+        return "FailoverReady", "False", Why.STOPPED, seen.stopped
+    if not state.stable:
+        return "FailoverReady", "False", Reason.ROLES_UNKNOWN, "Which backend is the primary is not known."
+    if failover.reason in _LOUD:
+        return "FailoverReady", "False", failover.reason, failover.message
+    if notes:
+        return "FailoverReady", "False", notes[0].reason, notes[0].message
+    if seen is not None and seen.problems:
+        return "FailoverReady", "False", "SignalUnavailable", "; ".join(seen.problems)
+    return "FailoverReady", "True", "Watching", "Traffic moves to a backup when the primary is down."

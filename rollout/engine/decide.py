@@ -1,8 +1,8 @@
 """``decide``: from what is wanted, what is and what is seen to the next state and the writes it needs.
 
 Pure and total: the same input gives the same output, and no data makes it raise. The order is
-fixed: take in the world, carry out a command, abort if there is harm, else go on by the phase,
-then mind foreign hands, and say why.
+fixed: take in the world, carry out a command, fail over or back, abort if there is harm, else go on
+by the phase, then mind foreign hands, and say why.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollout.analysis.state import weights_changed
-from rollout.engine import drift, guards, orders, settling
+from rollout.engine import drift, guards, orders, settling, tiers
 from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
@@ -24,6 +24,7 @@ from rollout.engine.phases import adopted, advance
 from rollout.engine.recording import is_significant, recorded
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.table import RUNNING, Phase
+from rollout.engine.tiers import Settled
 from rollout.engine.workloads import noticed
 from rollout.engine.world import take_in, validate
 from rollout.spec.resource import Gate, OnDelete, Rollout
@@ -40,7 +41,7 @@ class Decision:
     """What follows: the state to record, then the writes and the orders to workloads, then what to tell.
 
     ``next_at`` is when to look again without an event (Unix seconds; None: not at all).
-    ``urgent``: the writes may not wait for a record that fails (an abort). ``finished``: the
+    ``urgent``: the writes may not wait for a record that fails (an abort, a failover). ``finished``: the
     Rollout, being deleted, needs nothing more.
     """
 
@@ -72,13 +73,15 @@ def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision
     state = noticed(adopted(state, context, before.observed), context)
     state, judgement = judged(state, context)
     state = obey(state, context)
-    state = advance(state, context, judgement)
+    settled = tiers.settle(state, context)
+    state = advance(settled.state, context, judgement)
     state = drift.watch(state, context)
-    state = with_conditions(state, context, judgement)
-    return _decision(before, state, context)
+    state = with_conditions(state, context, judgement, settled.notes)
+    return _decision(before, replace(settled, state=state), context)
 
 
-def _decision(before: State, state: State, context: Context) -> Decision:
+def _decision(before: State, settled: Settled, context: Context) -> Decision:
+    state = settled.state
     finished = _is_finished(state, context)
     writes, again_at = drift.writes(state, context) if not finished else ((), None)
     state = _with_writing(state, context, writes)
@@ -94,8 +97,8 @@ def _decision(before: State, state: State, context: Context) -> Decision:
         orders=orders.orders(state, context),
         transitions=told,
         handled=answered,
-        next_at=_next_at(state, context, again_at),
-        urgent=state.phase in {Phase.ABORTING, Phase.ABORTED},
+        next_at=_next_at(state, context, (again_at, settled.next_at)),
+        urgent=state.phase in {Phase.ABORTING, Phase.ABORTED} or tiers.is_urgent(state),
         finished=finished,
         significant=significant,
     )
@@ -118,9 +121,9 @@ def _is_finished(state: State, context: Context) -> bool:
     return leave or not (drift.running(state) or state.phase is Phase.ABORTING)
 
 
-def _next_at(state: State, context: Context, again_at: float | None) -> float | None:
+def _next_at(state: State, context: Context, again_at: tuple[float | None, ...]) -> float | None:
     times = [*orders.next_at(state, context), *settling.next_at(state, context)]
-    times += [again_at] if again_at is not None else []
+    times += [at for at in again_at if at is not None]
     measured = (
         context.spec is not None and bool(context.spec.analysis.checks) and state.share > 0 and state.judge is not None
     )
@@ -144,7 +147,7 @@ def _next_at(state: State, context: Context, again_at: float | None) -> float | 
 def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:
     """Return what to fetch for the next pass: counters while the canary has weight, gates when nothing else is left."""
     spec = rollout.spec if rollout is not None else None
-    if spec is None or spec.suspend or not drift.running(state):
+    if spec is None or spec.suspend or not drift.running(state) or tiers.is_frozen(state):
         return Wants(measurement=False)
     measure = state.share > 0 and state.judge is not None and bool(spec.analysis.checks)
     at = At(state, Context.of(rollout, seen), last_word(state) if measure else None)

@@ -15,6 +15,7 @@ from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Drift, Hold, OwnedRule, State, Weights
 from rollout.engine.table import RUNNING, Phase, Trigger
+from rollout.failover.table import Stage
 from rollout.spec.resource import DriftMode
 
 MOST_REPAIRS = 3
@@ -79,7 +80,7 @@ def watch(state: State, context: Context) -> State:
     noticed = replace(state, drift=replace(state.drift, by=by or "somebody else", hands_off=False, put_back=False))
     if mode is DriftMode.IGNORE:
         return noticed
-    if state.phase in {Phase.ABORTING, Phase.ABORTED}:
+    if is_for_ever(state):
         return _repair_for_ever(noticed, context)
     return _repair_a_few_times(noticed, context, mode)
 
@@ -87,12 +88,12 @@ def watch(state: State, context: Context) -> State:
 def _as_asked_now(state: State, mode: DriftMode) -> State:
     """Return the state without what was tried for ``drift: Correct``, where that is not asked for any more.
 
-    Left until resume is what the attempt was paused for; after an abort all but Ignore puts back for ever.
+    Left until resume is what the attempt was paused for; after an abort and away all but Ignore puts back for ever.
     """
     is_kept = state.phase in {Phase.PAUSED, Phase.INVALID}
-    is_for_ever = state.phase in {Phase.ABORTING, Phase.ABORTED} and mode is not DriftMode.IGNORE
+    goes_on = is_for_ever(state) and mode is not DriftMode.IGNORE
     is_tried = bool(state.drift.repairs) or (state.drift.hands_off and mode is DriftMode.IGNORE)
-    if mode is DriftMode.CORRECT or is_kept or is_for_ever or not is_tried:
+    if mode is DriftMode.CORRECT or is_kept or goes_on or not is_tried:
         return state
     return replace(state, drift=Drift())
 
@@ -150,7 +151,7 @@ def is_conflict(state: State) -> bool:
 def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], float | None]:
     """Return what to write now, one write for each route, and when to look again for what may not be written yet."""
     spec = context.spec
-    if (spec is not None and spec.suspend) or not state.stable or state.phase is Phase.INVALID:
+    if (spec is not None and spec.suspend) or not state.stable or not _may_write(state):
         return (), None
     if state.drift.hands_off:
         return (), None if state.phase is Phase.PAUSED else _forgotten_at(state, context)
@@ -174,9 +175,9 @@ def _forgotten_at(state: State, context: Context) -> float | None:
 def _wait_seconds(
     state: State, context: Context, changes: Mapping[RouteKey, list[OwnedRule]], *, repairing: bool
 ) -> float:
-    if repairing and state.phase in {Phase.ABORTING, Phase.ABORTED}:
+    if repairing and is_for_ever(state):
         return state.drift.next_repair_at - state.drift.gap_seconds - context.now
-    if state.phase in {Phase.ABORTING, Phase.ABORTED}:
+    if state.phase in {Phase.ABORTING, Phase.ABORTED} or _is_away(state):
         return 0.0
     rules = [rule for found in changes.values() for rule in found]
     if any(_touches_zero(weights.observed(rule, context.seen.routes), weights.desired(rule, state)) for rule in rules):
@@ -205,6 +206,20 @@ def acknowledge(state: State, written: tuple[RouteKey, ...], now: float) -> Stat
     )
     after = replace(state.drift, put_back=True) if state.drift.by else state.drift
     return replace(state, owned=owned, last_write_at=now, drift=after)
+
+
+def is_for_ever(state: State) -> bool:
+    """Return whether foreign changes are put back for ever: after an abort, and while a backup has the traffic."""
+    return state.phase in {Phase.ABORTING, Phase.ABORTED} or _is_away(state)
+
+
+def _is_away(state: State) -> bool:
+    return bool(state.failover.active) or state.failover.stage is Stage.LATCHED
+
+
+def _may_write(state: State) -> bool:
+    """Return whether weights are written: of an invalid spec only what failover moves, for the last valid settings."""
+    return state.phase is not Phase.INVALID or state.failover.moved_at > state.last_write_at or _is_away(state)
 
 
 def running(state: State) -> bool:

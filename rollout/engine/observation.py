@@ -172,7 +172,7 @@ class FailoverSeen:
     """
 
     backends: Mapping[str, BackendSeen]
-    calendar: Calendar = Calendar()
+    calendar: Calendar = field(default_factory=Calendar)
     stopped: str = ""
     crowded: bool = False
     problems: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from rollout.analysis.judge import Judgement, JudgeState
-from rollout.engine import attempt, drift, guards
+from rollout.engine import attempt, drift, guards, tiers
 from rollout.engine.guards import At
 from rollout.engine.judging import last_word
 from rollout.engine.moves import Context
@@ -63,6 +63,8 @@ def outlook(rollout: Rollout | None, state: State, seen: Observation) -> Outlook
 def _missing(state: State, context: Context) -> tuple[Missing, ...]:
     if context.spec is not None and context.spec.suspend:
         return (Missing(Reason.SUSPENDED, "spec.suspend is true; nothing is written until it is false."),)
+    if tiers.is_frozen(state) and state.phase is not Phase.ABORTING:
+        return (Missing(state.failover.reason, state.failover.message),)
     match state.phase:
         case Phase.IDLE | Phase.ABORTED:
             return ()

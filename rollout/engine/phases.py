@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from rollout.analysis.judge import Judgement, Verdict
-from rollout.engine import adoption, attempt, copying, drift, guards, settling
+from rollout.engine import adoption, attempt, copying, drift, guards, settling, tiers
 from rollout.engine.guards import At
 from rollout.engine.holding import counting
 from rollout.engine.moves import Context, say
@@ -39,6 +39,8 @@ def advance(state: State, context: Context, judgement: Judgement | None) -> Stat
         return _delete(state, context)
     if drift.running(state):
         state = _abort_on_harm(_still_paused(state), context, judgement)
+    if tiers.is_frozen(state) and state.phase is not Phase.ABORTING:
+        return tiers.still(state, context)
     return _by_phase(state, context, judgement)
 
 

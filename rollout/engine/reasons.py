@@ -62,7 +62,8 @@ class Refusal(StrEnum):
     UNKNOWN = "UnknownCommand"
     BAD_ARGUMENT = "BadArgument"
     EXPIRED = "CommandExpired"
-    NOT_AVAILABLE = "NotAvailable"
+    NO_FAILOVER = "NoFailover"
+    FAILED_OVER = "FailedOver"
     AT_WORK = "RevisionAlreadyAtWork"
     ABORTED_BEFORE = "RevisionWasAborted"
     NOT_READY = "CanaryNotReady"
@@ -120,7 +121,8 @@ MEANING: dict[str, str] = {
     Refusal.UNKNOWN: "There is no such command.",
     Refusal.BAD_ARGUMENT: "An argument of the command is missing or wrong.",
     Refusal.EXPIRED: "The command is older than five minutes.",
-    Refusal.NOT_AVAILABLE: "The command belongs to failover, which is not yet available.",
+    Refusal.NO_FAILOVER: "The command belongs to failover, and the Rollout has none.",
+    Refusal.FAILED_OVER: "The command waits until failover is Normal.",
     Refusal.STABLE_DOWN: "Stable has no ready endpoint while it gets the canary's pod template.",
     Refusal.AT_WORK: "The attempt runs this revision already.",
     Refusal.ABORTED_BEFORE: "The revision was aborted; retry starts it again.",

@@ -68,6 +68,8 @@ def _gist(state: State) -> tuple[object, ...]:
         state.handled,
         _rests(state) or state.ready,
         drifted,
+        replace(state.failover, message=""),
+        state.tiers,
     )
 
 

@@ -25,7 +25,7 @@ MOST_HANDLED = 20
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """Where failover stood at a transition: its phase, the backup that carried the traffic (empty: none), its number."""
+    """Where failover stood at a transition: its phase, the backup that had the traffic (empty: none), its number."""
 
     phase: Stage
     active: str
@@ -142,7 +142,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Tiers:
-    """The failover that was asked for when the spec was last valid: its settings, the backups in order of preference."""
+    """The failover that the spec asked for when it was last valid: its settings, the backups as they are preferred."""
 
     settings: Failover
     backups: tuple[str, ...]
@@ -159,8 +159,8 @@ class State:
     that a step waits for (0: none, or one has failed). ``unaccepted_at`` is since when the gateway has not accepted
     a route as it stands (0: it has accepted all). ``templates`` are the pod templates seen last, by
     name of the backend. ``copying_at`` is since when stable is to run what the canary runs (0: it is not),
-    ``copied`` the pod template for that. ``tiers`` is the failover that is asked for (None: none), ``failover`` where it
-    stands.
+    ``copied`` the pod template for that. ``tiers`` is the failover that is asked for (None: none),
+    ``failover`` where it stands.
     """
 
     phase: Phase = Phase.IDLE
@@ -210,4 +210,4 @@ class State:
     observed_generation: int = 0
     recorded: Recorded = Recorded()
     tiers: Tiers | None = None
-    failover: FailoverState = FailoverState()
+    failover: FailoverState = field(default_factory=FailoverState)

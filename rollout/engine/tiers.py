@@ -63,6 +63,13 @@ def is_frozen(state: State) -> bool:
     return state.tiers is not None and not state.failover.is_normal
 
 
+def is_urgent(state: State) -> bool:
+    """Return whether traffic has just been moved away from where it fails, and the weights do not say so yet."""
+    failover = state.failover
+    leaves = failover.stage in {Stage.FAILED_OVER, Stage.LATCHED} or failover.reason == Why.RESCUED
+    return state.tiers is not None and leaves and failover.moved_at > state.last_write_at
+
+
 def problems(spec: RolloutSpec, state: State) -> tuple[str, ...]:
     """Return why this spec cannot take the place of the one before while traffic is away, in one sentence each."""
     if state.tiers is None or not is_away(state):
@@ -90,7 +97,7 @@ def settle(state: State, context: Context, order: Order | None = None) -> Settle
     tiers, seen = state.tiers, context.seen.failover
     if tiers is None or seen is None or not state.stable or context.seen.deleting:
         return Settled(state)
-    asked = _asked(state, context, tiers, seen, order)
+    asked = replace(_asked(state, context, tiers.backups, seen), order=order)
     decision = decide_failover(tiers.settings, state.failover, asked, context.now)
     after = replace(state, failover=decision.state) if decision.state != state.failover else state
     if decision.shares != state.failover.shares:
@@ -102,13 +109,13 @@ def settle(state: State, context: Context, order: Order | None = None) -> Settle
     return Settled(after, decision.next_at, decision.notes, decision.answer)
 
 
-def _asked(state: State, context: Context, tiers: Tiers, seen: FailoverSeen, order: Order | None) -> Seen:
+def _asked(state: State, context: Context, backups: tuple[str, ...], seen: FailoverSeen) -> Seen:
     def of(name: str) -> BackendSeen:
         return seen.backends.get(name, BackendSeen(name))
 
     return Seen(
         stable=of(state.stable),
-        backups=tuple(map(of, tiers.backups)),
+        backups=tuple(map(of, backups)),
         canary=of(state.canary),
         split=state.share,
         session_started_at=context.seen.session_started_at,
@@ -117,7 +124,6 @@ def _asked(state: State, context: Context, tiers: Tiers, seen: FailoverSeen, ord
         suspended=context.spec is not None and context.spec.suspend,
         crowded=seen.crowded,
         calendar=seen.calendar,
-        order=order,
         written_at=_written_at(state, context),
         followed=_followed(state, context),
     )

@@ -21,6 +21,8 @@ from rollout.spec.resource import BackendRef, RolloutSpec, RouteRef
 FLOOR_TOTAL = 1_000_000
 """The largest weight of the Gateway API; 1 of it is the floor."""
 
+FLOOR = 1
+
 COARSEST = 0.25
 """A weight may be off by this part of what a step asks for, before another total is chosen."""
 
@@ -146,7 +148,7 @@ def keep_totals(found: tuple[OwnedRule, ...], known: tuple[OwnedRule, ...]) -> t
 
 
 def desired(rule: OwnedRule, state: State) -> Weights:
-    """Return what ``rule`` should say: the shares of the backups, and of the rest the canary role's and the stable's."""
+    """Return what ``rule`` should say: the shares of the backups, and of the rest the canary's and the stable's."""
     floored = _floored(state) if state.gateway.separate_clusters and rule.alone else frozenset()
     total = FLOOR_TOTAL if floored or _is_fine(rule, state) else rule.total
     names = [backend.name for backend in rule.backends]
@@ -192,6 +194,12 @@ def agrees(rule: OwnedRule, now: Weights | None, want: Weights) -> bool:
         return True
     carriers = [name for name, weight in now or () if weight]
     return rule.alone and len(carriers) == 1 and carriers == [name for name, weight in want if weight]
+
+
+def carriers(found: Weights) -> tuple[str, ...]:
+    """Return the backends that have weight; the floor is none."""
+    least = FLOOR if sum(weight for _, weight in found) >= FLOOR_TOTAL else 0
+    return tuple(name for name, weight in found if weight > least)
 
 
 def as_sentence(weights: Weights) -> str:

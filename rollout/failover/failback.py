@@ -6,7 +6,16 @@ from dataclasses import replace
 
 from rollout.failover import guards
 from rollout.failover.health import Signal
-from rollout.failover.leaving import as_text, cleared, despair, leave, pressed_until, relieved, under_pressure
+from rollout.failover.leaving import (
+    after_time,
+    as_text,
+    cleared,
+    despair,
+    leave,
+    pressed_until,
+    relieved,
+    under_pressure,
+)
 from rollout.failover.plan import admits, at_rest, best_of, destination, home, preferred, pressure, spilled, wants_back
 from rollout.failover.reasons import Reason, Word
 from rollout.failover.scene import Scene, Standing
@@ -147,7 +156,8 @@ def _arrived(turn: Turn, journey: Journey) -> Turn | None:
     target = scene.standing(journey.target)
     if goal is None or not target.tries or not admits(state, scene, goal):
         return None
-    word = Word(Reason.FAILED_BACK, f"Failback {state.epoch} to {target.shown} is done: {as_text(scene, goal)}.")
+    done = f"Failback {state.epoch} to {target.shown} is done: {as_text(scene, goal)}"
+    word = Word(Reason.FAILED_BACK, f"{done}{after_time(turn)}.")
     if not journey.target and goal == at_rest(state, scene):
         return move(turn, replace(cleared(state), shares=goal), Trigger.RETURNED, word)
     there = replace(state, active=best_of(goal), shares=goal, journey=None, pressing_since=0.0)

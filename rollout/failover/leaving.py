@@ -13,6 +13,7 @@ from rollout.failover.state import MOST_FAILOVERS, FailoverState, Journey
 from rollout.failover.table import Stage, Trigger
 from rollout.failover.turn import Turn, keep, move, say
 from rollout.spec.failover import AllUnhealthy, FailoverMode
+from rollout.spec.quantities import format_duration
 
 
 def under_pressure(turn: Turn, found: Pressure) -> Turn:
@@ -66,7 +67,8 @@ def leave(turn: Turn, goal: Shares, because: str) -> Turn:
         trigger = Trigger.SHIFT if goal else Trigger.RESCUE
         return move(turn, shifted, trigger, Word(Reason.SHIFTED, f"Still latched: {because}; {_now(turn, goal)}."))
     if not goal:
-        return move(turn, cleared(state), Trigger.RESCUE, Word(Reason.RESCUED, f"{because}; {_now(turn, goal)}."))
+        said = f"{because}; {_now(turn, goal)}{after_time(turn)}."
+        return move(turn, cleared(state), Trigger.RESCUE, Word(Reason.RESCUED, said))
     shrinks = share_of(goal, PRIMARY) < share_of(state.shares, PRIMARY)
     if state.stage is Stage.FAILED_OVER and turn.scene.spills and shrinks:
         shifted = replace(relieved(turn).state, shares=goal, active=best_of(goal), journey=None)
@@ -84,6 +86,12 @@ def _now(turn: Turn, goal: Shares) -> str:
     return f"now {as_text(turn.scene, goal)}"
 
 
+def after_time(turn: Turn) -> str:
+    """Return for how long the traffic was away, as a clause; empty when nobody knows."""
+    left_at = turn.state.left_at
+    return f", after {format_duration(max(1, round(turn.now - left_at)))} away" if left_at else ""
+
+
 def cleared(state: FailoverState) -> FailoverState:
     """Return the state with all traffic at tier 0, and nothing left of the failover but its number and count."""
     return replace(
@@ -96,6 +104,7 @@ def cleared(state: FailoverState) -> FailoverState:
         spread=False,
         cause=(),
         pressing_since=0.0,
+        left_at=0.0,
         wait_seconds=0.0,
         well=(),
         journey=None,
@@ -123,6 +132,7 @@ def fail_over(turn: Turn, goal: Shares, because: str, *, ordered: bool = False) 
         cause=cause,
         failovers=failovers,
         journey=journey,
+        left_at=(state.active and state.left_at) or turn.now,
     )
     said = f"Failover {number}: {because}; {_now(turn, shares)}"
     if latches:

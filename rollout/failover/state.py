@@ -102,7 +102,8 @@ class FailoverState:
 
     ``active`` is the backup that carries the traffic, or most of it (empty: tier 0 does), ``shares`` what
     the backups are to have. ``epoch`` numbers failovers and proposals. ``since`` is when the stage began,
-    ``pressing_since`` since when something that carries is down, ``moved_at`` when the shares last changed.
+    ``pressing_since`` since when something that carries is down, ``moved_at`` when the shares last changed,
+    ``left_at`` when tier 0 lost its traffic.
     ``cause`` are the signals that moved the traffic away. ``wait_seconds`` is the grown wait before
     failback (0: ``stableFor``). ``ordered``: moved by a person, so only a person moves it back; ``held``: a
     person wants that nothing moves. ``spread``: shares are equal because all are down. ``told`` are the
@@ -127,6 +128,7 @@ class FailoverState:
     cause: tuple[Signal, ...] = ()
     pressing_since: float = 0.0
     moved_at: float = 0.0
+    left_at: float = 0.0
     wait_seconds: float = 0.0
     failovers: Annotated[tuple[float, ...], Field(max_length=MOST_FAILOVERS)] = ()
     well: Annotated[tuple[Well, ...], Field(max_length=9)] = ()

@@ -12,7 +12,6 @@ from typing import cast
 from pydantic import TypeAdapter, ValidationError
 
 from rollout.failover.reasons import Reason
-from rollout.failover.scene import Scene
 from rollout.failover.shares import ALL, PRIMARY, share_of
 from rollout.failover.state import FailoverState
 from rollout.failover.table import Stage
@@ -21,7 +20,7 @@ _STATE = TypeAdapter(FailoverState)
 
 
 def to_status(state: FailoverState) -> dict[str, object]:
-    """Return ``state`` as JSON values with camelCase names, without what is as in the beginning; ``state`` names the stage."""
+    """Return ``state`` as JSON values with camelCase names, without what is as in the beginning."""
     told: dict[str, object] = {"phase": state.stage.value, "active": state.active, "epoch": state.epoch}
     return told | cast(
         "dict[str, object]", _STATE.dump_python(state, mode="json", by_alias=True, exclude_defaults=True)
@@ -63,17 +62,20 @@ def is_significant(before: FailoverState, state: FailoverState) -> bool:
     return replace(before, message="") != replace(state, message="")
 
 
-def adopted(scene: Scene, carrier: str) -> FailoverState:
-    """Return the state when nothing is recorded and ``carrier`` has all weight (``PRIMARY``: tier 0 has)."""
-    if not carrier:
-        return FailoverState(since=scene.now)
+def adopted(carrier: str, now: float, *, ordered: bool = False) -> FailoverState:
+    """Return the state when nothing is recorded and ``carrier``, a backup, has all weight at ``now`` (Unix seconds).
+
+    ``ordered``: only a person moves it back.
+    """
     return FailoverState(
         stage=Stage.FAILED_OVER,
-        since=scene.now,
+        since=now,
+        left_at=now,
+        ordered=ordered,
         reason=Reason.ADOPTED,
         message=f"All traffic was found on {carrier}, which is taken as failed over.",
         active=carrier,
         shares=((carrier, ALL),),
         epoch=1,
-        moved_at=scene.now,
+        moved_at=now,
     )

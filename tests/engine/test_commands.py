@@ -89,12 +89,12 @@ def test_an_unknown_command_is_refused_with_those_there_are() -> None:
     assert len(message) < 300
 
 
-def test_failover_is_not_yet_there() -> None:
-    """Commands of failover are known, and refused as not available."""
+def test_commands_of_failover_need_one() -> None:
+    """Where the spec has none they are refused."""
     world = at_rest()
     world.tell("failover", to="checkout-dr")
 
-    assert _refusal(world) == (Refusal.NOT_AVAILABLE, "failover is not yet available")
+    assert _refusal(world) == (Refusal.NO_FAILOVER, "failover needs spec.failover, which is not there")
 
 
 def test_an_argument_too_many_is_refused() -> None:
@@ -110,7 +110,7 @@ def test_an_argument_too_many_is_refused() -> None:
     [
         ("promote", {"full": "yes"}, "full of promote must be bool, not 'yes'"),
         ("approve", {"step": True}, "step of approve must be int, not 'True'"),
-        ("approve", {"steps": 1}, "approve takes step, not 'steps'"),
+        ("approve", {"steps": 1}, "approve takes step, epoch, not 'steps'"),
         ("start", {"revision": 7}, "revision of start must be str, not '7'"),
     ],
 )

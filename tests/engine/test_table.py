@@ -101,7 +101,7 @@ REFUSED_BEYOND = {
 
 def _expected(phase: Phase, action: Action) -> str:
     if not LEGAL[action]:
-        return Refusal.NOT_AVAILABLE
+        return Refusal.NO_FAILOVER
     if phase not in LEGAL[action]:
         return Refusal.ILLEGAL
     return REFUSED_BEYOND.get((phase, action), "")

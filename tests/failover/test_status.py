@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from rollout.failover.reasons import Reason
-from rollout.failover.scene import Scene
 from rollout.failover.state import MOST_FAILOVERS, Drilled, FailoverState, Journey, Result, Well
 from rollout.failover.status import adopted, from_status, is_significant, to_status
 from rollout.failover.table import Stage
@@ -87,10 +86,8 @@ def test_a_sentence_alone_is_not_worth_a_write() -> None:
 
 
 def test_what_carries_the_traffic_is_adopted() -> None:
-    """On a backup: failed over; at tier 0: nothing is."""
-    world = World()
-    scene = Scene.of(world.settings, world.seen(), NOW)
-    found = adopted(scene, DR)
+    """As failed over to the backup that has it."""
+    found = adopted(DR, NOW)
 
     assert (found.stage, found.shares, found.epoch, found.reason) == (
         Stage.FAILED_OVER,
@@ -99,13 +96,12 @@ def test_what_carries_the_traffic_is_adopted() -> None:
         Reason.ADOPTED,
     )
     assert from_status(to_status(found)) == found
-    assert adopted(scene, "") == FailoverState(since=NOW)
 
 
 def test_an_adopted_failover_goes_back_by_itself() -> None:
     """Once the primary has been healthy for long enough."""
     world = World()
-    world.state = adopted(Scene.of(world.settings, world.seen(), NOW), DR)
+    world.state = adopted(DR, NOW)
     world.run(300)
 
     assert (world.stage, world.shares) == (Stage.NORMAL, {})
