@@ -17,10 +17,10 @@ from rollout.spec.quantities import FRACTION_ALLOWED, PositiveDuration, Whole, f
 
 MOST_PODS = 1000
 READY_ALLOWED = f"ready endpoints out of all, such as 4/4, 0/4 or 0/0, at most {MOST_PODS}"
-PROBE_ALLOWED = "ok, fail, refused, timeout, or an HTTP status from 200 to 599"
+PROBE_ALLOWED = "ok, fail, refused, timeout, unreachable, or an HTTP status from 200 to 599"
 
 _READY = re.compile(r"([0-9]{1,4})/([0-9]{1,4})")
-_PROBES = ("ok", "fail", "refused", "timeout")
+_PROBES = ("ok", "fail", "refused", "timeout", "unreachable")
 
 
 def parse_ready(value: object) -> tuple[int, int]:

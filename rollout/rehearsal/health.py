@@ -1,4 +1,4 @@
-"""Endpoints and gates of a rehearsal: what the file says, at once.
+"""Endpoints and gates of a rehearsal: what the file says, at once, or what it said when the controller went blind.
 
 Implements ``BackendHealth`` and ``Gates``.
 """
@@ -7,13 +7,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints, GateAnswer
-from rollout.failover.readings import EndpointsSeen
+from rollout.failover.readings import HEARD_SECONDS, EndpointsSeen
 from rollout.ports import Clock
 from rollout.rehearsal.scenario import GateMode
 from rollout.signals import Target
 from rollout.spec.traffic import Gate
+
+
+@dataclass(frozen=True, slots=True)
+class _Glimpse:
+    """What was seen last, and when (Unix seconds): (ready, all) by the name of the backend."""
+
+    at: float
+    ready: Mapping[str, tuple[int, int]]
 
 
 class SimulatedHealth:
@@ -23,24 +32,42 @@ class SimulatedHealth:
         self._backends = tuple(backends)
         self._clock = clock
         self._ready = ready
+        self._last: _Glimpse | None = None
         self._listeners: list[Callable[[BackendKey], None]] = []
 
+    def freeze(self, *, knowing: bool) -> None:
+        """Show what is seen now from now on, whatever happens; without ``knowing``, what nobody has seen yet."""
+        if self._last is None:
+            ready = {backend.name: self._ready(backend.name) for backend in self._backends} if knowing else {}
+            self._last = _Glimpse(self._clock.now(), ready)
+
+    def thaw(self) -> None:
+        """Show what there is again, and tell that it may be something else."""
+        if self._last is not None:
+            self._last = None
+            for backend in self._backends:
+                self.changed(backend.name)
+
     def endpoints(self, backend: BackendKey) -> Endpoints:
-        """Return the ready endpoints; those of a backend that the rehearsal does not have are unknown."""
-        if backend not in self._backends:
+        """Return the ready endpoints; not known: of a backend that is not there, or not heard of for too long."""
+        seen = self.seen(backend)
+        if seen.heard_at is None or self._clock.now() >= seen.heard_at + HEARD_SECONDS:
             return UNKNOWN_ENDPOINTS
-        ready, total = self._ready(backend.name)
-        return Endpoints(ready, total)
+        return Endpoints(seen.ready, seen.total)
 
     def seen(self, backend: BackendKey) -> EndpointsSeen:
-        """Return the endpoints, heard this moment."""
-        found = self.endpoints(backend)
-        return EndpointsSeen(found.ready, found.total, self._clock.now() if found.known else None)
+        """Return the endpoints, heard this moment, or when the controller went blind."""
+        if backend not in self._backends:
+            return EndpointsSeen(0, 0, None)
+        if self._last is None:
+            return EndpointsSeen(*self._ready(backend.name), self._clock.now())
+        if backend.name not in self._last.ready:
+            return EndpointsSeen(0, 0, None)
+        return EndpointsSeen(*self._last.ready[backend.name], self._last.at)
 
     def targets(self, backend: BackendKey) -> tuple[Target, ...]:
-        """Return an address for each endpoint; nobody listens there."""
-        total = self.endpoints(backend).total
-        return tuple(Target(f"{backend.name}-{number}", backend.port) for number in range(total))
+        """Return an address for each endpoint, ready or not; nobody listens there."""
+        return tuple(Target(f"{backend.name}-{number}", backend.port) for number in range(self.seen(backend).total))
 
     def missing(self, backend: BackendKey) -> str:  # noqa: ARG002 - as the Protocol
         """Return nothing: a rehearsal has the backends that its file names."""
@@ -51,8 +78,8 @@ class SimulatedHealth:
         self._listeners.append(listener)
 
     def changed(self, name: str) -> None:
-        """Tell that a backend's endpoints may be others now."""
-        for backend in self._backends:
+        """Tell that a backend's endpoints may be others now, if that can be seen."""
+        for backend in self._backends if self._last is None else ():
             if backend.name == name:
                 for listener in self._listeners:
                     asyncio.get_running_loop().call_soon(listener, backend)
@@ -68,3 +95,26 @@ class SimulatedGates:
         """Answer for ``gate`` without calling anybody."""
         agrees = self.modes.get(gate.name, GateMode.AGREE) is GateMode.AGREE
         return GateAnswer(agrees, f"answered {'200' if agrees else '403'}")
+
+
+class SimulatedSwitch:
+    """``Switch`` that the file turns."""
+
+    def __init__(self) -> None:
+        self._stopped = False
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def stopped(self) -> str:
+        """Return who stopped automatic failover, empty when nobody did."""
+        return "All automatic failover is stopped by the rehearsal." if self._stopped else ""
+
+    def turn(self, *, stopped: bool) -> None:
+        """Stop automatic failover, or let it go on."""
+        self._stopped = stopped
+        for listener in self._listeners:
+            asyncio.get_running_loop().call_soon(listener)
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each turn."""
+        self._listeners.append(listener)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol, assert_never
+from typing import Any, Literal, Protocol, assert_never
 
 from rollout.rehearsal.chance import Chance
 from rollout.rehearsal.life import Life
@@ -22,6 +22,10 @@ LATEST_KILL_SECONDS = 5.0
 FARTHEST_BOUNDARY = 5
 
 
+Ending = Literal[Fate.RESTART, Fate.KILL]
+"""What ends a life, and brings another one."""
+
+
 class Runs(Protocol):
     """What a controller is to its keeper."""
 
@@ -31,21 +35,27 @@ class Runs(Protocol):
 
 
 class Keeper:
-    """Keeps one controller running; ``make`` builds a new one for a new life."""
+    """Keeps one controller running; ``make`` builds a new one for a new life, ``over`` hears of each life's end."""
 
-    def __init__(self, make: Callable[[Life], Runs], *, seed: int) -> None:
+    def __init__(self, make: Callable[[Life], Runs], *, seed: int, over: Callable[[], None] = lambda: None) -> None:
         self._make = make
+        self._over = over
         self._chance = Chance(seed, "when a kill falls")
         self._life: Life | None = None
         self._run: asyncio.Task[None] | None = None
         self._at_work: asyncio.Task[None] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Return whether a controller is there."""
+        return self._life is not None and not self._life.dead
 
     def start(self) -> None:
         """Start a controller."""
         self._life = Life()
         self._run = self._life.begin(self._make(self._life).run)
 
-    def befall(self, fate: Fate) -> None:
+    def befall(self, fate: Ending) -> None:
         """Let ``fate`` befall the controller; one that is on its way out or away is left alone."""
         if self._at_work is None or self._at_work.done():
             self._at_work = asyncio.get_running_loop().create_task(self._befall(fate))
@@ -56,10 +66,11 @@ class Keeper:
         self._at_work = asyncio.get_running_loop().create_task(self._come_back())
 
     async def _come_back(self) -> None:
+        self._over()
         await asyncio.sleep(BACK_AFTER_SECONDS)
         self.start()
 
-    async def _befall(self, fate: Fate) -> None:
+    async def _befall(self, fate: Ending) -> None:
         match fate:
             case Fate.RESTART:
                 await self._stop()

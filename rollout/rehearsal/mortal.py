@@ -11,7 +11,7 @@ from rollout.engine.observation import BackendKey, Endpoints, RouteKey, RouteVie
 from rollout.failover.readings import EndpointsSeen
 from rollout.ports import Key, RolloutStore, RouteTable, StoredRollout
 from rollout.rehearsal.life import Life
-from rollout.signals import BackendHealth, Target
+from rollout.signals import BackendHealth, Switch, Target
 from rollout.spec.resource import PolicyRef
 
 
@@ -111,3 +111,25 @@ class MortalHealth:
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
         """Call ``listener`` after each change, as long as the life lasts."""
         self._inner.subscribe(self._life.while_it_lasts(listener))
+
+
+class MortalSwitch:
+    """``Switch`` for one life."""
+
+    def __init__(self, inner: Switch, life: Life) -> None:
+        self._inner = inner
+        self._life = life
+
+    @property
+    def stopped(self) -> str:
+        """Return who stopped automatic failover."""
+        return self._inner.stopped
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` after each turn, as long as the life lasts."""
+
+        def heard() -> None:
+            if not self._life.dead:
+                listener()
+
+        self._inner.subscribe(heard)

@@ -65,7 +65,7 @@ def outcome_of(world: World, bounds: Sequence[float]) -> Outcome:
 
 
 def _transition(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    fields = ("at", "number", "phase", "step", "weights", "reason", "message")
+    fields = ("at", "number", "phase", "step", "weights", "reason", "message", "failover")
     return {name: relative(entry[name]) for name in fields}
 
 

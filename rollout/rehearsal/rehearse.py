@@ -7,13 +7,15 @@ because all waiting is virtual (``rollout.rehearsal.virtual_loop``).
 from __future__ import annotations
 
 import asyncio
+from typing import assert_never
 
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.rehearsal.chance import Chance
 from rollout.rehearsal.life import Life, own_tasks
 from rollout.rehearsal.lives import Keeper
-from rollout.rehearsal.mortal import MortalHealth, MortalRoutes, MortalStore
+from rollout.rehearsal.mortal import MortalHealth, MortalRoutes, MortalStore, MortalSwitch
 from rollout.rehearsal.outcome import Outcome, outcome_of
+from rollout.rehearsal.probes import SimulatedProbes
 from rollout.rehearsal.reading import Rehearsal
 from rollout.rehearsal.scenario import Event, Fate
 from rollout.rehearsal.virtual_loop import run
@@ -33,7 +35,7 @@ async def _play(rehearsal: Rehearsal) -> Outcome:
     own_tasks(asyncio.get_running_loop())
     scenario, world = rehearsal.scenario, World(rehearsal)
     options = Options(cadence_seconds=scenario.scrape, chance=Chance(scenario.seed, "jitter").uniform)
-    keeper = Keeper(lambda life: Controller(_ports(world, life), options), seed=scenario.seed)
+    keeper = Keeper(lambda life: Controller(_ports(world, life), options), seed=scenario.seed, over=world.see)
     keeper.start()
     for event in scenario.events:
         if event.at > scenario.until:
@@ -51,12 +53,24 @@ def happen(event: Event, world: World, keeper: Keeper) -> None:
     """Let one event of the file happen."""
     match event.kind:
         case "controller":
-            keeper.befall(event.controller or Fate.RESTART)
+            _befall(event.controller or Fate.RESTART, world, keeper)
         case "status":
             keeper.start_anew()
             world.store.lose_status()
         case _:
             world.apply(event)
+
+
+def _befall(fate: Fate, world: World, keeper: Keeper) -> None:
+    match fate:
+        case Fate.BLIND:
+            world.go_blind(knowing=keeper.alive)
+        case Fate.SEEING:
+            world.see()
+        case Fate.RESTART | Fate.KILL:
+            keeper.befall(fate)
+        case _ as never:
+            assert_never(never)
 
 
 def _ports(world: World, life: Life) -> Ports:
@@ -68,4 +82,6 @@ def _ports(world: World, life: Life) -> Ports:
         measurements=world.source,
         gates=world.gates,
         clock=world.clock,
+        probes=SimulatedProbes(world.probe, world.clock, life),
+        switch=MortalSwitch(world.switch, life),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rollout.engine.observation import Acceptance, BackendKey, Ref, RouteKey, RouteView, Rule, RuleWeights
-from rollout.errors import ConflictError, NotOursError, UpdateRefused
+from rollout.errors import ConflictError, NotOursError, Unavailable, UpdateRefused
 from rollout.rehearsal.api import Api
 from rollout.rehearsal.layout import Layout, RoutePlan
 
@@ -41,14 +41,36 @@ class SimulatedRoutes:
         self._before_change = before_change
         self._views = {plan.key: plan.fresh() for plan in layout.routes}
         self._gone: set[RouteKey] = set()
+        self._last: dict[RouteKey, RouteView | None] | None = None
         self._listeners: list[Callable[[RouteKey], None]] = []
 
+    def freeze(self, *, knowing: bool) -> None:
+        """Show what is seen now from now on, whatever others do; without ``knowing``, what nobody has seen yet."""
+        if self._last is None:
+            self._last = {plan.key: self._now(plan.key) for plan in self._layout.routes} if knowing else {}
+
+    def thaw(self) -> None:
+        """Show what there is again, and tell that it may be something else."""
+        if self._last is not None:
+            self._last = None
+            for plan in self._layout.routes:
+                self._tell(plan.key)
+
     def read(self, key: RouteKey) -> RouteView | None:
-        """Return the route, or None when it does not exist."""
+        """Return the route as it is seen, or None when it does not exist or has not been seen yet."""
+        return self._now(key) if self._last is None else self._last.get(key)
+
+    def _now(self, key: RouteKey) -> RouteView | None:
         return None if key in self._gone else self._views.get(key)
 
-    def explain(self, key: RouteKey) -> str:  # noqa: ARG002 - the Protocol asks for it
-        """Return nothing: what a rehearsal's route is, can be read."""
+    def explain(self, key: RouteKey) -> str:
+        """Return nothing: what a rehearsal's route is, can be read.
+
+        Raises:
+            Unavailable: the route has not been seen yet.
+        """
+        if self._last is not None and key not in self._last:
+            raise Unavailable("it has not been seen yet")
         return ""
 
     def subscribe(self, listener: Callable[[RouteKey], None]) -> None:
@@ -60,7 +82,7 @@ class SimulatedRoutes:
         return [self._serving(plan) for plan in self._layout.routes]
 
     def _serving(self, plan: RoutePlan) -> list[tuple[str, int]]:
-        view = self.read(plan.key)
+        view = self._now(plan.key)
         return [] if view is None else [(ref.backend.name, ref.weight) for ref in view.rules[plan.owned[0]].refs]
 
     async def write(self, key: RouteKey, rules: Sequence[RuleWeights], *, expected: str) -> RouteView:
@@ -79,21 +101,28 @@ class SimulatedRoutes:
             found = _find(view, written)
             rules_now[found] = _with_weights(rules_now[found], written.weights)
         changed = self._put(replace(view, rules=tuple(rules_now), changed_by=OURS))
+        self._learn(changed)
         self._remember(key, rules)
         return changed
 
     def _admitted(self, key: RouteKey, expected: str) -> RouteView:
-        view = self.read(key)
+        view = self._now(key)
         if view is None:
             raise NotOursError(f"{key} does not exist")
         try:
             self._api.check(str(key))
         except ConflictError:
-            self._put(view)
+            self._learn(self._put(view))
             raise
         if view.version != expected:
+            self._learn(view)
             raise ConflictError(f"{key} has changed since")
         return view
+
+    def _learn(self, view: RouteView) -> None:
+        """Let what a write was answered be seen, also by who is blind otherwise."""
+        if self._last is not None:
+            self._last[view.key] = view
 
     def _remember(self, key: RouteKey, rules: Sequence[RuleWeights]) -> None:
         view = self._views[key]
@@ -133,9 +162,13 @@ class SimulatedRoutes:
         self._before_change()
         changed = replace(view, version=str(int(view.version) + 1))
         self._views[view.key] = changed
-        for listener in self._listeners:
-            asyncio.get_running_loop().call_soon(listener, view.key)
+        if self._last is None:
+            self._tell(view.key)
         return changed
+
+    def _tell(self, key: RouteKey) -> None:
+        for listener in self._listeners:
+            asyncio.get_running_loop().call_soon(listener, key)
 
 
 def _find(view: RouteView, written: RuleWeights) -> int:

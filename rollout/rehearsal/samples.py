@@ -6,8 +6,9 @@ Unix seconds.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from rollout.analysis.samples import ERRORS, Family, Series, slower_than
 from rollout.rehearsal.traffic import Counts, Service
@@ -36,10 +37,10 @@ class SampleLog:
         if outdated > len(self._times) // 2:
             del self._times[:outdated], self._values[:outdated]
 
-    def since(self, moment: float) -> tuple[tuple[float, float], ...]:
-        """Return the samples from ``moment`` on, and one before."""
-        first = max(0, bisect_left(self._times, moment) - 1)
-        return tuple(zip(self._times[first:], self._values[first:], strict=True))
+    def between(self, since: float, until: float) -> tuple[tuple[float, float], ...]:
+        """Return the samples from ``since`` on and one before, up to ``until``."""
+        first, end = max(0, bisect_left(self._times, since) - 1), bisect_right(self._times, until)
+        return tuple(zip(self._times[first:end], self._values[first:end], strict=True))
 
 
 class Samples:
@@ -65,12 +66,12 @@ class Samples:
             *((slower_than(bound), float(counts.timed - slow)) for bound, slow in within),
         ]
 
-    def family(self, backend: str, count_id: str, since: float) -> Family:
-        """Return the samples behind one count of one backend."""
-        total = self._series(backend, TOTAL if count_id == ERRORS else TIMED, since)
-        part = self._series(backend, count_id, since)
+    def family(self, backend: str, count_id: str, since: float, *, until: float = inf) -> Family:
+        """Return the samples behind one count of one backend, and one before ``since``."""
+        total = self._series(backend, TOTAL if count_id == ERRORS else TIMED, (since, until))
+        part = self._series(backend, count_id, (since, until))
         return Family(total, part, part_is_good=count_id != ERRORS)
 
-    def _series(self, backend: str, kind: str, since: float) -> tuple[Series, ...]:
-        logs = self._logs.get((backend, kind), {})
-        return tuple(Series(f"{backend} {kind} {pod}", INSTANCE, pod, log.since(since)) for pod, log in logs.items())
+    def _series(self, backend: str, kind: str, between: tuple[float, float]) -> tuple[Series, ...]:
+        logs = self._logs.get((backend, kind), {}).items()
+        return tuple(Series(f"{backend} {kind} {pod}", INSTANCE, pod, log.between(*between)) for pod, log in logs)

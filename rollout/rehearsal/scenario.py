@@ -42,6 +42,15 @@ class Fate(StrEnum):
 
     RESTART = "restart"
     KILL = "kill"
+    BLIND = "blind"
+    SEEING = "seeing"
+
+
+class SwitchMode(StrEnum):
+    """How the operator's switch stands."""
+
+    AUTO = "auto"
+    STOPPED = "stopped"
 
 
 class GateMode(StrEnum):
@@ -106,8 +115,12 @@ class Event(BackendChange):
     """New answers of gates, by gate name."""
     spec: dict[str, object] | None = None
     """Fields laid over the Rollout's spec, as an edit of the manifest."""
+    annotations: dict[Text, str] | None = None
+    """Annotations laid over those of the manifest."""
     policy: dict[str, object] | None = None
     """A policy manifest that is made or replaced."""
+    failover: SwitchMode | None = None
+    """How the operator's switch for all automatic failover stands from now on."""
     delete: Flag | None = None
     """Whether the Rollout is deleted."""
     status: Literal["lost"] | None = None
@@ -135,7 +148,9 @@ KINDS = (
     "queries",
     "gates",
     "spec",
+    "annotations",
     "policy",
+    "failover",
     "delete",
     "status",
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
+from math import inf
 from typing import assert_never
 
 from rollout.analysis.samples import ERRORS, Batch, slower_than
@@ -28,6 +30,15 @@ class SimulatedSource:
         self.queries = dict(queries)
         self._samples = samples
         self._catch_up = catch_up
+        self._until = inf
+
+    def freeze(self, now: float) -> None:
+        """Show no sample that is newer than ``now`` (Unix seconds)."""
+        self._until = min(self._until, now)
+
+    def thaw(self) -> None:
+        """Show all samples again."""
+        self._until = inf
 
     @property
     def replays(self) -> bool:
@@ -63,7 +74,8 @@ class SimulatedSource:
         self._catch_up()
         counts = [*([ERRORS] if ask.errors else []), *(slower_than(bound) for bound in ask.bounds)]
         pair = (ask.canary.name, ask.stable.name)
-        counters = {(name, count): self._samples.family(name, count, ask.since) for name in pair for count in counts}
+        seen = partial(self._samples.family, since=ask.since, until=self._until)
+        counters = {(name, count): seen(name, count) for name in pair for count in counts}
         known = {name: self._value(name) for name, _ in ask.queries}
         queries = {name: value for name, value in known.items() if not math.isnan(value)}
         problems = {name: "the answer is NaN" for name, value in known.items() if math.isnan(value)}

@@ -164,6 +164,13 @@ class SimulatedStore:
             self._put(replace(self._stored, document=document, generation=self._stored.generation + 1))
             self._tell()
 
+    def annotate(self, annotations: Mapping[str, str]) -> None:
+        """Lay ``annotations`` over those of the manifest."""
+        if self._stored is not None:
+            document = over(self._stored.document, {"metadata": {"annotations": annotations}})
+            self._put(replace(self._stored, document=document))
+            self._tell()
+
     def delete(self) -> None:
         """Delete the Rollout: it stays until the controller has finished it."""
         if self._stored is not None:

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from rollout.engine.observation import Acceptance
 from rollout.rehearsal.api import Api
 from rollout.rehearsal.backend import Backend
-from rollout.rehearsal.health import SimulatedGates, SimulatedHealth
+from rollout.rehearsal.health import SimulatedGates, SimulatedHealth, SimulatedSwitch
 from rollout.rehearsal.reading import Rehearsal
 from rollout.rehearsal.routes import SimulatedRoutes
 from rollout.rehearsal.samples import Samples
-from rollout.rehearsal.scenario import ApiMode, Event, Source
+from rollout.rehearsal.scenario import ApiMode, Event, Source, SwitchMode
 from rollout.rehearsal.source import SimulatedSource
 from rollout.rehearsal.store import SimulatedStore
 from rollout.rehearsal.traffic import Service, Traffic
@@ -44,10 +44,12 @@ class World:
         backends = (*layout.owned, *layout.foreign)
         self.health = SimulatedHealth(backends, lambda name: self.services[name].backend.ready, self.clock)
         self.gates = SimulatedGates()
+        self.switch = SimulatedSwitch()
         self.traffic = Traffic(self.services, self.routes.in_force, rps=scenario.traffic.rps, seed=scenario.seed)
         samples = Samples(rehearsal.bounds)
         self.source = SimulatedSource(samples, self._scrape, scenario.queries)
         self.traffic.on_scrape(scenario.scrape, lambda at: self._take(samples, at))
+        self._blind = False
         self._layout = layout
         self._put_off: list[Callable[[], None]] = []
         for policy in rehearsal.policies:
@@ -69,6 +71,25 @@ class World:
     def _take(self, samples: Samples, at: float) -> None:
         if self.source.scraping:
             samples.take(EPOCH + at, self.services)
+
+    def go_blind(self, *, knowing: bool) -> None:
+        """Let the controller's caches and signals stand still; without ``knowing`` they are empty."""
+        self.account()
+        self._blind = True
+        self.routes.freeze(knowing=knowing)
+        self.health.freeze(knowing=knowing)
+        self.source.freeze(self.clock.now())
+
+    def see(self) -> None:
+        """Let the controller see again what there is."""
+        self._blind = False
+        self.routes.thaw()
+        self.health.thaw()
+        self.source.thaw()
+
+    def probe(self, backend: str) -> str | None:
+        """Return what a probe of the backend meets now, None when the controller sends none."""
+        return None if self._blind else self.services[backend].backend.probe
 
     def apply(self, event: Event) -> None:
         """Let ``event`` happen, whatever it is but a fate of the controller."""
@@ -102,6 +123,12 @@ class World:
     def _on_spec(self, event: Event) -> None:
         self.store.edit(event.spec or {})
 
+    def _on_annotations(self, event: Event) -> None:
+        self.store.annotate(event.annotations or {})
+
+    def _on_failover(self, event: Event) -> None:
+        self.switch.turn(stopped=event.failover is SwitchMode.STOPPED)
+
     def _on_policy(self, event: Event) -> None:
         self.store.add_policy(event.policy or {})
 
@@ -130,7 +157,7 @@ class World:
             self.routes.edit(key, edit.weights)
 
 
-_THROUGH_API = ("route", "spec", "policy", "delete")
+_THROUGH_API = ("route", "spec", "annotations", "policy", "failover", "delete")
 """What people do through the API, so that it waits while the API is down (commands wait in the store)."""
 
 _ACCEPTANCE = {True: Acceptance.ACCEPTED, False: Acceptance.REFUSED, "pending": Acceptance.PENDING}
