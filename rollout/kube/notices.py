@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, Transition
 from rollout.engine.table import Phase
+from rollout.failover.reasons import Reason as Why
 from rollout.kube.resources import EVENTS, ROLLOUTS, Document
 from rollout.ports import Key
 
@@ -44,6 +45,32 @@ BAD_REASONS = frozenset(
 )
 """Reasons that are warnings in every phase."""
 
+BAD_WHYS = frozenset(
+    {
+        Why.ALL_UNHEALTHY,
+        Why.BACKUP_DOWN,
+        Why.BLIND,
+        Why.FAILBACK_BROKE,
+        Why.FAILED_OVER,
+        Why.INEFFECTIVE,
+        Why.LATCHED,
+        Why.NO_HEALTHY_BACKUP,
+        Why.OBSERVING,
+        Why.PARTLY_DOWN,
+        Why.PRIMARY_DOWN,
+        Why.PROPOSED,
+        Why.RESCUED,
+        Why.STOPPED,
+        Why.SUSPECT_OBSERVER,
+        Why.SUSPENDED,
+    }
+)
+"""Reasons of failover that are warnings: something is down, or cannot be done about it. What phase the attempt is in
+says nothing of that."""
+
+WHYS = frozenset(Why) - {Why.ON_BACKUP}
+"""Reasons that only failover has; the engine says for itself what it has found on a backup."""
+
 GOOD_REASONS = frozenset({Reason.REVISION_WITHDRAWN, Reason.DELETING})
 """Reasons that are none even where an attempt is aborted for them: somebody wanted it so, and nothing was bad."""
 
@@ -63,11 +90,13 @@ class Notice:
 
 
 def of_transition(key: Key, uid: str, transition: Transition) -> Notice:
-    """Return what is told of a transition: it did what its phase says."""
-    reason = transition.reason
+    """Return what is told of a transition: it did what its phase says, one of failover what failover's says."""
+    reason, action, failing = transition.reason, transition.phase.value, transition.failover
     bad = reason in BAD_REASONS or (transition.phase in BAD_PHASES and reason not in GOOD_REASONS)
+    if failing is not None and reason in WHYS:
+        bad, action = reason in BAD_WHYS, failing.phase.value
     mark = f"transition {transition.number}"
-    return Notice(key, uid, mark, reason, transition.message, transition.phase, transition.at, warning=bad)
+    return Notice(key, uid, mark, reason, transition.message, action, transition.at, warning=bad)
 
 
 def of_refusal(key: Key, uid: str, handled: Handled, *, at: float) -> Notice:

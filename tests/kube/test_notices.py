@@ -3,8 +3,10 @@
 import pytest
 
 from rollout.engine.reasons import Reason
-from rollout.engine.state import Handled, Transition
+from rollout.engine.state import Failing, Handled, Transition
 from rollout.engine.table import Phase
+from rollout.failover.reasons import Reason as Why
+from rollout.failover.table import Stage
 from rollout.kube.notices import Notice, event_of, of_refusal, of_transition, series_of
 from rollout.ports import Key
 
@@ -13,9 +15,9 @@ AT = 1_800_000_000.25
 NOTICE = Notice(KEY, "u1", "transition 3", "StepTaken", "10 % for 1 m", "Stepping", AT)
 
 
-def transition(phase: Phase, reason: Reason) -> Transition:
+def transition(phase: Phase, reason: str, failing: Failing | None = None) -> Transition:
     """Return the third transition of a Rollout."""
-    return Transition(3, AT, phase, 1, (("v1", 90), ("v2", 10)), reason, "so it is")
+    return Transition(3, AT, phase, 1, (("v1", 90), ("v2", 10)), reason, "so it is", failing)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,37 @@ def test_a_warning_is_what_somebody_should_look_at(phase: Phase, reason: Reason,
 
     assert notice.warning is warning
     assert (notice.mark, notice.reason, notice.action, notice.at) == ("transition 3", reason, phase, AT)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "warning"),
+    [
+        (Stage.CONFIRMING, Why.PRIMARY_DOWN, True),
+        (Stage.FAILED_OVER, Why.FAILED_OVER, True),
+        (Stage.FAILED_OVER, Why.MAINTENANCE, False),
+        (Stage.FAILED_OVER, Why.INEFFECTIVE, True),
+        (Stage.FAILING_BACK, Why.FAILING_BACK, False),
+        (Stage.FAILED_OVER, Why.FAILBACK_BROKE, True),
+        (Stage.NORMAL, Why.FAILED_BACK, False),
+        (Stage.NORMAL, Why.DRILL_ENDED, False),
+        (Stage.LATCHED, Why.LATCHED, True),
+        (Stage.LATCHED, Why.HELD, False),
+    ],
+)
+def test_what_failover_does_is_told_by_itself(stage: Stage, reason: Why, *, warning: bool) -> None:
+    """That the attempt was aborted before makes no warning of a failback that went well."""
+    notice = of_transition(KEY, "u1", transition(Phase.ABORTED, reason, Failing(stage, "dr", 1)))
+
+    assert notice.warning is warning
+    assert (notice.reason, notice.action) == (reason, stage)
+
+
+@pytest.mark.parametrize("reason", [Reason.STEP_STARTED, Reason.ADOPTED])
+def test_what_the_attempt_does_is_told_of_the_attempt(reason: Reason) -> None:
+    """Also of a Rollout with failover."""
+    notice = of_transition(KEY, "u1", transition(Phase.PROGRESSING, reason, Failing(Stage.NORMAL, "", 0)))
+
+    assert (notice.action, notice.warning) == (Phase.PROGRESSING, False)
 
 
 def test_an_event_is_as_the_api_wants_it() -> None:
