@@ -5,7 +5,7 @@ Called by ``rollout rehearse``; draws on a rich console and decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rollout.engine.reasons import Reason
+from rollout.failover.table import Stage
 from rollout.rehearsal.outcome import Outcome
 from rollout.rehearsal.reading import Rehearsal
 from rollout.rehearsal.scenario import Event
@@ -103,15 +104,24 @@ def _refusals(outcome: Outcome) -> Iterator[Row]:
 
 
 def _transitions(rehearsal: Rehearsal, outcome: Outcome) -> Iterator[Row]:
-    canary = rehearsal.layout.owned[1].name
+    _, canary, *backups = (backend.name for backend in rehearsal.layout.owned)
     for made in outcome.transitions:
-        style = _STYLES.get(made["phase"], "bold")
-        step = f"step {made['step']}" if made["step"] else ""
-        phase = f"[{style}]{made['phase']}[/] {step}".strip()
+        told = bar(made["weights"], canary, backups)
         yield (
             made["at"],
-            (bar(made["weights"], canary), shares(made["weights"]), phase, made["reason"], escape(made["message"])),
+            (told, shares(made["weights"]), _standing(made), made["reason"], escape(made["message"])),
         )
+
+
+def _standing(made: Mapping[str, Any]) -> str:
+    """Return where the attempt stands, and where failover does unless that is Normal."""
+    words = [f"[{_STYLES.get(made['phase'], 'bold')}]{made['phase']}[/]"]
+    words += [f"step {made['step']}"] if made["step"] else []
+    failover = made["failover"]
+    if failover is not None and failover["phase"] != Stage.NORMAL:
+        number = f" {failover['epoch']}" if failover["active"] else ""
+        words.append(f"[bold red]{failover['phase']}{number}[/]")
+    return " ".join(words)
 
 
 def _repairs(outcome: Outcome) -> Iterator[Row]:
@@ -135,15 +145,19 @@ def _sayings(outcome: Outcome, until: float) -> Iterator[Row]:
             yield said.at, ("", "", "", f"[dim]{said.reason}[/]", f"[dim]{escape(said.message)}[/]")
 
 
-def bar(weights: Mapping[str, int], canary: str) -> str:
-    """Return the canary's share of all weight as a bar; any weight at all shows."""
+def bar(weights: Mapping[str, int], canary: str, backups: Sequence[str] = ()) -> str:
+    """Return the shares of all weight as a bar, the canary's full and the backups' hatched; any weight at all shows."""
     total = sum(weights.values())
     if not total:
         return ""
-    weight = weights.get(canary, 0)
+    full = _cells(weights.get(canary, 0), total)
+    hatched = min(_cells(sum(weights.get(name, 0) for name in backups), total), BAR_CELLS - full)
+    return "█" * full + "▒" * hatched + "░" * (BAR_CELLS - full - hatched)
+
+
+def _cells(weight: int, total: int) -> int:
     cells = round(BAR_CELLS * weight / total)
-    cells = min(max(cells, weight > 0), BAR_CELLS - (weight < total))
-    return "█" * cells + "░" * (BAR_CELLS - cells)
+    return min(max(cells, weight > 0), BAR_CELLS - (weight < total))
 
 
 def shares(weights: Mapping[str, int]) -> str:
