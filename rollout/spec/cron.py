@@ -59,7 +59,7 @@ EVERY_WEEKDAY = frozenset(range(7))
 
 
 def parse_cron(text: str) -> tuple[Moments, ...]:
-    """Return the moments that the expression names: one entry, or two where either day will do.
+    """Return the moments that the expression names: one entry, or two where either day will do; all of them come.
 
     Raises:
         ValueError: it is no cron expression, or is never true.
@@ -76,9 +76,14 @@ def parse_cron(text: str) -> tuple[Moments, ...]:
     else:
         by_day = Moments(minutes, hours, days, months, EVERY_WEEKDAY)
         found = (by_day, Moments(minutes, hours, EVERY_DAY, months, weekdays))
-    if all(min(each.days) > max(_LONGEST_MONTHS.get(month, 31) for month in each.months) for each in found):
+    possible = tuple(each for each in found if _comes(each))
+    if not possible:
         raise ValueError("is never true: none of its months has such a day")
-    return found
+    return possible
+
+
+def _comes(moments: Moments) -> bool:
+    return min(moments.days) <= max(_LONGEST_MONTHS.get(month, 31) for month in moments.months)
 
 
 def _values(field: str, column: _Column) -> frozenset[int]:
