@@ -25,17 +25,11 @@ def problems_of(rollout: Rollout) -> tuple[Problem, ...]:
     return tuple(problem for rule in RULES for problem in rule(rollout))
 
 
-def failover_not_available(rollout: Rollout) -> Iterator[Problem]:
-    """Refuse failover: its shape is read, but nothing acts on it."""
-    if rollout.spec.failover is not None:
-        yield Problem("spec.failover", "is not yet available", given="a failover", allowed="no failover")
-
-
 def failover_holds_together(rollout: Rollout) -> Iterator[Problem]:
     """Apply the rules of failover, where there is one."""
     spec = rollout.spec
     if spec.failover is not None:
-        yield from failover_problems(spec.failover, backups=len(spec.backends.backups))
+        yield from failover_problems(spec.failover, backends=spec.backends, metrics=spec.metrics)
 
 
 def has_a_plan(rollout: Rollout) -> Iterator[Problem]:
@@ -216,7 +210,6 @@ def _unanswered(analysis: Analysis, *, errors: bool, latency: bool) -> Iterator[
 
 
 RULES: tuple[Rule, ...] = (
-    failover_not_available,
     failover_holds_together,
     has_a_plan,
     ramp_goes_up,

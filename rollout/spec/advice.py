@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from rollout.errors import Problem
 from rollout.spec.analysis import Analysis, Judge, QueryCheck, SlowerThanCheck
+from rollout.spec.failover_advice import failover_warnings
 from rollout.spec.lifecycle import PromotionMode, StartMode
 from rollout.spec.plan import steps_of, too_few_requests
 from rollout.spec.quantities import format_duration
@@ -26,6 +27,7 @@ def warnings_of(rollout: Rollout, *, requests_per_second: float | None = None) -
     found = [*_of_steps(spec), *_of_analysis(spec.analysis), *_of_warm_up(spec), *_of_workloads(spec)]
     if requests_per_second is not None:
         found += _of_traffic(spec, requests_per_second)
+    found += failover_warnings(spec, requests_per_second=requests_per_second)
     return tuple(found)
 
 

@@ -13,7 +13,17 @@ from rollout.errors import ConfigurationError, Problem
 from rollout.spec.advice import warnings_of
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.fields import either, printable
-from rollout.spec.merge import POLICIES, Document, attributed, cleaned, depth_of, examine, examine_policy, label_of
+from rollout.spec.merge import (
+    POLICIES,
+    Document,
+    attributed,
+    cleaned,
+    depth_of,
+    examine,
+    examine_policy,
+    is_left_open,
+    label_of,
+)
 from rollout.spec.reading import location_of
 from rollout.spec.sentences import guess, shown
 from rollout.spec.text import Manifest, manifests_in
@@ -22,6 +32,9 @@ KINDS = ("Rollout", *POLICIES)
 """The kinds that are ours; documents of other kinds are left alone."""
 
 GROUP = "rollout.dev"
+
+_BESIDE_POLICY = frozenset({"spec.failover.fleetLimit", "spec.failover.signals.metrics.recoverBelow"})
+"""What can be judged only beside what the policy says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,5 +191,5 @@ def whatever_policy(document: Document) -> Iterator[Problem]:
     for problem in examine(document, {"kind": "policy", "spec": {}}, built_in_policy()).problems:
         place = location_of(problem.field)
         of_rollout = not problem.source and depth_of(document, place) >= len(place) - 1
-        if of_rollout and (problem.field, problem.given) != ("spec.steps", "nothing"):
+        if of_rollout and not is_left_open(problem) and problem.field not in _BESIDE_POLICY:
             yield problem

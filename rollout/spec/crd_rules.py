@@ -8,7 +8,7 @@ Joined to the schema of each model by ``rollout.spec.crd_schema``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollout.spec.plan import MOST_STEPS
 
@@ -40,13 +40,25 @@ def _same_backend(left: str, right: str) -> str:
     return f"({left}.name == {right}.name && {left}.port == {right}.port && {namespace})"
 
 
+def _beside_policy(rule: Rule) -> Rule:
+    """Return the rule for a Rollout that names no policy, which could say what is missing."""
+    return replace(rule, expression=f"has(self.policy) || ({rule.expression})")
+
+
 _EARLY_PASS = Rule(
     "!has(self.analysis) || !has(self.analysis.earlyPass) || !self.analysis.earlyPass || !has(self.steps)"
     " || self.steps.all(s, has(s.hold) && s.hold.matches('[1-9]'))",
     "each step needs a hold time above 0s with analysis.earlyPass",
     ".steps",
 )
-_FAILOVER = Rule("!has(self.failover)", "is not yet available", ".failover", FORBIDDEN)
+_ASKED = "has(self.failover) && has(self.failover.signals)"
+_SIGNAL = "has(self.failover.signals.{0}) ? 1 : 0"
+_SIGNALS = " + ".join(f"({_SIGNAL.format(name)})" for name in ("endpoints", "probe", "metrics"))
+_ENOUGH_FOR_FLEET = Rule(
+    f"!has(self.failover) || !has(self.failover.fleetLimit) || ({_ASKED} && {_SIGNALS} >= 2)",
+    "needs two signals, to tell a broken observer",
+    ".failover.fleetLimit",
+)
 _ABORTS = (
     "has(self.analysis) && has(self.analysis.onNoData) && has(self.analysis.onNoData.then)"
     " && self.analysis.onNoData.then == 'Abort' && !has(self.analysis.onNoData.hold)"
@@ -73,19 +85,47 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "has a route twice: list each route once, or each of its rules once",
             ".routes",
         ),
-        _FAILOVER,
         Rule(
             "!has(self.failover) || (has(self.backends.backups) && size(self.backends.backups) > 0)",
             "is needed for failover",
             ".backends.backups",
             REQUIRED,
         ),
+        Rule(
+            "!has(self.failover) || !has(self.backends.backups) || self.backends.backups.all(a,"
+            " a.name != self.backends.stable.name && a.name != self.backends.canary.name"
+            " && self.backends.backups.exists_one(b, a.name == b.name))",
+            "has a name twice, and failover tells backends apart by name",
+            ".backends.backups",
+        ),
+        Rule(
+            f"has(self.policy) || !has(self.failover) || ({_ASKED} && {_SIGNALS} >= 1)",
+            "has no signal: one of endpoints, probe and metrics is needed",
+            ".failover.signals",
+            REQUIRED,
+        ),
+        Rule(
+            f"has(self.policy) || !({_ASKED}) || !has(self.failover.signals.combine)"
+            " || !self.failover.signals.combine.startsWith('Quorum')"
+            f" || self.failover.signals.combine <= 'Quorum(' + string({_SIGNALS}) + ')'",
+            "asks for more votes than there are signals",
+            ".failover.signals.combine",
+        ),
+        Rule(
+            f"has(self.policy) || !({_ASKED}) || !has(self.failover.signals.probe)"
+            " || [has(self.failover.signals.probe.http), has(self.failover.signals.probe.grpc),"
+            " has(self.failover.signals.probe.tcp)].exists(way, way)",
+            "needs one way to ask: one of http, grpc and tcp",
+            ".failover.signals.probe",
+            REQUIRED,
+        ),
+        _beside_policy(_ENOUGH_FOR_FLEET),
         _EARLY_PASS,
         Rule(f"has(self.policy) || !({_ABORTS})", _NEEDS_HOLD, _HOLD, REQUIRED),
     ),
     "PolicySpec": (
         Rule("!has(self.ramp) || !has(self.steps)", _TWO_PLANS, ".ramp", FORBIDDEN),
-        _FAILOVER,
+        _ENOUGH_FOR_FLEET,
         _EARLY_PASS,
         Rule(f"!({_ABORTS})", _NEEDS_HOLD, _HOLD, REQUIRED),
         Rule(
@@ -150,6 +190,14 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
             "!has(self.failAbove) || !has(self.failBelow) || self.failBelow <= self.failAbove",
             "is above failAbove, so that every value would fail",
             ".failBelow",
+        ),
+    ),
+    "MetricsSignal": (
+        Rule(
+            "!has(self.failAbove) || !has(self.recoverBelow) || "
+            + " <= ".join(f"double(self.{field}.replace('%', '').trim())" for field in ("recoverBelow", "failAbove")),
+            "is above failAbove",
+            ".recoverBelow",
         ),
     ),
     "ProbeSignal": (

@@ -6,22 +6,42 @@ from collections.abc import Iterator
 
 from rollout.errors import Problem
 from rollout.spec.failover import Failover, Signals
+from rollout.spec.metrics import MetricTemplates
 from rollout.spec.probe import ProbeTls
 from rollout.spec.quantities import format_fraction
+from rollout.spec.traffic import Backends
 
 _LEAST_FOR_FLEET = 2
 
 
-def failover_problems(failover: Failover, *, backups: int) -> Iterator[Problem]:
-    """Yield what is wrong with ``failover`` of a Rollout with so many ``backups``."""
-    if backups == 0:
+def failover_problems(failover: Failover, *, backends: Backends, metrics: MetricTemplates | None) -> Iterator[Problem]:
+    """Yield what is wrong with ``failover`` of a Rollout with these backends and metric templates."""
+    if not backends.backups:
         message, allowed = "is needed for failover", "a list of 1 to 8 entries"
         yield Problem("spec.backends.backups", message, given="nothing", allowed=allowed)
+    yield from _of_names(backends)
     yield from _of_signals(failover.signals)
+    if failover.signals.metrics is not None and metrics is not None and metrics.errors is None:
+        message, allowed = "needs metrics.errors of the policy, which has none", "a policy with metrics.errors"
+        yield Problem("spec.failover.signals.metrics", message, given="a signal", allowed=allowed)
     signals = _count(failover.signals)
     if failover.fleet_limit is not None and signals < _LEAST_FOR_FLEET:
         message, allowed = "needs two signals, to tell a broken observer", "no fleetLimit, or two signals"
-        yield Problem("spec.failover.fleetLimit", message, given=f"{signals} signals", allowed=allowed)
+        yield Problem(
+            "spec.failover.fleetLimit",
+            message,
+            given=f"{signals or 'no'} signal{'' if signals == 1 else 's'}",
+            allowed=allowed,
+        )
+
+
+def _of_names(backends: Backends) -> Iterator[Problem]:
+    roles = {backends.stable.name: "stable", backends.canary.name: "canary"}
+    for index, backup in enumerate(backends.backups):
+        role = roles.setdefault(backup.name, f"backups[{index}]")
+        if role != f"backups[{index}]":
+            message, allowed = f"is the name of {role} too, and failover tells backends apart by name", "another name"
+            yield Problem(f"spec.backends.backups[{index}].name", message, given=backup.name, allowed=allowed)
 
 
 def _count(signals: Signals) -> int:
@@ -39,7 +59,7 @@ def _of_signals(signals: Signals) -> Iterator[Problem]:
         ways = sum(way is not None for way in (signals.probe.http, signals.probe.grpc, signals.probe.tcp))
         if ways != 1:
             message, allowed = "needs one way to ask", "one of http, grpc and tcp"
-            yield Problem(f"{path}.probe", message, given=f"{ways} ways", allowed=allowed)
+            yield Problem(f"{path}.probe", message, given=f"{ways} ways" if ways else "nothing", allowed=allowed)
         yield from _of_tls(f"{path}.probe.tls", signals.probe.tls)
     if signals.metrics is not None and signals.metrics.recover_below > signals.metrics.fail_above:
         given = format_fraction(signals.metrics.recover_below)

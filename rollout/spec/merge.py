@@ -27,9 +27,19 @@ _SHARED = ("steps", "ramp", "analysis", "failover", "promotion", "gateway", "not
 _WHOLE = ("metrics", "ramp")
 """Mappings that are replaced whole, because parts of two would make a third thing that nobody wrote."""
 
+_ALTERNATIVES = (frozenset({"steps", "ramp"}), frozenset({"http", "grpc", "tcp"}))
+"""Fields of which only one can stand: another one above displaces the one below."""
+
+_LEFT_OPEN = frozenset({"spec.steps", "spec.failover.signals", "spec.failover.signals.probe"})
+"""What a policy may leave to its Rollouts, and they to it."""
+
 _SAMPLE_SPEC: Document = {
     "routes": [{"kind": "HTTPRoute", "name": "sample"}],
-    "backends": {"stable": {"name": "sample-stable"}, "canary": {"name": "sample-canary"}},
+    "backends": {
+        "stable": {"name": "sample-stable"},
+        "canary": {"name": "sample-canary"},
+        "backups": [{"name": "sample-backup"}],
+    },
 }
 
 
@@ -80,11 +90,17 @@ def examine_policy(policy_document: Document, built_in: Document) -> tuple[Probl
         "spec": _SAMPLE_SPEC,
     }
     merged = _merged(sample, policy, built_in)
-    in_use = read(merged, Rollout, lambda rollout: (p for p in problems_of(rollout) if p.field != "spec.steps"))
+    in_use = read(merged, Rollout, lambda rollout: (p for p in problems_of(rollout) if not is_left_open(p)))
     of_shape = [problem for _, problem in shape.problems]
     of_rules = [problem for place, problem in in_use.problems if depth_of(policy, place) >= min(2, len(place))]
     found = dict.fromkeys((*_two_plans(policy), *of_shape, *of_rules))
     return tuple(replace(problem, source=label_of(policy)) for problem in found)
+
+
+def is_left_open(problem: Problem) -> bool:
+    """Return whether ``problem`` is mended by what the other of a Rollout and its policy may say."""
+    of_both = problem.field == "spec.failover.signals.combine"
+    return of_both or (problem.given == "nothing" and problem.field in _LEFT_OPEN)
 
 
 def label_of(document: Document) -> str:
@@ -110,13 +126,18 @@ def _without_nulls(value: object) -> object:
 
 
 def _merged(rollout: Document, policy: Document | None, built_in: Document) -> Document:
-    """Return ``rollout`` with the shared fields of the policies under its own."""
+    """Return ``rollout`` with the shared fields of the policies under its own.
+
+    Failover of a policy is for Rollouts with backups, so that one policy may serve those without, too.
+    """
     if not isinstance(rollout.get("spec"), Mapping):
         return rollout
     spec = _shared(built_in)
     if policy is not None:
         spec = over(spec, _shared(policy))
     own = {key: value for key, value in _mapping(rollout, "spec").items() if key != "metrics"}
+    if "failover" not in own and not _mapping(own, "backends").get("backups"):
+        spec = {key: value for key, value in spec.items() if key != "failover"}
     return {**rollout, "spec": over(spec, own)}
 
 
@@ -131,7 +152,7 @@ def over(lower: Document, upper: Document) -> Document:
 
 
 def _displaced(key: str, upper: Document) -> bool:
-    return (key == "ramp" and "steps" in upper) or (key == "steps" and "ramp" in upper)
+    return any(key in group and not group.isdisjoint(upper.keys() - {key}) for group in _ALTERNATIVES)
 
 
 def _laid(key: str, lower: object, upper: object) -> object:

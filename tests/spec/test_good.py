@@ -41,8 +41,10 @@ def test_a_ready_policy_is_sound(policy: Path) -> None:
 
 
 def test_there_are_ready_policies() -> None:
-    """Plain Envoy and two strategies come with the project."""
-    assert {"envoy", "strategy-cautious", "strategy-blue-green"} <= {path.stem for path in POLICIES}
+    """Plain Envoy and three strategies come with the project."""
+    assert {"envoy", "strategy-cautious", "strategy-blue-green", "strategy-failover"} <= {
+        path.stem for path in POLICIES
+    }
 
 
 def test_the_policy_for_envoy_says_what_is_built_in() -> None:
