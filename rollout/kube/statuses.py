@@ -22,15 +22,20 @@ _AT_HOME = (None, "", "Normal", "Confirming")
 Operations = list[dict[str, Any]]
 
 
-def is_running(status: Mapping[str, Any]) -> bool:
-    """Return whether an attempt runs, or a failover is active: weights are not where they rest."""
+def is_attempted(status: Mapping[str, Any]) -> bool:
+    """Return whether an attempt runs: a deletion first gives stable all weight back."""
     phase = status.get("phase")
     if phase == Phase.INVALID:
         engine = status.get("engine")
         phase = engine.get("before_invalid") if isinstance(engine, Mapping) else None
+    return phase in _ON_THE_WAY
+
+
+def is_running(status: Mapping[str, Any]) -> bool:
+    """Return whether an attempt runs, or a failover is active: weights are not where they rest."""
     failover = status.get("failover")
     state = failover.get("phase") if isinstance(failover, Mapping) else None
-    return phase in _ON_THE_WAY or state not in _AT_HOME
+    return is_attempted(status) or state not in _AT_HOME
 
 
 def transitions_of(status: object) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -5,7 +5,9 @@ which a watch keeps up; every write is compared with the version that it was dec
 controller and the API stand on it; what a status means is the engine's.
 
 The finalizer ``rollout.dev/weights`` is there only while an attempt runs or a failover is active: it comes before the
-first status that says so is written, and goes after one that rests. A Rollout at rest is deleted at once.
+first status that tells of an attempt is written, and goes after one that rests. A Rollout at rest is deleted at once. A
+deletion leaves what a failover moved where it is, so for a failover the finalizer comes beside the weights, which
+wait for one write less.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ from rollout.kube.policies import KubePolicies, refuse_other_version
 from rollout.kube.publishing import Prepare
 from rollout.kube.reflector import Reflector
 from rollout.kube.resources import ROLLOUTS, Document, version_of
-from rollout.kube.statuses import annotating, holding, is_running, recording, releasing, with_sequences
+from rollout.kube.statuses import annotating, holding, is_attempted, is_running, recording, releasing, with_sequences
 from rollout.ports import Clock, Key, PolicyKey, StoredRollout
 from rollout.spec.identity import identity_of, kind_of, policy_key, policy_named
 from rollout.spec.resource import PolicyRef
@@ -58,6 +60,7 @@ class KubeStore:
         self._api = api
         self._policies = KubePolicies(api, clock, self._tell_users, chance=chance, namespace=namespace)
         self._memory = Memory(api, clock, chance=chance, namespace=namespace, prepare=prepare)
+        self._beside: set[asyncio.Task[None]] = set()
 
     @property
     def journal(self) -> KubeJournal:
@@ -69,7 +72,10 @@ class KubeStore:
         await asyncio.gather(self._policies.start(), self._memory.start())
 
     async def aclose(self) -> None:
-        """End the watches."""
+        """End the watches, and what is written beside."""
+        for task in self._beside:
+            task.cancel()
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await asyncio.gather(self._policies.aclose(), self._memory.aclose())
 
     def watches(self) -> tuple[Reflector, ...]:
@@ -125,12 +131,26 @@ class KubeStore:
         """
         given = _as_json(status)
         kept = self._expected(key, expected)
-        if is_running(given) and not is_deleting(kept):
+        if is_attempted(given) and not is_deleting(kept):
             kept = await self._memory.patch(key, kept, holding(kept))
         operations = recording(with_sequences(given, self.journal.sequences(key)), expected=version_of(kept))
         with self._memory.recording(key, given):
             kept = await self._memory.patch(key, kept, operations, subresource="status")
+        if is_running(given) and not is_deleting(kept) and holding(kept):
+            self._hold_beside(key, kept)
         return await self._release(key, kept)
+
+    def _hold_beside(self, key: Key, kept: Document) -> None:
+        """Take the finalizer while the weights of a failover are written; what fails is tried with the next record."""
+        task = asyncio.create_task(self._hold(key, kept), name=f"finalizer of {key}")
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
+    async def _hold(self, key: Key, kept: Document) -> None:
+        try:
+            await self._memory.patch(key, kept, holding(kept))
+        except RolloutError as error:
+            log.debug("finalizer not taken yet", rollout=str(key), why=str(error))
 
     def _expected(self, key: Key, expected: str) -> Document:
         """Return what is kept of the Rollout, which must be what the caller has seen."""

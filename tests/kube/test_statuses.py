@@ -26,7 +26,7 @@ AT_7 = {"op": "replace", "path": "/metadata/resourceVersion", "value": "7"}
     [
         *({"phase": phase} for phase in ("Progressing", "Paused", "Promoting", "Aborting")),
         {"phase": "Invalid", "engine": {"before_invalid": "Progressing"}},
-        {"phase": "Idle", "failover": {"state": "FailedOver"}},
+        {"phase": "Idle", "failover": {"phase": "FailedOver"}},
     ],
 )
 def test_weights_that_stand_in_the_middle_hold_the_object(status: dict[str, Any]) -> None:
@@ -39,8 +39,8 @@ def test_weights_that_stand_in_the_middle_hold_the_object(status: dict[str, Any]
     [
         {},
         {"phase": "Idle"},
-        {"phase": "Aborted", "failover": {"state": "Normal"}},
-        {"phase": "Idle", "failover": {"state": "Confirming"}},
+        {"phase": "Aborted", "failover": {"phase": "Normal"}},
+        {"phase": "Idle", "failover": {"phase": "Confirming"}},
         {"phase": "Invalid", "engine": {"before_invalid": "Idle"}},
         {"phase": "Invalid"},
         {"phase": ["Progressing"], "failover": "FailedOver"},
