@@ -61,7 +61,7 @@ def can_serve(case: Case) -> bool:
 def all_cases() -> list[Case]:
     """Return the random cases, the same in every run."""
     chance = random.Random(140)
-    cases = []
+    cases: list[Case] = []
     while len(cases) < RANDOM_CASES:
         case = drawn(chance)
         if can_serve(case):
