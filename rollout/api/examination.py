@@ -15,6 +15,7 @@ from rollout.api.models import Document
 from rollout.api.problems import invalid
 from rollout.api.resources import SERVERS
 from rollout.controller.controller import Controller
+from rollout.controller.zones import zone_problems_in
 from rollout.errors import Problem
 from rollout.ports import Key, RolloutStore
 from rollout.spec.advice import warnings_of
@@ -115,7 +116,7 @@ def examine_of_policy(document: Document) -> None:
     Raises:
         Refused: it is not; every problem is told.
     """
-    problems = examine_policy(document, built_in_policy())
+    problems = (*examine_policy(document, built_in_policy()), *zone_problems_in(document))
     if problems:
         raise invalid(*(_own(problem) for problem in problems))
 

@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from rollout.controller.zones import zone_problems_in
 from rollout.errors import Problem
 from rollout.spec.checking import Checked, check
 from rollout.spec.fields import printable
@@ -52,7 +53,7 @@ def lint(
     if rps is not None and not 0 < rps < float("inf"):
         raise typer.BadParameter("must be a number above 0", param_hint="--rps")
     texts, unread = texts_of(files)
-    checked = check(texts, requests_per_second=rps)
+    checked = check(texts, requests_per_second=rps, also=zone_problems_in)
     problems = (*unread, *checked.problems)
     if output is Output.JSON:
         typer.echo(as_json(problems, checked))

@@ -18,7 +18,7 @@ from rollout.spec.failover import Failover
 DUE_SECONDS = 180.0
 """So long after its time a drill is still due; what was missed for longer, as by a restart, is not made up for."""
 
-MOST_PAGES = 1000
+MOST_PAGES = 2000
 """How many pages are kept before all are forgotten; those in use are soon back."""
 
 _EMPTY = Calendar()
@@ -81,8 +81,9 @@ class _Book:
 class Almanac:
     """Says what the calendar of failover says; a ``CalendarOf``."""
 
-    def __init__(self) -> None:
-        """Begin with no page."""
+    def __init__(self, *, most_pages: int = MOST_PAGES) -> None:
+        """Begin with no page; keep so many at most."""
+        self._most_pages = most_pages
         self._books: dict[_Asked, _Book] = {}
         self._pages: dict[_Asked, _Page] = {}
 
@@ -105,7 +106,7 @@ class Almanac:
         return len(self._pages)
 
     def _book(self, asked: _Asked) -> _Book:
-        if len(self._books) >= MOST_PAGES and asked not in self._books:
+        if len(self._books) >= self._most_pages and asked not in self._books:
             self._books.clear()
             self._pages.clear()
         if asked not in self._books:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from rollout.controller.zones import zone_problems
 from rollout.engine.workloads import NOT_SCALED
 from rollout.errors import ConfigurationError, Problem
 from rollout.ports import RolloutStore, StoredRollout
@@ -102,6 +103,7 @@ class Catalog:
             for n, route in enumerate(spec.routes)
             if route.kind not in kinds
         ]
+        lacking += zone_problems(rollout)
         if self._abilities.workloads:
             return (*lacking, *_of_workloads(spec))
         if spec.start is StartMode.ON_WORKLOAD:

@@ -6,14 +6,17 @@ API, by `rollout lint` for files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from rollout.errors import Problem
-from rollout.spec.cron import ZONE_ALLOWED
+from rollout.spec.cron import ZONE_ALLOWED, ZONE_PATTERN
 from rollout.spec.resource import Rollout
 from rollout.spec.sentences import guess, shown
+
+_FORM = re.compile(ZONE_PATTERN)
 
 
 @lru_cache(maxsize=256)
@@ -27,10 +30,23 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 def zone_problems(rollout: Rollout) -> Iterator[Problem]:
     """Yield what is wrong with the time zone of failover, where there is one."""
-    failover = rollout.spec.failover
-    if failover is None or zone_of(failover.time_zone) is not None:
+    if rollout.spec.failover is not None:
+        yield from _of(rollout.spec.failover.time_zone)
+
+
+def zone_problems_in(document: Mapping[str, object]) -> Iterator[Problem]:
+    """Yield the same of the manifest of a Rollout or policy as it is written; its form is looked at elsewhere."""
+    spec = document.get("spec")
+    failover = spec.get("failover") if isinstance(spec, Mapping) else None
+    name = failover.get("timeZone") if isinstance(failover, Mapping) else None
+    if isinstance(name, str) and _FORM.fullmatch(name):
+        yield from _of(name)
+
+
+def _of(name: str) -> Iterator[Problem]:
+    if zone_of(name) is not None:
         return
-    near = guess(failover.time_zone, sorted(available_timezones()))
+    near = guess(name, sorted(available_timezones()))
     hint = f"; did you mean {near}?" if near else ""
     message = f"is no time zone that is known here{hint}"
-    yield Problem("spec.failover.timeZone", message, given=shown(failover.time_zone), allowed=ZONE_ALLOWED)
+    yield Problem("spec.failover.timeZone", message, given=shown(name), allowed=ZONE_ALLOWED)

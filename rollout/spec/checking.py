@@ -6,7 +6,7 @@ checked together with its policy when that is among the texts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from rollout.errors import ConfigurationError, Problem
@@ -32,6 +32,8 @@ KINDS = ("Rollout", *POLICIES)
 """The kinds that are ours; documents of other kinds are left alone."""
 
 GROUP = "rollout.dev"
+
+Also = Callable[[Document], Iterable[Problem]]
 
 _BESIDE_POLICY = frozenset({"spec.failover.fleetLimit", "spec.failover.signals.metrics.recoverBelow"})
 """What can be judged only beside what the policy says."""
@@ -69,11 +71,13 @@ class _Found:
         return replace(problem, source=self.source, line=self.manifest.line_of(problem.field))
 
 
-def check(texts: Iterable[tuple[str, str]], *, requests_per_second: float | None = None) -> Checked:
+def check(
+    texts: Iterable[tuple[str, str]], *, requests_per_second: float | None = None, also: Also = lambda _: ()
+) -> Checked:
     """Return every problem of ``texts``, which are (name of the file, content).
 
     ``requests_per_second`` is the traffic of all backends of each Rollout together; with it, plans
-    that get too few requests are warned of.
+    that get too few requests are warned of. ``also`` gives problems of a manifest that only the caller can know.
     """
     problems: list[Problem] = []
     found: list[_Found] = []
@@ -87,6 +91,7 @@ def check(texts: Iterable[tuple[str, str]], *, requests_per_second: float | None
     problems += _twice(found)
     for document in found:
         problems += _problems_of(document, policies, requests_per_second)
+        problems += (document.placed(problem) for problem in also(document.document))
     problems = sorted(dict.fromkeys(problems), key=lambda problem: (order[problem.source], problem.line))
     rollouts = sum(document.document["kind"] == "Rollout" for document in found)
     return Checked(tuple(problems), rollouts=rollouts, policies=len(found) - rollouts)

@@ -15,6 +15,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 CRON_ALLOWED = "five fields: minute, hour, day of month, month, weekday (0 or 7 is Sunday), such as * 9-17 * * mon-fri"
+ZONE_PATTERN = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$"
 ZONE_ALLOWED = "the name of a time zone, such as Europe/Berlin or UTC"
 
 SUNDAY = 7
@@ -142,7 +143,7 @@ TimeZone = Annotated[
     Field(
         min_length=1,
         max_length=64,
-        pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$",
+        pattern=ZONE_PATTERN,
         json_schema_extra={"allowed": ZONE_ALLOWED},
     ),
 ]

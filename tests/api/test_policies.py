@@ -127,3 +127,12 @@ async def test_a_viewer_changes_no_policy() -> None:
         ]
 
     assert [reply.status for reply in replies] == [403, 403]
+
+
+async def test_a_policy_with_a_time_zone_that_there_is_not_is_refused() -> None:
+    """It would make every Rollout invalid that names it, so it is told at once."""
+    async with world() as api:
+        reply = await api.ask("PUT", ONE, json=_policy(failover={"timeZone": "Europe/Atlantis"}))
+
+    assert reply.status == 422
+    assert "spec.failover.timeZone" in str(reply.json)

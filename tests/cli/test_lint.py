@@ -152,3 +152,12 @@ def test_a_line_is_safe_for_a_terminal() -> None:
     problem = Problem("spec.\x1b]0;x\x07", "bad\n", given="\u202e", allowed="\ud83d", source="a\nb", line=1)
 
     assert as_line(problem) == "a\\nb:1: spec.\\x1b]0;x\\x07: bad\\n (given: \\u202e; allowed: \\ud83d)"
+
+
+def test_a_time_zone_that_there_is_not_is_told_with_its_line() -> None:
+    """Whether there is such a zone is looked up on this machine, for a policy as for a Rollout."""
+    policy = "kind: RolloutPolicy\nmetadata: {name: house}\nspec:\n  failover:\n    timeZone: Europe/Berlni\n"
+    result = run("-", stdin=policy)
+
+    assert result.exit_code == 1
+    assert "<stdin>:5: spec.failover.timeZone: is no time zone that is known here; did you mean" in result.stdout

@@ -171,3 +171,12 @@ def test_what_many_have_alike_is_kept_once() -> None:
     assert other is not None
 
     assert one.spec.steps is other.spec.steps
+
+
+def test_a_time_zone_that_there_is_not_is_told() -> None:
+    """The spec reads the form of a name only; here it is looked up."""
+    failover = {"signals": {"endpoints": {}}, "timeZone": "Europe/Atlantis"}
+    backends = {"stable": {"name": "a"}, "canary": {"name": "b"}, "backups": [{"name": "c"}]}
+    resolved = _catalog().resolve(_stored(failover=failover, backends=backends), None)
+
+    assert [problem.split(":")[0] for problem in resolved.problems] == ["spec.failover.timeZone"]

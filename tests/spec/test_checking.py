@@ -1,7 +1,9 @@
 """Many manifests at once."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from rollout.errors import Problem
 from rollout.spec.checking import check
 
 ROLLOUT = (Path(__file__).parent / "good" / "smallest.yaml").read_text(encoding="utf-8")
@@ -97,3 +99,17 @@ def test_another_group_is_left_alone() -> None:
     assert said("kind: Deployment\n")[0].startswith("0.yaml:1: kind: is not a known kind (given")
     assert said("a: 1\n")[0].startswith("0.yaml:1: kind: is required")
     assert said("kind: [Rollout]\n")[0].startswith("0.yaml:1: kind: is not a known kind (given: a list of 1)")
+
+
+def test_what_only_the_caller_knows_is_told_at_the_line_of_its_field() -> None:
+    """A caller may have more to say of each manifest, of whatever kind it is."""
+
+    def unlucky(document: Mapping[str, object]) -> list[Problem]:
+        return [Problem("metadata.name", f"brings no luck to a {document['kind']}", given="13", allowed="14")]
+
+    checked = check([("a", ROLLOUT), ("b", POLICY + "  {}\n")], also=unlucky)
+
+    assert [(problem.source, problem.line, problem.message) for problem in checked.problems] == [
+        ("a", 2, "brings no luck to a Rollout"),
+        ("b", 2, "brings no luck to a RolloutPolicy"),
+    ]
