@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollout.engine.state import State
 from rollout.engine.table import Phase
+from rollout.engine.tiers import is_frozen
 from rollout.errors import PermanentError, RolloutError
 
 FIRST_BACKOFF_SECONDS = 0.1
@@ -26,8 +27,8 @@ def backoff(failures: int, chance: float, *, longest: float = LONGEST_BACKOFF_SE
 
 
 def longest_after(error: RolloutError, state: State | None) -> float:
-    """Return the longest wait after this failure of a pass: short as long as traffic may have to leave a canary."""
-    urgent = state is not None and state.phase in {Phase.ABORTING, Phase.ABORTED}
+    """Return the longest wait after this failure of a pass: short as long as traffic may have to leave a backend."""
+    urgent = state is not None and (state.phase in {Phase.ABORTING, Phase.ABORTED} or is_frozen(state))
     return LONGEST_REFUSED_SECONDS if isinstance(error, PermanentError) and not urgent else LONGEST_BACKOFF_SECONDS
 
 

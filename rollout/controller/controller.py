@@ -13,12 +13,11 @@ from typing import Any
 
 import structlog
 
-from rollout.analysis.reasons import Reason as Verdicts
-from rollout.controller import measure
 from rollout.controller.agenda import Agenda
 from rollout.controller.backoff import LONGEST_BACKOFF_SECONDS, QUICK_TRIES, backoff, longest_after, record_wait
+from rollout.controller.beside import Beside, Turns
 from rollout.controller.catalog import Catalog, Resolved
-from rollout.controller.entry import NEVER, Entry, answers_more, number_of
+from rollout.controller.entry import NEVER, Entry, answers_more, failover_rank, is_pressing, number_of
 from rollout.controller.lanes import Lanes
 from rollout.controller.links import Links
 from rollout.controller.look import Look, look_at
@@ -26,22 +25,17 @@ from rollout.controller.measure import SPREAD_SECONDS, UNEXPECTED
 from rollout.controller.memory import Settling
 from rollout.controller.mirror import Mirror
 from rollout.controller.observe import Observer
-from rollout.controller.orders import Orders
 from rollout.controller.outside import Counts, Options, Ports
 from rollout.controller.passes import Passes, Told
+from rollout.controller.vitals import Vitals
 from rollout.engine.decide import Decision, wants
-from rollout.engine.observation import Observation
-from rollout.engine.orders import WorkloadOrder
+from rollout.engine.observation import BackendKey, Observation
 from rollout.engine.state import State
 from rollout.engine.status import from_status
-from rollout.engine.table import Phase
 from rollout.errors import ConflictError, LeaseLost, NotOursError, Problem, RolloutError
 from rollout.meters import Meters, timed
-from rollout.ports import (
-    Ask,
-    Key,
-)
-from rollout.spec.resource import Gate, Rollout
+from rollout.ports import Key
+from rollout.spec.resource import Rollout
 
 log = structlog.get_logger(__name__)
 
@@ -61,21 +55,36 @@ class Controller:
         self._ports = ports
         self._options = options = options or Options()
         self._meters = meters or Meters()
+        self.counts = Counts()
         self._catalog = Catalog(ports.store, options.built_in_policy, options.abilities)
-        self._observer = Observer(ports.routes, ports.health, ports.workloads, cadence_seconds=options.cadence_seconds)
-        self._orders = Orders(ports.workloads, ports.clock, chance=options.chance, may=self._may)
+        self._vitals = Vitals(ports, options, tell=self._wake_failover)
+        self._observer = Observer(
+            ports.routes,
+            ports.health,
+            ports.workloads,
+            cadence_seconds=options.cadence_seconds,
+            failover_of=self._vitals.seen,
+        )
         self._entries: dict[Key, Entry] = {}
         self._links = Links()
         self._agenda = Agenda()
         self._lanes = Lanes()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._passes = Passes(ports.store, ports.routes, ports.measurements, ports.clock, may=self._may)
+        turns = Turns(self._spawn, self.wake, self._due_in, self._may, lambda: len(self._entries))
+        self._beside = Beside(ports, options, self.counts, turns)
+        self._passes = Passes(
+            ports.store,
+            ports.routes,
+            ports.measurements,
+            ports.clock,
+            may=self._may,
+            decided=self._vitals.decided,
+        )
         self._mirror = Mirror(ports.store, self._catalog, ports.clock)
         self._passes.listeners.append(self._mirror.made)
         self._session = 0.0
         self._running = False
         self._settling = Settling()
-        self.counts = Counts()
 
     def subscribe(self, listener: Callable[[Told], None], *, elsewhere: bool = False) -> None:
         """Call ``listener`` with every transition that was made and what became of every command.
@@ -137,7 +146,9 @@ class Controller:
         self._mirror.begin()
         self._ports.store.subscribe(self._changed)
         self._ports.routes.subscribe(lambda route: self._wake_all(self._links.of_route(route)))
-        self._ports.health.subscribe(lambda backend: self._wake_all(self._links.of_backend(backend), pressing=True))
+        self._ports.health.subscribe(self._endpoints_changed)
+        self._ports.probes.subscribe(lambda backend: self._wake_failover((backend,)))
+        self._ports.switch.subscribe(lambda: self._wake_all(self._vitals.keys(), pressing=True))
         self._ports.workloads.subscribe(lambda workload: self._wake_all(self._links.of_workload(workload)))
         self._ports.elector.subscribe(self._elected)
         self._begin_anew()
@@ -148,6 +159,7 @@ class Controller:
                 self._settling.look(rollouts=len(self._entries), passes=self.counts.passes)
         finally:
             self._running = False
+            self._vitals.stop()
             await self._stop()
 
     async def _stop(self) -> None:
@@ -163,11 +175,15 @@ class Controller:
     def _begin_anew(self) -> None:
         """Let the first passes of Rollouts be due that are ours and have no entry yet."""
         known = tuple(self._ports.store.keys())
-        keys = [key for key in known if key not in self._entries and self.acts_for(key)]
+        keys = sorted((key for key in known if key not in self._entries and self.acts_for(key)), key=self._rank)
         began = self._ports.clock.monotonic()
         spread = min(LONGEST_START_SPREAD_SECONDS / max(1, len(keys)), SPREAD_SECONDS)
         for place, key in enumerate(keys):
             self._agenda.put(key, began + spread * place)
+
+    def _rank(self, key: Key) -> int:
+        stored = self._ports.store.read(key)
+        return failover_rank(stored.status) if stored is not None else 0
 
     def _elected(self) -> None:
         """Drop what is not ours any more, in the middle of whatever it does, and begin with what has become ours."""
@@ -189,6 +205,16 @@ class Controller:
         if not self.acts_for(key) or stored is None:
             self._mirror.look(key)
         self._wake_all((key,), pressing=stored is not None and stored.command is not None)
+
+    def _endpoints_changed(self, backend: BackendKey) -> None:
+        if self._running:
+            self._vitals.heard(backend)
+            self._wake_all(self._links.of_backend(backend), pressing=True)
+
+    def _wake_failover(self, backends: Iterable[BackendKey]) -> None:
+        """Wake those whose failover looks at these backends: a signal says something else."""
+        for backend in backends:
+            self._wake_all(self._vitals.of(self._links.of_backend(backend)), pressing=True)
 
     def _wake_all(self, keys: Iterable[Key], *, pressing: bool = False) -> None:
         """Wake them; ``pressing``: for what may take weight away, so that even a pass which waits hurries."""
@@ -212,7 +238,7 @@ class Controller:
             self.counts.latest_seconds = max(self.counts.latest_seconds, now - due)
             entry = self._entry(key)
             if entry.measure_at <= now:
-                self._begin_measuring(entry)
+                self._beside.begin_measuring(entry)
             if entry.pass_at > now:
                 self._agenda.put(key, min(entry.pass_at, entry.measure_at))
             elif entry.busy:
@@ -229,9 +255,8 @@ class Controller:
         return task
 
     async def _one_pass(self, entry: Entry) -> None:
-        pressing = entry.pressing or (entry.state is not None and entry.state.share > 0)
         try:
-            async with self._lanes.place(entry.key, urgent=pressing):
+            async with self._lanes.place(entry.key, urgent=is_pressing(entry, self._ports.store)):
                 entry.pressing = False
                 await timed(self._pass(entry), self._meters.passed)
             entry.failures = 0
@@ -286,6 +311,7 @@ class Controller:
         resolved = self._resolved(entry, self._catalog.resolve(stored, entry.resolved))
         resolved = self._observer.confined(resolved, entry.key.namespace)
         self._observer.wait_for_routes(entry, resolved)
+        self._vitals.keep(entry, resolved.rollout)
         seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=entry.session)
         decision, failure = await self._passes.run(entry, stored, resolved.rollout, seen)
         self._passes.check(entry)
@@ -313,85 +339,17 @@ class Controller:
     def _forget(self, entry: Entry) -> None:
         if self._entries.get(entry.key) is entry:
             self._links.unlink(entry)
+            self._vitals.drop(entry.key)
             del self._entries[entry.key]
 
     def _plan(self, entry: Entry, resolved: Resolved, seen: Observation, decision: Decision) -> None:
         """Let the next pass and the next measurement be due when they should."""
         wanted = wants(resolved.rollout, entry.state or State(), seen)
-        if decision.transitions or not wanted.gates:
-            entry.gates = {}  # an agreement is for now; what else holds may last for hours
-        self._plan_measurement(entry, wanted=wanted.measurement)
-        self._plan_gates(entry, wanted.gates)
-        self._plan_orders(entry, decision.orders)
-        rollback = resolved.rollout.spec.hooks.on_rollback if resolved.rollout is not None else ()
-        if rollback and any(told.phase is Phase.ABORTING for told in decision.transitions):
-            self._spawn(measure.tell_gates(self._ports.gates, entry, rollback))
+        self._beside.plan(entry, resolved.rollout, wanted, decision)
         if entry.unrecorded:
             self._due_in(entry, record_wait(entry.unrecorded, self._options.chance(), refused=entry.refused))
         if decision.next_at is not None:
             self._due_in(entry, decision.next_at - seen.now)
+        if seen.failover is not None and seen.failover.crowded:
+            self._due_in(entry, self._vitals.crowded_until(entry.key, seen.now) - seen.now)
         self._agenda.put(entry.key, min(entry.pass_at, entry.measure_at))
-
-    def _plan_measurement(self, entry: Entry, *, wanted: bool) -> None:
-        if not wanted:
-            entry.measure_at = NEVER
-        elif entry.measure_at == NEVER and entry.measuring is None:
-            entry.measure_at = self._ports.clock.monotonic()
-
-    def _plan_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
-        if not gates or entry.asking is not None:
-            return
-        wait = entry.gates_at - self._ports.clock.monotonic()
-        if wait <= 0:
-            entry.asking = self._spawn(self._ask_gates(entry, gates))
-        else:
-            self._due_in(entry, wait)
-
-    def _plan_orders(self, entry: Entry, orders: tuple[WorkloadOrder, ...]) -> None:
-        wait = self._orders.due_in(entry, orders)
-        if wait is not None and wait > 0:
-            self._due_in(entry, wait)
-        elif wait is not None:
-            entry.ordering = self._spawn(self._order(entry, orders))
-
-    def _begin_measuring(self, entry: Entry) -> None:
-        entry.measure_at = NEVER
-        resolved, state = entry.resolved, entry.state
-        if entry.measuring is None and resolved is not None and resolved.rollout is not None and state is not None:
-            stored = self._ports.store.read(entry.key)
-            checkpoint = stored.samples if stored is not None and entry.ask is None else {}
-            ask = measure.ask_for(resolved.rollout, state, checkpoint)
-            entry.measuring = self._spawn(self._measure(entry, ask))
-
-    async def _measure(self, entry: Entry, ask: Ask) -> None:
-        try:
-            await measure.measure(self._ports.measurements, entry, ask)
-        except Exception:
-            log.exception("measurement failed", rollout=str(entry.key))
-            self.counts.failures += 1
-            entry.source_problem = (Verdicts.SOURCE_DOWN, UNEXPECTED)
-        finally:
-            entry.measuring = None
-        cadence = self._options.cadence_seconds
-        aligned = self._ports.measurements.replays and entry.source_problem is None
-        again, now, count = cadence, self._ports.clock.now(), len(self._entries)
-        if aligned:
-            later = measure.spread_of(entry.key, cadence, rollouts=count)
-            again = measure.next_look_after(entry.batch, now, cadence, later)
-        entry.measure_at = self._ports.clock.monotonic() + again
-        self.wake(entry.key)
-
-    async def _ask_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
-        try:
-            entry.gates = await measure.answers(self._ports.gates, entry, gates)
-        finally:
-            entry.asking = None
-        entry.gates_at = self._ports.clock.monotonic() + self._options.cadence_seconds
-        self.wake(entry.key)
-
-    async def _order(self, entry: Entry, orders: tuple[WorkloadOrder, ...]) -> None:
-        try:
-            await self._orders.carry_out(entry, orders)
-        finally:
-            entry.ordering = None
-        self.wake(entry.key)

@@ -11,7 +11,9 @@ from rollout.controller.catalog import Resolved
 from rollout.engine.observation import BackendKey, GateAnswer, RouteKey, WorkloadKey
 from rollout.engine.orders import WorkloadOrder
 from rollout.engine.state import State
-from rollout.ports import Ask, Key
+from rollout.engine.tiers import is_frozen
+from rollout.failover.table import Stage
+from rollout.ports import Ask, Key, RolloutStore
 
 NEVER = float("inf")
 
@@ -81,6 +83,27 @@ def number_of(status: Mapping[str, object]) -> int:
 def is_lost(status: Mapping[str, object], recorded: int) -> bool:
     """Return whether the status was taken away, or is older than transition ``recorded``, which it had before."""
     return not status or number_of(status) < recorded
+
+
+def failover_rank(status: Mapping[str, object]) -> int:
+    """Return how soon to look at a Rollout of which only the status is known: 0 while traffic is away or about to be.
+
+    1: it has failover. 2: it has none.
+    """
+    failover = status.get("failover")
+    if not isinstance(failover, Mapping):
+        return 2
+    return 1 if failover.get("phase") in {None, Stage.NORMAL.value} else 0
+
+
+def is_pressing(entry: Entry, store: RolloutStore) -> bool:
+    """Return whether the next pass may take weight away from a bad backend, so that it goes before the rest."""
+    if entry.pressing:
+        return True
+    if entry.state is not None:
+        return entry.state.share > 0 or is_frozen(entry.state)
+    stored = store.read(entry.key)
+    return stored is not None and failover_rank(stored.status) == 0
 
 
 def answers_more(status: Mapping[str, object], state: State) -> bool:

@@ -31,7 +31,9 @@ class Links:
         rollout = entry.resolved.rollout if entry.resolved is not None else None
         spec, state = rollout.spec if rollout is not None else None, entry.state or State()
         entry.routes = routes_of(spec, state, entry.key.namespace)
-        entry.backends = backends_of(spec, state, entry.key.namespace)
+        away = dict(state.failover.shares)  # what has traffic of a failover matters, whatever the spec names by now
+        known = (backend for rule in state.owned for backend in rule.backends if backend.name in away)
+        entry.backends = tuple(dict.fromkeys((*backends_of(spec, state, entry.key.namespace), *known)))
         entry.workloads = tuple(workload_keys(spec, entry.key.namespace).values()) if spec is not None else ()
         for route in entry.routes:
             self._by_route[route].add(entry.key)

@@ -13,7 +13,7 @@ from rollout.controller.catalog import Resolved
 from rollout.controller.entry import Entry
 from rollout.controller.observe import Observer
 from rollout.engine.moves import Context
-from rollout.engine.observation import Endpoints
+from rollout.engine.observation import Endpoints, FailoverSeen
 from rollout.engine.outlook import Outlook, outlook
 from rollout.engine.state import State
 from rollout.engine.status import from_status
@@ -29,6 +29,8 @@ class Look:
     ``state`` is that of the last pass, with weights and endpoints as they are seen now; before the first pass the
     recorded one, or the beginning. ``rollout`` is the effective one (None: invalid), with its ``steps``; ``problems``
     are one sentence each. ``endpoints`` are by name of the backend. ``is_new``: no pass has looked at it yet.
+    ``failover`` is what is seen for failover, with the readings of each signal; None where there is no failover, and
+    where another replica looks.
     """
 
     at: float
@@ -41,6 +43,7 @@ class Look:
     steps: tuple[Step, ...]
     outlook: Outlook
     is_new: bool
+    failover: FailoverSeen | None = None
 
 
 def look_at(
@@ -64,4 +67,5 @@ def look_at(
         steps=context.steps,
         outlook=outlook(resolved.rollout, state, seen),
         is_new=known is None,
+        failover=seen.failover,
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from rollout.controller.catalog import Resolved
 from rollout.controller.entry import Entry
-from rollout.engine.observation import BackendKey, Observation, RouteKey, RouteView, WorkloadView
+from rollout.engine.observation import BackendKey, FailoverSeen, Observation, RouteKey, RouteView, WorkloadView
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key, route_key
 from rollout.engine.workloads import workload_keys
 from rollout.errors import Problem, Unavailable
-from rollout.ports import RouteTable, StoredRollout, Workloads
+from rollout.ports import Key, RouteTable, StoredRollout, Workloads
 from rollout.signals import BackendHealth
 from rollout.spec.resource import RolloutSpec, RouteRef
 
@@ -41,17 +41,32 @@ def is_open(view: RouteView, namespace: str) -> bool:
     return view.open_to is None or namespace in view.open_to or EVERYBODY in view.open_to
 
 
+FailoverOf = Callable[[Key, StoredRollout, float], FailoverSeen | None]
+"""From a Rollout and a time (Unix seconds) to what is seen for its failover, None where nobody looks."""
+
+
+def _no_failover(_key: Key, _stored: StoredRollout, _now: float) -> None:
+    """See nothing: nobody looks."""
+
+
 class Observer:
     """Makes observations from the caches of the adapters."""
 
     def __init__(
-        self, routes: RouteTable, health: BackendHealth, workloads: Workloads, *, cadence_seconds: float
+        self,
+        routes: RouteTable,
+        health: BackendHealth,
+        workloads: Workloads,
+        *,
+        cadence_seconds: float,
+        failover_of: FailoverOf = _no_failover,
     ) -> None:
         """Look at these; ``cadence_seconds`` is how often counters are asked for."""
         self._routes = routes
         self._health = health
         self._workloads = workloads
         self._cadence_seconds = cadence_seconds
+        self._failover_of = failover_of
 
     def confined(self, resolved: Resolved, namespace: str) -> Resolved:
         """Return ``resolved``, without a Rollout if that names a route whose owner does not let its namespace in."""
@@ -118,6 +133,7 @@ class Observer:
             workloads=self._workloads_of(spec, namespace),
             write_problem=entry.write_problem,
             order_problem=entry.order_problem,
+            failover=self._failover_of(stored.key, stored, now),
         )
         entry.batch = None
         return seen

@@ -44,12 +44,20 @@ _JUDGE = TypeAdapter(JudgeState)
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told of a Rollout: a transition, or what became of a command."""
+    """What is told of a Rollout: a transition, or what became of a command.
+
+    ``cause`` are the signals by which failover has traffic where it is, joined by ``+``; empty: none.
+    """
 
     key: Key
     transition: Transition | None = None
     handled: Handled | None = None
     at: float = 0.0
+    cause: str = ""
+
+
+def _nobody(_entry: Entry, _decision: Decision) -> None:
+    """Take no note."""
 
 
 class Passes:
@@ -63,13 +71,18 @@ class Passes:
         clock: Clock,
         *,
         may: Callable[[Entry], bool] = lambda _: True,
+        decided: Callable[[Entry, Decision], None] = _nobody,
     ) -> None:
-        """Record in ``store``, act on ``routes``, while we ``may``; ``source`` may need checkpoints of what it said."""
+        """Record in ``store``, act on ``routes``, while we ``may``; ``source`` may need checkpoints of what it said.
+
+        ``decided`` hears of a decision before anything else happens, the entry being as it was.
+        """
         self._store = store
         self._routes = routes
         self._source = source
         self._clock = clock
         self._may = may
+        self._decided = decided
         self.listeners: list[Callable[[Told], None]] = []
 
     async def run(
@@ -87,6 +100,7 @@ class Passes:
             # The routes say what they should: the write has landed and only its answer was lost, or others mended it.
             entry.write_problem = ""
             decision = decide(rollout, entry.state or State(), replace(seen, write_problem=""))
+        self._decided(entry, decision)
         unproven = bool(decision.writes or decision.orders) and not entry.proven
         if decision.significant or entry.unrecorded or unproven or is_lost(stored.status, entry.recorded):
             await self._record(entry, stored, decision)
@@ -171,10 +185,11 @@ class Passes:
         return None
 
     def _tell(self, key: Key, decision: Decision, now: float) -> None:
+        cause = "+".join(decision.state.failover.cause)
         for transition in decision.transitions:
             facts = {"phase": transition.phase.value, "step": transition.step, "weights": dict(transition.weights)}
             log.info(transition.message, rollout=str(key), reason=transition.reason, number=transition.number, **facts)
-            self._call(Told(key, transition=transition, at=transition.at))
+            self._call(Told(key, transition=transition, at=transition.at, cause=cause))
         for handled in decision.handled:
             what = {"command": handled.action, "id": handled.id, "done": handled.done}
             log.info(handled.message, rollout=str(key), reason=handled.reason, **what)

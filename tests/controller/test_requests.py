@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rollout.analysis.samples import ERRORS
-from rollout.controller.requests import LONGEST_WINDOW_SECONDS, RequestsAsk, count_requests
+from rollout.controller.requests import LONGEST_WINDOW_SECONDS, Failed, RequestsAsk, count_requests
 from rollout.engine.observation import BackendKey
 from rollout.errors import SourceTimeout, Unavailable
 from rollout.failover.readings import RequestsSeen
@@ -58,7 +58,7 @@ async def test_a_source_that_fails_is_told_in_a_clause(error: Exception) -> None
     source = counting((NOW - 5, 1, 0))
     source.error = error
 
-    assert await count_requests(source, [asking()], now=NOW) == (str(error),)
+    assert await count_requests(source, [asking()], now=NOW) == (Failed(str(error)),)
 
 
 async def test_a_fault_of_ours_is_none_of_the_source() -> None:
@@ -111,4 +111,4 @@ async def test_without_templates_it_is_said_that_they_are_missing(server: StandI
     (found,) = await count_requests(source, [bare], now=NOW)
     client.close()
 
-    assert found == "the policy has no metric templates, so Prometheus cannot be asked for counters"
+    assert found == Failed("the policy has no metric templates, so Prometheus cannot be asked for counters")
