@@ -12,6 +12,7 @@ import structlog
 
 from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus
 from rollout.clock import SystemClock
+from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
@@ -54,7 +55,9 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         meters = Meters()
         ports = await _ports(settings, store, meters, stack)
         await _follow_manifests(settings.manifests, store, stack)
-        options = Options(settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})))
+        options = Options(
+            settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})), calendar_of=Almanac()
+        )
         work = Work.of(ports, options, meters)
         meters.shards_are(lambda: 1)  # nobody else acts for any of them
         done = work.start(stack)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus
 from rollout.clock import SystemClock
+from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
@@ -100,7 +101,9 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         ports = Ports(
             cluster.store, cluster.routes, cluster.endpoints, counters, gates, clock, cluster.workloads, cluster.elector
         )
-        options = Options(settings.tick_seconds, cluster_policy(), Abilities(ROUTES, workloads=True))
+        options = Options(
+            settings.tick_seconds, cluster_policy(), Abilities(ROUTES, workloads=True), calendar_of=Almanac()
+        )
         work = Work.of(ports, options, meters)
         work.first = cluster.begin
         meters.shards_are(lambda: len(cluster.elector.shards))
