@@ -106,8 +106,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         Rule(
             f"has(self.policy) || !({_ASKED}) || !has(self.failover.signals.combine)"
-            " || !self.failover.signals.combine.startsWith('Quorum')"
-            f" || self.failover.signals.combine <= 'Quorum(' + string({_SIGNALS}) + ')'",
+            " || (self.failover.signals.combine == 'Quorum(3)' ? 3"
+            f" : self.failover.signals.combine == 'Quorum(2)' ? 2 : 1) <= {_SIGNALS}",
             "asks for more votes than there are signals",
             ".failover.signals.combine",
         ),
