@@ -87,8 +87,8 @@ def move(state: State, context: Context, trigger: Trigger, reason: str, message:
 
 def move_failover(state: State, context: Context, change: Change) -> State:
     """Return the state after a change of failover, with its transition; the phase of the attempt stays."""
-    then = replace(state, failover=replace(state.failover, stage=change.stage, shares=change.shares))
-    told = _told(then, context, change.reason, change.message)
+    then = replace(state.failover, stage=change.stage, shares=change.shares, active=change.active, epoch=change.epoch)
+    told = _told(replace(state, failover=then), context, change.reason, change.message)
     return replace(told, failover=state.failover)
 
 

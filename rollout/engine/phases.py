@@ -39,7 +39,7 @@ def advance(state: State, context: Context, judgement: Judgement | None) -> Stat
         return _delete(state, context)
     if drift.running(state):
         state = _abort_on_harm(_still_paused(state), context, judgement)
-    if tiers.is_frozen(state) and state.phase is not Phase.ABORTING:
+    if tiers.is_frozen(state) and state.phase not in {Phase.ABORTING, Phase.INVALID}:
         return tiers.still(state, context)
     return _by_phase(state, context, judgement)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rollout.engine import tiers, weights
 from rollout.engine.drift import running
-from rollout.engine.moves import Context, move
+from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.settling import unaccepted_at
 from rollout.engine.state import OwnedRule, State, Weights
@@ -101,7 +101,7 @@ def validate(state: State, context: Context, problems: tuple[str, ...]) -> State
     if problems:
         message = "; ".join(problems)[:1000]
         if state.phase is Phase.INVALID:
-            return replace(state, message=message)
+            return say(state, Reason.INVALID, message)
         if (state.phase, Trigger.INVALIDATE) not in TRANSITIONS:
             return state
         still = replace(

@@ -16,7 +16,10 @@ MOST_TOLD = 16
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something to tell: a transition, or a loud reason (``trigger`` is then None)."""
+    """Something to tell: a transition, or a loud reason (``trigger`` is then None).
+
+    ``shares``, ``active`` and ``epoch`` are as the state had them then.
+    """
 
     at: float
     stage: Stage
@@ -24,6 +27,8 @@ class Change:
     shares: Shares
     reason: str
     message: str
+    active: str = ""
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,7 @@ def move(turn: Turn, state: FailoverState, trigger: Trigger, word: Word) -> Turn
     told = state.told if stage is before.stage else ()
     message = word.message[:MOST_MESSAGE]
     moved = replace(state, stage=stage, since=since, moved_at=moved_at, told=told, reason=word.reason, message=message)
-    change = Change(turn.now, stage, trigger, moved.shares, word.reason, message)
-    return Turn(moved, turn.scene, (*turn.changes, change))
+    return Turn(moved, turn.scene, (*turn.changes, _change(moved, trigger, word, turn.now)))
 
 
 def say(turn: Turn, word: Word) -> Turn:
@@ -79,6 +83,17 @@ def tell_once(turn: Turn, word: Word) -> Turn:
 
 def tell(turn: Turn, word: Word) -> Turn:
     """Return the turn in which ``word`` is told; it is not the reason for where failover stands."""
-    state = turn.state
-    change = Change(turn.now, state.stage, None, state.shares, word.reason, word.message[:MOST_MESSAGE])
-    return replace(turn, changes=(*turn.changes, change))
+    return replace(turn, changes=(*turn.changes, _change(turn.state, None, word, turn.now)))
+
+
+def _change(state: FailoverState, trigger: Trigger | None, word: Word, now: float) -> Change:
+    return Change(
+        at=now,
+        stage=state.stage,
+        trigger=trigger,
+        shares=state.shares,
+        reason=word.reason,
+        message=word.message[:MOST_MESSAGE],
+        active=state.active,
+        epoch=state.epoch,
+    )

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.engine.commands import OLDEST_SECONDS, UNSEEN_SECONDS
+from rollout.engine.commands import OLDEST_SECONDS
 from rollout.engine.decide import UNANSWERED_SECONDS
 from rollout.engine.observation import Endpoints
 from rollout.engine.reasons import Reason, Refusal
+from rollout.engine.refusals import UNSEEN_SECONDS
 from rollout.engine.state import MOST_HANDLED
 from rollout.engine.table import Phase
 from tests.engine.builders import DOWN, UP, V1, V2, World, aborted, at_rest, command, rollout, under_way
