@@ -20,6 +20,17 @@ def test_the_tutorial_ends_as_it_says() -> None:
     assert 180 < at < 211
 
 
+def test_the_tutorial_of_failover_goes_as_it_says() -> None:
+    """Everything is at the backup after three probes and two seconds, and the attempt ends after the way back."""
+    outcome = rehearse(read_file(DOCS / "tutorial" / "failover.yaml"))
+    moves = [made["reason"] for made in outcome.transitions if made["reason"] in {"FailedOver", "FailedBack"}]
+    [away] = [made for made in outcome.transitions if made["reason"] == "FailedOver"]
+
+    assert (moves, outcome.final["reason"]) == (["FailedOver", "FailedBack"], "Promoted")
+    assert away["weights"] == {"checkout-v1": 0, "checkout-v2": 0, "checkout-dr": 100}
+    assert 125 <= away["at"] < 126
+
+
 def test_the_reference_has_every_field() -> None:
     """Fields of the file, of a backend and kinds of events are all told of."""
     fields = [field.alias or name for model in (Scenario, Backend) for name, field in model.model_fields.items()]
