@@ -12,7 +12,6 @@ from rollout.engine.reasons import Reason
 from rollout.engine.settling import is_settling
 from rollout.engine.state import Condition, State
 from rollout.engine.table import Phase
-from rollout.engine.tiers import is_away
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.reasons import Word
 
@@ -125,7 +124,8 @@ _LOUD = frozenset(
 def _failover(state: State, context: Context, notes: tuple[Word, ...]) -> tuple[_Found, _Found]:
     failover = state.failover
     told = failover.reason or "Normal", failover.message or "The primary carries the traffic."
-    return ("FailedOver", "True" if is_away(state) else "False", *told), _failover_ready(state, context, notes)
+    away = "True" if failover.active or failover.spread else "False"
+    return ("FailedOver", away, *told), _failover_ready(state, context, notes)
 
 
 def _failover_ready(state: State, context: Context, notes: tuple[Word, ...]) -> _Found:

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rollout.engine import weights
-from rollout.engine.moves import Context, move
+from rollout.engine.moves import Context, move, note
 from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Drift, Hold, OwnedRule, State, Weights
 from rollout.engine.table import RUNNING, Phase, Trigger
-from rollout.failover.table import Stage
 from rollout.spec.resource import DriftMode
 
 MOST_REPAIRS = 3
@@ -124,7 +123,11 @@ def _repair_for_ever(state: State, context: Context) -> State:
     at = max(context.now, drift.next_repair_at)
     gap = min(LONGEST_GAP_SECONDS, max(FIRST_GAP_SECONDS, drift.gap_seconds * 2))
     repairs = (*drift.repairs, context.now)[-MOST_REPAIRS - 1 :]
-    return replace(state, drift=replace(drift, repairs=repairs, next_repair_at=at + gap, gap_seconds=gap))
+    after = replace(state, drift=replace(drift, repairs=repairs, next_repair_at=at + gap, gap_seconds=gap))
+    if is_conflict(state) or not is_conflict(after):
+        return after
+    message = f"{drift.by} changes the weights again and again; they are put back each time."
+    return note(after, context, Reason.OWNERSHIP_CONFLICT, message)
 
 
 def _repair_a_few_times(state: State, context: Context, mode: DriftMode) -> State:
@@ -177,7 +180,7 @@ def _wait_seconds(
 ) -> float:
     if repairing and is_for_ever(state):
         return state.drift.next_repair_at - state.drift.gap_seconds - context.now
-    if state.phase in {Phase.ABORTING, Phase.ABORTED} or _is_away(state):
+    if state.phase in {Phase.ABORTING, Phase.ABORTED} or state.failover.is_away:
         return 0.0
     rules = [rule for found in changes.values() for rule in found]
     if any(_touches_zero(weights.observed(rule, context.seen.routes), weights.desired(rule, state)) for rule in rules):
@@ -210,16 +213,13 @@ def acknowledge(state: State, written: tuple[RouteKey, ...], now: float) -> Stat
 
 def is_for_ever(state: State) -> bool:
     """Return whether foreign changes are put back for ever: after an abort, and while a backup has the traffic."""
-    return state.phase in {Phase.ABORTING, Phase.ABORTED} or _is_away(state)
-
-
-def _is_away(state: State) -> bool:
-    return bool(state.failover.active) or state.failover.stage is Stage.LATCHED
+    return state.phase in {Phase.ABORTING, Phase.ABORTED} or state.failover.is_away
 
 
 def _may_write(state: State) -> bool:
     """Return whether weights are written: of an invalid spec only what failover moves, for the last valid settings."""
-    return state.phase is not Phase.INVALID or state.failover.moved_at > state.last_write_at or _is_away(state)
+    failover = state.failover
+    return state.phase is not Phase.INVALID or failover.moved_at > state.last_write_at or failover.is_away
 
 
 def running(state: State) -> bool:

@@ -92,6 +92,12 @@ def move_failover(state: State, context: Context, change: Change) -> State:
     return replace(told, failover=state.failover)
 
 
+def note(state: State, context: Context, reason: str, message: str) -> State:
+    """Return the state with a transition that tells something beside where it stands, and why it stands there."""
+    told = _told(state, context, reason, message)
+    return replace(told, reason=state.reason, message=state.message)
+
+
 def _told(state: State, context: Context, reason: str, message: str) -> State:
     moved = say(replace(state, number=state.number + 1), reason, message)
     stands = moved.failover

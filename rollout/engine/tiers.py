@@ -53,11 +53,6 @@ def in_force(spec: RolloutSpec | None, state: State) -> Tiers | None:
     return asked_for(spec)
 
 
-def is_away(state: State) -> bool:
-    """Return whether traffic is where only failover knows to bring it back from, or may be."""
-    return state.failover.spread or state.failover.stage not in {Stage.NORMAL, Stage.CONFIRMING}
-
-
 def is_frozen(state: State) -> bool:
     """Return whether the attempt stands still where it is, and none may start: failover is not Normal."""
     return state.tiers is not None and not state.failover.is_normal
@@ -72,7 +67,7 @@ def is_urgent(state: State) -> bool:
 
 def problems(spec: RolloutSpec, state: State) -> tuple[str, ...]:
     """Return why this spec cannot take the place of the one before while traffic is away, in one sentence each."""
-    if state.tiers is None or not is_away(state):
+    if state.tiers is None or not state.failover.is_away:
         return ()
     asked, number, stage = asked_for(spec), state.failover.epoch, state.failover.stage
     if asked is None:
@@ -104,7 +99,7 @@ def settle(state: State, context: Context, order: Order | None = None) -> Settle
         after = _moved(after, context)
     for change in decision.changes:
         after = move_failover(after, context, change)
-    if decision.state.is_normal and is_away(state):
+    if decision.state.is_normal and state.failover.is_away:
         after = _going_on(after, context)
     return Settled(after, decision.next_at, decision.notes, decision.answer)
 

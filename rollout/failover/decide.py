@@ -115,6 +115,7 @@ def _times(turn: Turn) -> Iterator[float]:
     if found is not None and state.pressing_since:
         yield pressed_until(state, found)
     yield guards.cools_until(turn)
+    yield scene.seen.session_started_at + stages.BLIND_SECONDS
     for well in state.well:
         full_at = well.full_at(failback.wait_seconds(state, scene), scene.seen.session_started_at)
         if full_at is not None:

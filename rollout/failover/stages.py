@@ -13,6 +13,9 @@ from rollout.failover.state import FailoverState, Journey
 from rollout.failover.table import Stage, Trigger
 from rollout.failover.turn import Turn, keep, move, say
 
+BLIND_SECONDS = 30.0
+"""So long after a start nobody knows yet how the backends are, and that is nothing to tell of."""
+
 
 def advance(turn: Turn) -> Turn:
     """Return the turn after one step of its stage."""
@@ -53,7 +56,8 @@ def _watching(turn: Turn) -> Word:
     primary = turn.scene.primary
     if primary.is_unknown:
         message = f"Nobody can tell whether {primary.shown} is up ({primary.vote.evidence}); nothing moves."
-        return Word(Reason.BLIND, message, loud=True)
+        just_begun = turn.now < turn.scene.seen.session_started_at + BLIND_SECONDS
+        return Word(Reason.BLIND, message, loud=not just_begun)
     return Word(Reason.WATCHING, f"{primary.shown} is up: {primary.vote.evidence}.")
 
 

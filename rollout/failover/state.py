@@ -139,6 +139,11 @@ class FailoverState:
     told: Annotated[tuple[str, ...], Field(max_length=16)] = field(default=())
 
     @property
+    def is_away(self) -> bool:
+        """Return whether traffic is where only failover knows to bring it back from."""
+        return bool(self.active) or self.spread or self.drilling is not None
+
+    @property
     def is_normal(self) -> bool:
         """Return whether an attempt may start: nothing is moved, nor about to be."""
         return self.stage is Stage.NORMAL and not self.spread

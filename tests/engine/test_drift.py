@@ -424,3 +424,19 @@ def test_an_abort_writes_over_weights_that_are_ignored() -> None:
     world.tell("abort")
 
     assert world.weights() == (100, 0)
+
+
+def test_a_conflict_after_an_abort_is_told_once() -> None:
+    """As a transition that names who it is; the weights are put back all the same, and the reason stays."""
+    world = aborted()
+    reason = world.state.reason
+    for _ in range(6):
+        world.meddle(0, 100, by="argocd")
+        while world.weights()[0] == 0:
+            world.look(after=1)
+    told = [made for made in world.state.transitions if made.reason == Reason.OWNERSHIP_CONFLICT]
+
+    assert [made.message for made in told] == [
+        "argocd changes the weights again and again; they are put back each time."
+    ]
+    assert world.state.reason == reason

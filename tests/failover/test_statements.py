@@ -7,7 +7,7 @@ import pytest
 from rollout.failover.reasons import Reason
 from rollout.failover.shares import Shares
 from rollout.failover.table import Action, Stage
-from tests.failover.builders import DOWN, DR, FAR, LOST, METRICS, PROBE, UP, V1, World, failed_over, settings
+from tests.failover.builders import DOWN, DR, FAR, LOST, METRICS, NOW, PROBE, UP, V1, World, failed_over, settings
 
 
 def test_all_endpoints_go_and_one_write_follows() -> None:
@@ -287,3 +287,15 @@ def test_a_gateway_that_does_not_follow_is_told_of_once() -> None:
 
     assert len(world.writes) == 1
     assert not world.last.notes
+
+
+def test_blindness_just_after_a_start_is_nothing_to_tell_of() -> None:
+    """The first probes have to count; what lasts is told, once."""
+    world = World(settings(), extra={"session_started_at": NOW})
+    world.set(V1, LOST)
+    world.run(29)
+    before = list(world.told), world.state.reason
+    world.run(20)
+
+    assert before == ([], Reason.BLIND)
+    assert world.told == [Reason.BLIND]
