@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from rollout.api.problems import Refused, invalid
 from rollout.api.service import Service
 from rollout.errors import Problem
+from rollout.failover.table import Stage
 from rollout.ports import Key, StoredRollout
 from rollout.spec.fields import printable
 
@@ -27,10 +28,14 @@ _PLACE = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]{0,252})/([A-Za-z0-9][-A-Za-z0-9
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which Rollouts are wanted: of a namespace (empty: all), in one of these phases (none: any), with these labels."""
+    """Which Rollouts are wanted: of a namespace (empty: all), in one of these phases (none: any), with these labels.
+
+    ``failover`` are phases of failover (none: any).
+    """
 
     namespace: str = ""
     phases: frozenset[str] = frozenset()
+    failover: frozenset[str] = frozenset()
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -67,6 +72,8 @@ class Listing:
             keys = [key for key in keys if key.namespace == filters.namespace]
         if filters.phases:
             keys = [key for key in keys if self._phase(key) in filters.phases]
+        if filters.failover:
+            keys = [key for key in keys if self._failover(key) in filters.failover]
         if filters.labels:
             wanted = tuple(filters.labels.items())
             keys = [key for key in keys if self._has(key, wanted)]
@@ -79,6 +86,15 @@ class Listing:
             return state.phase.value
         stored = self._service.store.read(key)
         return "" if stored is None else str(stored.status.get("phase", ""))
+
+    def _failover(self, key: Key) -> str:
+        """Return the phase of failover; Normal where there is none."""
+        state = self._service.controller.state(key)
+        if state is not None:
+            return state.failover.stage.value
+        stored = self._service.store.read(key)
+        failover = stored.status.get("failover") if stored is not None else None
+        return str(failover.get("phase", Stage.NORMAL)) if isinstance(failover, Mapping) else Stage.NORMAL
 
     def _has(self, key: Key, wanted: Sequence[tuple[str, str]]) -> bool:
         stored = self._service.store.read(key)

@@ -14,13 +14,13 @@ from starlette.responses import Response
 from rollout.analysis.judge import CheckReport
 from rollout.analysis.judge import JudgeState as Judge
 from rollout.api.callers import caller_of, permit
+from rollout.api.failing import failover_of
 from rollout.api.models import (
     ArmView,
     CheckView,
     HealthView,
     HoldView,
     Live,
-    MissingView,
     RequestsView,
     WeightsView,
 )
@@ -29,6 +29,7 @@ from rollout.api.outcomes import outcome_of_waiting
 from rollout.api.parameters import Namespace, RolloutName
 from rollout.api.resources import key_text
 from rollout.api.service import Service
+from rollout.api.shapes import MissingView
 from rollout.controller.look import Look
 from rollout.engine import drift
 from rollout.engine.moves import intended
@@ -98,6 +99,7 @@ def live_of(look: Look) -> Live:
             name: HealthView(ready=found.ready, total=found.total, known=found.known)
             for name, found in look.endpoints.items()
         },
+        failover=failover_of(look),
         missing=[
             MissingView(reason=one.reason, message=one.message, seconds=one.seconds) for one in look.outlook.missing
         ],

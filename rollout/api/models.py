@@ -8,31 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints
 
+from rollout.api.failover_models import FailingItem, FailoverView
+from rollout.api.shapes import Answer, MissingView, Question
 from rollout.engine.table import Action
 from rollout.spec.base import Name, ShortText, Text
 
 Document = dict[str, Any]
 CommandId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 """Letters, digits, ``.``, ``_`` and ``-``, at most 64; the caller chooses it, so that a repeated call does nothing."""
-
-
-class Answer(BaseModel):
-    """What the API answers: frozen; a field that a client does not know is let through."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
-    )
-
-
-class Question(BaseModel):
-    """What the API takes: frozen; an unknown field is an error."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, use_attribute_docstrings=True
-    )
 
 
 # ---------------------------------------------------------------- Rollouts
@@ -61,7 +46,11 @@ class Summary(Answer):
     canary: str
     revision: str
     failover: str
-    """The failover state; Normal where there is no failover."""
+    """The phase of failover; Normal where there is no failover."""
+    failover_reason: str = ""
+    """Why it is there; empty where there is no failover."""
+    active: str = ""
+    """The backup that carries the traffic; empty: none."""
     created_at: float
     generation: int
     resource_version: str
@@ -127,13 +116,13 @@ class CommandRequest(Question):
     full: bool | None = None
     """For ``promote``: to the end at once."""
     step: Annotated[int, Field(ge=1, le=1000)] | None = None
-    """For ``approve``: the step that is approved; absent: the one that is waiting."""
+    """For ``approve`` without ``epoch``: the step that is approved; absent: the one that is waiting."""
     stable: Name | None = None
     """For ``adopt``: which backend holds the role."""
     to: Name | None = None
-    """For ``failover``: which backup."""
+    """For ``failover``: which backup; absent: the most preferred one that is healthy."""
     epoch: Annotated[int, Field(ge=0, le=2**53 - 1)] | None = None
-    """For ``failback``: which failover is meant."""
+    """For ``failback``, and for ``approve`` of a failover: the number of the failover that is meant."""
     id: CommandId | None = None
     """Absent: one is made up. The same id again changes nothing and answers what became of it."""
     reason: Text | None = None
@@ -156,7 +145,7 @@ class CommandOutcome(Answer):
 
 
 class TransitionItem(Answer):
-    """A numbered change of phase, step or roles."""
+    """A numbered change of phase, step, roles or failover."""
 
     number: int
     at: float
@@ -165,6 +154,8 @@ class TransitionItem(Answer):
     weights: dict[str, int]
     reason: str
     message: str
+    failover: FailingItem | None = None
+    """Where failover stood after it; None where there was none."""
 
 
 class HistoryPage(Answer):
@@ -253,16 +244,6 @@ class HealthView(Answer):
     known: bool
 
 
-class MissingView(Answer):
-    """One thing that the next step still waits for."""
-
-    reason: str
-    message: str
-    """One sentence."""
-    seconds: float | None
-    """How long at present rates; None when nobody can know (a person, a gate, no traffic)."""
-
-
 class Live(Answer):
     """Where a Rollout stands right now, with live numbers: what ``rollout watch`` and ``rollout why`` show."""
 
@@ -289,6 +270,8 @@ class Live(Answer):
     requests: RequestsView | None
     checks: list[CheckView]
     health: dict[str, HealthView]
+    failover: FailoverView | None = None
+    """Where failover stands; None where there is none."""
     missing: list[MissingView]
     """Everything that the next step still waits for, the most pressing first."""
     next_step_in_seconds: float | None
@@ -338,7 +321,7 @@ class ProblemView(Answer):
     """``urn:rollout:request:`` and the id of the request, as in the log."""
     reason: str | None = None
     """Of a refused command: the constant."""
-    problems: list[ProblemItem] = []
+    problems: list[ProblemItem] = Field(default=[])
     """Of a wrong input: everything that is wrong, at once."""
     command: CommandOutcome | None = None
 

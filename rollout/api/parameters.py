@@ -19,6 +19,7 @@ from rollout.api.models import CommandId as CommandIdText
 from rollout.api.problems import Refused, invalid, malformed
 from rollout.engine.table import Phase
 from rollout.errors import Problem
+from rollout.failover.table import Stage
 from rollout.ports import StoredRollout
 from rollout.spec.base import Name, ShortText, Text
 from rollout.spec.fields import printable
@@ -40,6 +41,9 @@ NewCommandId = Annotated[
 ]
 OfNamespace = Annotated[Name | None, Query(description="Only those of this namespace.")]
 OfPhase = Annotated[list[Phase] | None, Query(description="Only those in this phase; may be repeated.", max_length=7)]
+OfFailover = Annotated[
+    list[Stage] | None, Query(description="Only those with failover in this phase; may be repeated.", max_length=6)
+]
 OfLabel = Annotated[
     list[str] | None,
     Query(description="Only those with this label, as name=value; may be repeated.", max_length=20),
@@ -112,6 +116,7 @@ class Sieve:
 
     namespace: str | None = None
     phase: list[Phase] | None = None
+    failover: list[Stage] | None = None
     label: list[str] | None = None
 
 
@@ -128,8 +133,10 @@ async def _wish(
     return Wish(dry_run=dry_run, start=start, why=why, command_id=command_id)
 
 
-async def _sieve(*, namespace: OfNamespace = None, phase: OfPhase = None, label: OfLabel = None) -> Sieve:
-    return Sieve(namespace, phase, label)
+async def _sieve(
+    *, namespace: OfNamespace = None, phase: OfPhase = None, failover: OfFailover = None, label: OfLabel = None
+) -> Sieve:
+    return Sieve(namespace, phase, failover, label)
 
 
 GivenConditions = Annotated[Conditions, Depends(_conditions)]

@@ -15,6 +15,7 @@ from rollout.api.models import Document, Summary
 from rollout.controller.controller import Controller
 from rollout.engine.state import State
 from rollout.engine.status import to_status
+from rollout.failover.table import Stage
 from rollout.ports import Key, StoredRollout
 from rollout.spec.base import API_VERSION
 from rollout.spec.plan import steps_of
@@ -24,8 +25,6 @@ HIDDEN = frozenset({"engine", "judge"})
 
 SERVERS = frozenset({"creationTimestamp", "generation", "resourceVersion", "uid", "managedFields", "selfLink"})
 """Fields of the metadata that the server gives; in what is applied they mean nothing."""
-
-NO_FAILOVER = "Normal"
 
 
 def etag_of(stored: StoredRollout) -> str:
@@ -81,7 +80,9 @@ def summary_of(stored: StoredRollout, controller: Controller) -> Summary:
         stable=standing.stable,
         canary=standing.canary,
         revision=standing.revision,
-        failover=NO_FAILOVER,
+        failover=standing.failover,
+        failover_reason=standing.failover_reason,
+        active=standing.active,
         created_at=stored.created_at,
         generation=stored.generation,
         resource_version=stored.version,
@@ -102,6 +103,9 @@ class _Standing:
     stable: str
     canary: str
     revision: str
+    failover: str
+    failover_reason: str
+    active: str
 
 
 def _live(state: State) -> _Standing:
@@ -115,10 +119,14 @@ def _live(state: State) -> _Standing:
         stable=state.stable,
         canary=state.canary,
         revision=state.revision,
+        failover=state.failover.stage.value,
+        failover_reason=state.failover.reason if state.tiers is not None else "",
+        active=state.failover.active,
     )
 
 
 def _recorded(status: Mapping[str, Any]) -> _Standing:
+    failover = _mapping(status.get("failover"))
     return _Standing(
         phase=str(status.get("phase", "")),
         reason=str(status.get("reason", "")),
@@ -129,6 +137,9 @@ def _recorded(status: Mapping[str, Any]) -> _Standing:
         stable=str(status.get("stable", "")),
         canary=str(status.get("canary", "")),
         revision=str(status.get("revision", "")),
+        failover=str(failover.get("phase", Stage.NORMAL)),
+        failover_reason=str(failover.get("reason", "")),
+        active=str(failover.get("active", "")),
     )
 
 

@@ -53,7 +53,8 @@ class Rollouts:
         """Answer a page of Rollouts."""
         await permit(self._service.access, caller_of(request), Verb.LIST, sieve.namespace or "")
         phases = frozenset(phase.value for phase in sieve.phase or ())
-        filters = Filters(sieve.namespace or "", phases, labels_in(sieve.label or ()))
+        failover = frozenset(stage.value for stage in sieve.failover or ())
+        filters = Filters(sieve.namespace or "", phases, failover, labels_in(sieve.label or ()))
         page = self._listing.page(filters, after=place_of(after) if after is not None else None, limit=limit)
         place = cursor_of(page.last) if page.last is not None else None
         if full:

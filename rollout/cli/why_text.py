@@ -12,7 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from rollout.analysis.reasons import Reason as Verdicts
-from rollout.api.models import ArmView, CheckView, Live, MissingView, RequestsView
+from rollout.api.models import ArmView, CheckView, Live, RequestsView
+from rollout.api.shapes import MissingView
 from rollout.cli.outputs import COLOURS
 from rollout.cli.texts import percent, safe, span
 from rollout.cli.watch_picture import bar

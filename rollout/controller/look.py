@@ -30,7 +30,7 @@ class Look:
     recorded one, or the beginning. ``rollout`` is the effective one (None: invalid), with its ``steps``; ``problems``
     are one sentence each. ``endpoints`` are by name of the backend. ``is_new``: no pass has looked at it yet.
     ``failover`` is what is seen for failover, with the readings of each signal; None where there is no failover, and
-    where another replica looks.
+    where another replica looks. ``session`` is since when this controller looks (Unix seconds).
     """
 
     at: float
@@ -44,6 +44,7 @@ class Look:
     outlook: Outlook
     is_new: bool
     failover: FailoverSeen | None = None
+    session: float = 0.0
 
 
 def look_at(
@@ -68,4 +69,5 @@ def look_at(
         outlook=outlook(resolved.rollout, state, seen),
         is_new=known is None,
         failover=seen.failover,
+        session=session,
     )
