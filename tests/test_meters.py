@@ -25,7 +25,8 @@ from rollout.errors import (
     Unavailable,
     UpdateRefused,
 )
-from rollout.meters import TABLE, Kind, Meters, outcome_of, timed
+from rollout.meter_table import TABLE, Kind
+from rollout.meters import Meters, outcome_of, timed
 from rollout.ports import Key
 from rollout.prometheus.answers import number_in
 from rollout.prometheus.client import PrometheusClient

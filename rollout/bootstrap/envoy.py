@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus
+from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, probing
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
@@ -95,7 +95,8 @@ async def _ports(settings: ServeSettings, store: SqliteStore, meters: Meters, st
     stack.push_async_callback(health.aclose)
     measurements = _measurements(settings, admin, meters, stack)
     gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
-    return Ports(store, routes, health, measurements, gates, clock)
+    probes = await probing(settings, meters, stack)
+    return Ports(store, routes, health, measurements, gates, clock, probes=probes)
 
 
 async def _follow_manifests(folder: Path | None, store: SqliteStore, stack: AsyncExitStack) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus
+from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, probing
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
@@ -99,7 +99,15 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
         counters = source or _measurements(settings, meters, stack)
         ports = Ports(
-            cluster.store, cluster.routes, cluster.endpoints, counters, gates, clock, cluster.workloads, cluster.elector
+            store=cluster.store,
+            routes=cluster.routes,
+            health=cluster.endpoints,
+            measurements=counters,
+            gates=gates,
+            clock=clock,
+            workloads=cluster.workloads,
+            elector=cluster.elector,
+            probes=await probing(settings, meters, stack),
         )
         options = Options(
             settings.tick_seconds, cluster_policy(), Abilities(ROUTES, workloads=True), calendar_of=Almanac()

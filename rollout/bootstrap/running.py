@@ -24,10 +24,13 @@ from rollout.controller.metered import count_told, metered
 from rollout.controller.readiness import Readiness
 from rollout.meters import Meters
 from rollout.ports import Access, IntentStore, Journal, Measurements, RolloutStore
+from rollout.probes.probes import LoopProbes
+from rollout.probes.tls import Certificates
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
 from rollout.settings.address import Address
 from rollout.settings.table import ServeSettings
+from rollout.signals import Probes
 
 OTHER_CONNECTIONS = 256
 """How many connections there may be beside those of event streams."""
@@ -81,6 +84,7 @@ class Work:
         controller = Controller(metered(ports, meters), options, meters)
         controller.subscribe(count_told(meters))
         meters.registry.register(RolloutGauges(controller.states))
+        meters.stopped_is(lambda: ports.switch.stopped)
         return cls(controller, meters)
 
     def start(self, stack: AsyncExitStack) -> asyncio.Task[None]:
@@ -136,6 +140,14 @@ def of_prometheus(settings: ServeSettings, address: str, meters: Meters, stack: 
     )
     stack.callback(client.close)
     return PrometheusMeasurements(client, SystemClock())
+
+
+async def probing(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) -> Probes:
+    """Return probes that are sent until ``stack`` is closed; nothing is probed before somebody wants it."""
+    probes = LoopProbes(SystemClock(), Certificates(settings.probe_certificates), late=meters.probe_began)
+    stack.push_async_callback(probes.aclose)
+    await probes.start()
+    return probes
 
 
 def _tls(settings: ServeSettings) -> TlsFiles | None:

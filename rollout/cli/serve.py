@@ -50,7 +50,10 @@ async def _serve(settings: ServeSettings) -> None:
     Raises:
         RolloutError: it cannot be begun, or a part of it has ended.
     """
+    from rollout.bootstrap.files import ask_for_files
+
     stop = _stopped_by_signals()
+    ask_for_files()
     async with _runtime(settings) as runtime:
         if runtime.first_token:
             _show(FIRST_SENTENCE.format(file=settings.tokens_file, token=runtime.first_token))

@@ -16,11 +16,11 @@ from prometheus_client.registry import Collector
 from rollout.engine.drift import running
 from rollout.engine.moves import intended
 from rollout.engine.state import State
-from rollout.meters import TABLE
+from rollout.meter_table import TABLE
 from rollout.ports import Key
 
 States = Callable[[], Iterable[tuple[Key, State]]]
-NORMAL = "Normal"
+READY = "FailoverReady"
 
 _LIVE = tuple(row for row in TABLE if row.live)
 
@@ -56,7 +56,9 @@ def _add(families: dict[str, GaugeMetricFamily], who: tuple[str, str], state: St
     families["rollout_phase"].add_metric((*who, state.phase.value, state.reason), 1)
     families["rollout_attempt"].add_metric(who, state.attempt)
     families["rollout_canary_weight_percent"].add_metric(who, state.share)
-    families["rollout_failover_state"].add_metric((*who, NORMAL), 1)
+    if state.tiers is not None:
+        families["rollout_failover_state"].add_metric((*who, state.failover.stage.value), 1)
+        families["rollout_failover_ready"].add_metric(who, float(_is_ready(state)))
     if state.transitions:
         families["rollout_last_transition_timestamp_seconds"].add_metric(who, state.transitions[-1].at)
     for backend, weight in intended(state):
@@ -66,6 +68,10 @@ def _add(families: dict[str, GaugeMetricFamily], who: tuple[str, str], state: St
         families["rollout_backend_health"].add_metric((*who, backend, health), 1)
     if running(state):
         _add_attempt(families, who, state)
+
+
+def _is_ready(state: State) -> bool:
+    return any(condition.type == READY and condition.status == "True" for condition in state.conditions)
 
 
 def _add_attempt(families: dict[str, GaugeMetricFamily], who: tuple[str, str], state: State) -> None:

@@ -13,11 +13,28 @@ from rollout.controller.controller import Ports
 from rollout.controller.passes import Told
 from rollout.engine.observation import GateAnswer, RouteKey, RouteView, RuleWeights
 from rollout.engine.table import Action
+from rollout.failover.reasons import Reason as Failover
 from rollout.meters import Meters, timed
 from rollout.ports import Ask, Gates, Key, Measurements, RolloutStore, RouteTable, StoredRollout
 from rollout.spec.resource import Gate, PolicyRef
 
 _ACTIONS = frozenset(Action)
+
+MOVES = frozenset(
+    {
+        Failover.FAILED_OVER,
+        Failover.MAINTENANCE,
+        Failover.LATCHED,
+        Failover.SHIFTED,
+        Failover.RESCUED,
+        Failover.ALL_UNHEALTHY,
+        Failover.FAILING_BACK,
+        Failover.FAILBACK_BROKE,
+        Failover.FAILED_BACK,
+        Failover.DRILLING,
+    }
+)
+"""The reasons of transitions in which failover moves traffic."""
 
 
 def metered(ports: Ports, meters: Meters) -> Ports:
@@ -37,6 +54,8 @@ def count_told(meters: Meters) -> Callable[[Told], None]:
     def count(told: Told) -> None:
         if told.transition is not None:
             meters.moved(told.transition.phase.value, told.transition.reason)
+            if told.transition.failover is not None and told.transition.reason in MOVES:
+                meters.failed_over(told.transition.reason, told.cause)
         if told.handled is not None:
             action = told.handled.action if told.handled.action in _ACTIONS else "unknown"
             meters.commanded(action, told.handled.reason, done=told.handled.done)

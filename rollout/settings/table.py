@@ -150,6 +150,9 @@ class ServeSettings(BaseModel):
     """How often counters are asked for."""
     gate_hosts: Annotated[tuple[Host, ...], Field(max_length=_MOST_ENTRIES)] = ()
     """A host (or host:port) that gates and hooks may call; may be given again."""
+    probe_certificates: FilePath | None = None
+    """Folder of the certificates, keys and authorities (PEM) that probes of failover may use; Rollouts name files in
+    it. A changed file is taken without a restart. Without it, probes with files of their own say nothing."""
     listen: Listen = "127.0.0.1:8686"
     """Where the API listens; ``off``: nowhere. An address that others reach needs TLS."""
     tls_certificate: FilePath | None = None

@@ -19,7 +19,7 @@ from rollout.cli.crd import documents
 from rollout.cli.main import COMMANDS, load
 from rollout.engine.reasons import MEANING, Reason, Refusal
 from rollout.engine.table import LEGAL, Phase, diagram
-from rollout.meters import TABLE, Kind, Metric
+from rollout.meter_table import TABLE, Kind, Metric
 from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
 from rollout.spec.crd import GROUP, KINDS
 from tests.house.reference import reference

@@ -77,6 +77,7 @@ BOTH = {
     "prometheus_ca_file": "c",
     "tick": "1m30s",
     "gate_hosts": "h:80",
+    "probe_certificates": "p",
     "listen": "[::1]:0",
     "tls_certificate": "c",
     "tls_key": "k",
