@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import assert_never
 
+from rollout.controller.almanac import Almanac
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.rehearsal.chance import Chance
 from rollout.rehearsal.life import Life, own_tasks
@@ -34,7 +35,8 @@ def rehearse(rehearsal: Rehearsal) -> Outcome:
 async def _play(rehearsal: Rehearsal) -> Outcome:
     own_tasks(asyncio.get_running_loop())
     scenario, world = rehearsal.scenario, World(rehearsal)
-    options = Options(cadence_seconds=scenario.scrape, chance=Chance(scenario.seed, "jitter").uniform)
+    chance = Chance(scenario.seed, "jitter").uniform
+    options = Options(cadence_seconds=scenario.scrape, chance=chance, calendar_of=Almanac())
     keeper = Keeper(lambda life: Controller(_ports(world, life), options), seed=scenario.seed, over=world.see)
     keeper.start()
     for event in scenario.events:
