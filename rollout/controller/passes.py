@@ -19,6 +19,7 @@ from rollout.engine.observation import Observation
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.status import to_status
+from rollout.engine.table import Phase
 from rollout.errors import (
     ConflictError,
     LeaseLost,
@@ -104,6 +105,8 @@ class Passes:
         unproven = bool(decision.writes or decision.orders) and not entry.proven
         if decision.significant or entry.unrecorded or unproven or is_lost(stored.status, entry.recorded):
             await self._record(entry, stored, decision)
+        if entry.unrecorded and _is_for_now(decision):
+            return decision, await self._act_or_forget(entry, decision, seen.now)
         before, entry.state = entry.state, decision.state
         self._tell(entry.key, decision, seen.now)
         _tell_reason(entry.key, before, decision)
@@ -111,6 +114,17 @@ class Passes:
             # Before the write, which takes longest: a crash between record and checkpoint loses one tick.
             await self._checkpoint(entry)
         return decision, await self._act(entry, decision) if decision.writes else None
+
+    async def _act_or_forget(self, entry: Entry, decision: Decision, now: float) -> BaseException | None:
+        """Act on what could not be recorded; what is not written either is forgotten, to be decided on anew."""
+        before, entry.state = entry.state, decision.state
+        failure = await self._act(entry, decision)
+        if entry.state is decision.state:
+            entry.state, entry.unrecorded = before, 0
+            return failure
+        self._tell(entry.key, decision, now)
+        _tell_reason(entry.key, before, decision)
+        return failure
 
     def check(self, entry: Entry) -> None:
         """Return when this replica may act for the Rollout.
@@ -210,6 +224,11 @@ class Passes:
             await self._store.checkpoint(entry.key, judge=judge, samples=source.checkpoint(entry.ask))
         except RolloutError as error:
             log.warning("checkpoint failed", rollout=str(entry.key), why=str(error))
+
+
+def _is_for_now(decision: Decision) -> bool:
+    """Return whether its writes are right only as long as what was seen is: a failover is, an abort always."""
+    return bool(decision.writes) and decision.state.phase not in {Phase.ABORTING, Phase.ABORTED}
 
 
 def _tell_reason(key: Key, before: State | None, decision: Decision) -> None:

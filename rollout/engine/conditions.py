@@ -96,7 +96,7 @@ def _drift(state: State) -> _Found:
 
 def _conflict(state: State) -> _Found:
     if is_conflict(state):
-        who = state.drift.by or "somebody else"
+        who = state.drift.rival or state.drift.by or "somebody else"
         return "OwnershipConflict", "True", Reason.OWNERSHIP_CONFLICT, f"{who} changes the weights again and again."
     return "OwnershipConflict", "False", "SoleOwner", "Nobody else keeps changing the weights."
 

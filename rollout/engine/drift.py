@@ -76,7 +76,8 @@ def watch(state: State, context: Context) -> State:
     known = (state.drift.by or state.drift.hands_off) and not state.drift.put_back
     if known and not _may_try_again(state, context, mode):
         return state
-    noticed = replace(state, drift=replace(state.drift, by=by or "somebody else", hands_off=False, put_back=False))
+    who = by or "somebody else"
+    noticed = replace(state, drift=replace(state.drift, by=who, hands_off=False, put_back=False, rival=who))
     if mode is DriftMode.IGNORE:
         return noticed
     if is_for_ever(state):
@@ -115,7 +116,8 @@ def _calm(state: State, context: Context) -> State:
     ):
         return state
     gap = drift.gap_seconds if recent else 0.0
-    return replace(state, drift=Drift(recent, drift.next_repair_at if recent else 0.0, gap))
+    calm = Drift(recent, drift.next_repair_at, gap, rival=drift.rival) if recent else Drift()
+    return replace(state, drift=calm)
 
 
 def _repair_for_ever(state: State, context: Context) -> State:

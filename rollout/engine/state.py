@@ -94,6 +94,7 @@ class Drift:
     """Foreign changes of our weights: when they were put back, and when the next repair may be.
 
     ``by`` is who made the one that is known; once it is ``put_back``, the next that is seen is another one.
+    ``rival`` is who made the last one, as long as repairs are remembered.
     """
 
     repairs: tuple[float, ...] = ()
@@ -102,6 +103,7 @@ class Drift:
     hands_off: bool = False
     by: str = ""
     put_back: bool = False
+    rival: str = ""
 
 
 @dataclass(frozen=True, slots=True)
