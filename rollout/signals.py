@@ -96,5 +96,43 @@ class Switch(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How the operator's switch was turned last: to stop all automatic failover or to let it be; by whom, when, why.
+
+    ``by`` is empty where nobody knows, or nobody has turned it yet; ``at`` is Unix seconds (0: not known).
+    """
+
+    stopped: bool = False
+    by: str = ""
+    at: float = 0.0
+    reason: str = ""
+
+
+class SwitchRecord(Protocol):
+    """Where the position of the operator's switch is kept, one for all replicas; it outlives them."""
+
+    def read(self) -> Position:
+        """Return the position as last known, whatever its age; before anybody turned it, nothing is stopped.
+
+        Raises:
+            Unavailable: it was not read yet, so that nobody knows.
+        """
+        ...
+
+    async def turn(self, position: Position) -> None:
+        """Keep this position from now on; it is known here when this returns, and to all replicas within a second.
+
+        Raises:
+            Unavailable: it cannot be kept now.
+            NotAllowedError: the platform does not let us.
+        """
+        ...
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Call ``listener`` (on the loop) after each change, the first reading included."""
+        ...
+
+
 CalendarOf = Callable[[Failover, float], Calendar]
 """From failover's settings and a time (Unix seconds) to what its cron expressions come to at that time."""

@@ -99,9 +99,11 @@ class KubeApi:
         return await self._ask(_Request("GET", resource.path(namespace, name)))
 
     async def list_page(
-        self, resource: Resource, *, namespace: str = "", limit: int = 500, after: str = ""
+        self, resource: Resource, *, namespace: str = "", name: str = "", limit: int = 500, after: str = ""
     ) -> Document:
         """Return a page of the list (``items``, ``metadata.continue``, ``metadata.resourceVersion``).
+
+        With a ``name``, it has the one object of that name, or none: so a right to that one is enough.
 
         Raises:
             Expired: the page ``after`` is too old; the list has to be begun again.
@@ -109,7 +111,7 @@ class KubeApi:
             Unavailable: as ``get``, or what came is no list.
             Forbidden: as ``get``.
         """
-        query = [("limit", str(limit))] if limit else []
+        query = [*_only(name), *([("limit", str(limit))] if limit else [])]
         path = resource.path(namespace)
         page = await self._ask(_Request("GET", path, [*query, *([("continue", after)] if after else [])]))
         return {**page, "items": _items(page, f"GET {path}")}
@@ -161,9 +163,11 @@ class KubeApi:
         await self._ask(_Request("DELETE", resource.path(namespace, name)))
 
     async def watch(
-        self, resource: Resource, *, namespace: str = "", since: str, seconds: float
+        self, resource: Resource, *, namespace: str = "", name: str = "", since: str, seconds: float
     ) -> AsyncGenerator[tuple[str, Document], None]:
         """Yield ``("OPENED", {})``, then (type, object) of every change after the resourceVersion ``since``.
+
+        With a ``name``, only those of the one object of that name.
 
         Ends by itself after ``seconds``, or when the connection is closed. A silent connection is given up two seconds
         after the API server should have ended it. Its connection is closed when it ends, or with ``aclose``: whoever
@@ -176,7 +180,7 @@ class KubeApi:
             Forbidden: we may not.
         """
         query = [("watch", "true"), ("allowWatchBookmarks", "true"), ("timeoutSeconds", str(max(1, int(seconds))))]
-        query += [("resourceVersion", since)]
+        query += [("resourceVersion", since), *_only(name)]
         what, limit = f"WATCH {resource.path(namespace)}", self._limit(int(seconds) + 2.0)
         try:
             async with asyncio.timeout(self._options.open_seconds):
@@ -258,6 +262,10 @@ class KubeApi:
 
 _MANAGED = (("fieldManager", MANAGER),)
 _CHANGES = frozenset({"ADDED", "MODIFIED", "DELETED", "BOOKMARK"})
+
+
+def _only(name: str) -> list[tuple[str, str]]:
+    return [("fieldSelector", f"metadata.name={name}")] if name else []
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -37,7 +37,8 @@ class ReflectorOptions:
     A watch that ended within ``shortest_watch_seconds`` counts as a failure. ``look_seconds``: how long the look after
     a broken watch may hold up the next one. ``fresh_seconds``: how long after the API server was heard of what is here
     still counts as what there is. ``most_listed``: a list of more objects (a page counts as one at least) never ends.
-    ``optional``: where we may not see it, all goes on as if the cluster had no such resource.
+    ``optional``: where we may not see it, all goes on as if the cluster had no such resource. ``name``: of the one
+    object that is watched (empty: all).
     """
 
     renew_seconds: float = 240.0
@@ -49,6 +50,7 @@ class ReflectorOptions:
     fresh_seconds: float = 30.0
     most_listed: int = 1_000_000
     optional: bool = False
+    name: str = ""
 
 
 class Reflector:
@@ -246,7 +248,7 @@ class Reflector:
         """
         try:
             async with asyncio.timeout(self._options.look_seconds):
-                page = await self._api.list_page(self._resource, namespace=self._namespace, limit=1)
+                page = await self._page_of(1)
         except TimeoutError:
             return
         self._doubt = False
@@ -283,10 +285,14 @@ class Reflector:
 
     async def _list_page(self, after: str) -> Document:
         try:
-            return await self._api.list_page(self._resource, namespace=self._namespace, limit=self._page, after=after)
+            return await self._page_of(self._page, after)
         except TooLong:
             self._page = max(1, self._page // 4)
             raise
+
+    async def _page_of(self, limit: int, after: str = "") -> Document:
+        name = self._options.name
+        return await self._api.list_page(self._resource, namespace=self._namespace, name=name, limit=limit, after=after)
 
     def _tell(self, kind: str, document: Document) -> None:
         for follower in self._followers:
@@ -301,8 +307,9 @@ class Reflector:
         self.absent = self.refused = False
 
     async def _watch(self) -> None:
+        seconds, name = self._options.renew_seconds, self._options.name
         events = self._api.watch(
-            self._resource, namespace=self._namespace, since=self._version, seconds=self._options.renew_seconds
+            self._resource, namespace=self._namespace, name=name, since=self._version, seconds=seconds
         )
         async with aclosing(events):
             async for kind, document in events:

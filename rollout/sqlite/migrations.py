@@ -47,5 +47,12 @@ _SECOND = (
 )
 """``sequence`` numbers the transitions of all Rollouts as they came; ``created_at`` is Unix seconds, 0: not known."""
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND)
+_THIRD = (
+    """CREATE TABLE failover_switch (
+        only_row INTEGER PRIMARY KEY CHECK (only_row = 1), stopped INTEGER NOT NULL CHECK (stopped IN (0, 1)),
+        turned_by TEXT NOT NULL, turned_at REAL NOT NULL, reason TEXT NOT NULL)""",
+)
+"""The operator's switch as it was turned last; no row: it never was."""
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _SECOND, _THIRD)
 """The statements of each step; step 1 is the first."""

@@ -20,7 +20,7 @@ from rollout.errors import PermanentError
 from rollout.ports import Clock, Key, PolicyKey, Recorded, StoredRollout
 from rollout.spec.identity import POLICY_KINDS, kind_of, policy_key, policy_named
 from rollout.spec.resource import PolicyRef
-from rollout.sqlite import journal, rows
+from rollout.sqlite import journal, rows, switch
 from rollout.sqlite.database import open_database
 from rollout.sqlite.documents import (
     Document,
@@ -61,7 +61,9 @@ class SqliteStore:
         self._policy_sources = {key: source for key, (_, source) in policies.items()}
         self._listeners: list[Callable[[Key], None]] = []
         self._followers = Followers(journal.last(connection))
+        position = switch.load(connection)
         self._writer = Writer(connection, str(path), limit_seconds=limit_seconds)
+        self.switch = switch.SqliteSwitch(self._writer, position)
 
     @classmethod
     async def open(cls, path: Path, *, clock: Clock | None = None, limit_seconds: float = LIMIT_SECONDS) -> SqliteStore:

@@ -27,14 +27,14 @@ class Broken(KubeApi):
     listed = 0
 
     async def list_page(
-        self, resource: Resource, *, namespace: str = "", limit: int = 500, after: str = ""
+        self, resource: Resource, *, namespace: str = "", name: str = "", limit: int = 500, after: str = ""
     ) -> Document:
         """Give an empty list."""
         self.listed += 1
         return {"metadata": {"resourceVersion": "7"}, "items": []}
 
     async def watch(
-        self, resource: Resource, *, namespace: str = "", since: str, seconds: float
+        self, resource: Resource, *, namespace: str = "", name: str = "", since: str, seconds: float
     ) -> AsyncGenerator[tuple[str, Document], None]:
         """Break after the opening."""
         yield "OPENED", {}

@@ -67,13 +67,13 @@ async def test_a_change_between_list_and_watch_is_seen(api: KubeApi, shelf: Shel
         """Lets somebody change the shelf after the list."""
 
         async def watch(
-            self, resource: Resource, *, namespace: str = "", since: str, seconds: float
+            self, resource: Resource, *, namespace: str = "", name: str = "", since: str, seconds: float
         ) -> AsyncGenerator[tuple[str, Document], None]:
             """Change it, then watch."""
             shelf.lay("a", "two")
             shelf.lay("b", "new")
             shelf.take("c")
-            async for event in super().watch(resource, namespace=namespace, since=since, seconds=seconds):
+            async for event in super().watch(resource, namespace=namespace, name=name, since=since, seconds=seconds):
                 yield event
 
     for name in "ac":
