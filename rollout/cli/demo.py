@@ -1,4 +1,4 @@
-"""`rollout demo`: a real Envoy, real services and load, and three canaries that are judged before your eyes.
+"""`rollout demo`: a real Envoy, real services and load, three canaries judged and a failover before your eyes.
 
 Joins the world of ``rollout.demo`` with the controller of ``rollout.bootstrap`` in this process;
 everything that makes load runs in others. Registered as a command by ``rollout.cli.main``.
@@ -64,7 +64,7 @@ def demo(
     ] = Output.TABLE,
     ends_with: Annotated[int | None, typer.Option(hidden=True, help="End when this process ends.")] = None,
 ) -> None:
-    """See it work on a real Envoy: a good canary is promoted, one with errors and a slow one are rolled back."""
+    """See it work on a real Envoy: canaries are promoted or rolled back, and a killed primary has a backup."""
     console = Console(stderr=output is Output.JSON)
     options = Options(tuple(act or ActName), headless or not console.is_terminal, keep, output, ends_with)
     try:
@@ -122,7 +122,9 @@ async def _demo(options: Options, console: Console) -> int:
     from rollout.demo.scraper import find_prometheus
     from rollout.demo.world import Plan, open_world
 
-    console.print("Starting Envoy, two services in two versions each, and 200 requests a second on either.")
+    console.print(
+        "Starting Envoy, two services with two versions and a backup each, and 200 requests a second on either."
+    )
     async with open_world(Plan(prometheus=find_prometheus())) as world:
         results = await _play(world, options, console)
     return 0 if all(result.as_expected for result in results) else 1

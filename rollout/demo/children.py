@@ -73,6 +73,7 @@ class Children:
     folder: Path
     group: int
     running: list[Child] = field(default_factory=list)
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def start(self, name: str, *command: str, talks: bool = False) -> Child:
         """Start ``command``; a program that ``talks`` reads and writes lines of JSON.
@@ -88,25 +89,39 @@ class Children:
             )  # fmt: skip
         child = Child(name, process, log)
         self.running.append(child)
+        self._changed.set()
         return child
 
     async def start_module(self, name: str, module: str, *arguments: str) -> Child:
         """Start a Python module of the demo that talks."""
         return await self.start(name, sys.executable, "-m", module, *arguments, talks=True)
 
+    async def kill(self, child: Child) -> None:
+        """Kill one program at once, as a crash would; ``watch`` takes no note of its end."""
+        self.running.remove(child)
+        self._changed.set()
+        child.process.kill()
+        await child.process.wait()
+
     async def watch(self) -> None:
-        """Wait until any program ends, which none should.
+        """Wait until any program ends that was not killed here, which none should.
 
         Raises:
             Unavailable: always, with the program's name and its last words.
         """
-        ends = [asyncio.ensure_future(child.last_words()) for child in self.running]
-        try:
-            done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for end in ends:
-                end.cancel()
-        raise Unavailable(done.pop().result())
+        while True:
+            self._changed.clear()
+            changed = asyncio.ensure_future(self._changed.wait())
+            ends = {asyncio.ensure_future(child.last_words()): child for child in self.running}
+            try:
+                await asyncio.wait((changed, *ends), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                changed.cancel()
+                for end in ends:
+                    end.cancel()
+            for end, child in ends.items():
+                if end.done() and not end.cancelled() and child in self.running:
+                    raise Unavailable(end.result())
 
     async def end(self) -> None:
         """End every program: SIGTERM, and SIGKILL to those that are still there after 2 s."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rollout.demo.acts import Act, ActResult
-from rollout.demo.report import outcome_text, seconds_text
-from rollout.demo.scene import Scene, Stage, sentence
+from rollout.demo.report import figures_text, outcome_text, seconds_text
+from rollout.demo.scene import Scene, Stage, sentence, standing
 from rollout.engine.state import Transition
 
 _TRAFFIC_SECONDS = 5.0
@@ -43,12 +43,9 @@ class Lines:
 
     def ended(self, result: ActResult) -> None:
         """Write how the act went."""
-        zero = result.bad_to_zero_seconds
-        after = f", {seconds_text(zero)} after the first bad answer" if zero is not None else ""
         counts = f"{result.requests} requests, {result.failed} failed"
-        self._line(
-            f"{result.act.name}: {outcome_text(result.outcome)} in {seconds_text(result.seconds)}{after}; {counts}"
-        )
+        how = f"{outcome_text(result.outcome)} in {seconds_text(result.seconds)}{figures_text(result)}"
+        self._line(f"{result.act.name}: {how}; {counts}")
 
     def _begin(self, scene: Scene) -> None:
         if scene.act is not None:
@@ -61,7 +58,7 @@ class Lines:
 def decision_text(service: str, made: Transition) -> str:
     """Return a decision as one line: the service, its phase, the canary's weight, and the sentence why."""
     weights = ", ".join(f"{name} {weight}" for name, weight in made.weights)
-    return f"{service}: {made.phase} ({weights}) {sentence(made.reason, made.message)}"
+    return f"{service}: {standing(made)} ({weights}) {sentence(made.reason, made.message)}"
 
 
 def traffic_text(stage: Stage) -> str:

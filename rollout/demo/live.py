@@ -17,9 +17,11 @@ from rich.text import Text
 
 from rollout.analysis.judge import CheckReport
 from rollout.demo.acts import ActResult
-from rollout.demo.report import outcome_text, seconds_text
-from rollout.demo.scene import Scene, Stage, sentence
+from rollout.demo.report import figures_text, outcome_text
+from rollout.demo.scene import Scene, Stage, sentence, standing
 from rollout.engine.table import Phase
+from rollout.engine.tiers import is_frozen
+from rollout.failover.table import Stage as Standing
 
 _BAR = (10, 40)
 _BESIDE_BAR = 66
@@ -33,6 +35,13 @@ _COLOURS = {
     Phase.ABORTING: "bold red",
     Phase.ABORTED: "red",
     Phase.INVALID: "bold red",
+}
+_FAILOVER_COLOURS = {
+    Standing.CONFIRMING: "yellow",
+    Standing.FAILED_OVER: "bold red",
+    Standing.FAILING_BACK: "cyan",
+    Standing.LATCHED: "bold red",
+    Standing.DRILL: "yellow",
 }
 
 
@@ -80,16 +89,17 @@ def _head(scene: Scene) -> RenderableType:
 
 def _result(result: ActResult) -> Text:
     good = result.as_expected
-    zero = result.bad_to_zero_seconds
-    after = f", {seconds_text(zero)} after the first bad answer" if zero is not None else ""
     counts = f"{result.failed} of {result.requests} requests failed"
-    told = f"{result.act.title}: {outcome_text(result.outcome)}{after}; {counts}"
+    told = f"{result.act.title}: {outcome_text(result.outcome)}{figures_text(result)}; {counts}"
     return Text.assemble(("✔ " if good else "✘ ", "green" if good else "bold red"), told)
 
 
 def _panel(stage: Stage, width: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
-    for role, backend, style in (("stable", stage.stable, "green"), ("canary", stage.canary, "yellow")):
+    roles = (("stable", stage.stable, "green"), ("canary", stage.canary, "yellow"), ("backup", stage.backup, "blue"))
+    for role, backend, style in roles:
+        if not backend:
+            continue
         grid.add_row(_name(stage, role, backend, style), *_weight(stage, backend, style, width))
     for check in stage.state.evidence if stage.state is not None and stage.state.phase is not Phase.IDLE else ():
         grid.add_row(*_evidence(check, width))
@@ -129,6 +139,10 @@ def _reason(stage: Stage) -> Text:
     if stage.state is None:
         return Text("waiting for the controller", style="dim")
     state = stage.state
+    if is_frozen(state):
+        failover = state.failover
+        style = _FAILOVER_COLOURS.get(failover.stage, "bold red")
+        return Text.assemble((f"{failover.stage}  ", style), sentence(failover.reason, failover.message))
     step = f", step {state.step} of {len(state.steps_seen)}" if state.phase is Phase.PROGRESSING and state.step else ""
     why = sentence(state.reason, state.message)
     return Text.assemble((f"{state.phase}{step}  ", _COLOURS[state.phase]), why)
@@ -140,6 +154,7 @@ def _log(scene: Scene, most: int) -> RenderableType:
         grid.add_column(no_wrap=True, min_width=least)
     for service, made in reversed(scene.decisions[-most:]):
         clock = time.strftime("%H:%M:%S", time.localtime(made.at))
-        phase = Text(made.phase, style=_COLOURS[made.phase])
+        style = "bold red" if standing(made) != made.phase else _COLOURS[made.phase]
+        phase = Text(standing(made), style=style)
         grid.add_row(Text(clock, style="dim"), service, phase, Text(sentence(made.reason, made.message)))
     return Panel(grid, title="decisions, newest first", title_align="left", box=box.ROUNDED)

@@ -25,10 +25,19 @@ STEPS = (DemoStep(10, 5), DemoStep(25, 5), DemoStep(50, 5), DemoStep(95, 5))
 """The steps of the demo: much shorter than anybody's in production."""
 
 
-def write_manifest(folder: Path, service: str, revision: str, steps: Sequence[DemoStep] = STEPS) -> None:
-    """Write the manifest of ``service`` into ``folder``, asking for ``revision``."""
+PROBES = {"shop": "http: {path: /healthz}", "cart": "grpc: {}"}
+"""How the backends of each service are asked whether they are well."""
+
+
+def write_manifest(
+    folder: Path, service: str, revision: str, steps: Sequence[DemoStep] = STEPS, *, failover: bool = False
+) -> None:
+    """Write the manifest of ``service`` into ``folder``, asking for ``revision``, and for ``failover`` where wanted."""
     lines = "\n".join(f"  - {{weight: {step.weight}, hold: {step.hold_seconds:g}s}}" for step in steps)
-    text = render("rollout.yaml", {"service": service, "revision": revision, "steps": lines})
+    backups = f"{{name: {service}-backup}}" if failover else ""
+    more = render("failover.yaml", {"probe": PROBES[service]}) if failover else ""
+    values = {"service": service, "revision": revision, "steps": lines, "backups": backups, "failover": more}
+    text = render("rollout.yaml", values)
     whole = folder.parent / f"{service}.yaml.new"
     whole.write_text(text)
     os.replace(whole, folder / f"{service}.yaml")  # noqa: PTH105 - the rename is the point

@@ -5,13 +5,13 @@ Called by ``rollout.cli.demo``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rollout.demo.acts import ActResult, Outcome, ServiceResult
+from rollout.demo.acts import ActResult, Outcome, RampStep, ServiceResult
 
 NEXT = (
     ("rollout rehearse FILE", "see what your own plan would do, half an hour in a second or two"),
@@ -22,7 +22,12 @@ NEXT = (
 )
 """Where to look next."""
 
-_WORDS = {Outcome.PROMOTED: "promoted", Outcome.ROLLED_BACK: "rolled back", None: "undecided"}
+_WORDS = {
+    Outcome.PROMOTED: "promoted",
+    Outcome.ROLLED_BACK: "rolled back",
+    Outcome.FAILED_BACK: "failed back",
+    None: "undecided",
+}
 
 
 def outcome_text(outcome: Outcome | None) -> str:
@@ -35,21 +40,49 @@ def seconds_text(seconds: float | None) -> str:
     return f"{seconds:.1f} s" if seconds is not None else "–"
 
 
+def figures_text(result: ActResult) -> str:
+    """Return how quick it was, as the end of a sentence; empty where there is nothing to measure."""
+    if result.backup_seconds is not None:
+        return f", first answer of a backup {moment_text(result.backup_seconds)} after the kill"
+    zero = result.bad_to_zero_seconds
+    return f", {seconds_text(zero)} after the first bad answer" if zero is not None else ""
+
+
+def moment_text(seconds: float | None) -> str:
+    """Return seconds with two decimals, or a dash."""
+    return f"{seconds:.2f} s" if seconds is not None else "–"
+
+
+def ramp_text(ramp: Sequence[RampStep]) -> str:
+    """Return the way back of the traffic in words, or a dash."""
+    return ", ".join(f"{step.percent}% at {step.seconds:.1f} s" for step in ramp) or "–"
+
+
 def as_json(results: Sequence[ActResult]) -> dict[str, object]:
-    """Return the results as JSON has them; ``outcome`` is null when an act was not decided in time."""
-    return {
-        "acts": [
-            {
-                "act": result.act.name.value,
-                "outcome": result.outcome.value if result.outcome is not None else None,
-                "seconds": round(result.seconds, 3),
-                "first_bad_to_zero_seconds": _rounded(result.bad_to_zero_seconds),
-                "requests": result.requests,
-                "failed": result.failed,
-            }
-            for result in results
-        ]
+    """Return the results as JSON has them; ``outcome`` is null when an act was not decided in time.
+
+    An act with a failover has more: ``first_backup_answer_seconds`` (the longest) and ``failback_ramp`` by service.
+    """
+    return {"acts": [_act(result) for result in results]}
+
+
+def _act(result: ActResult) -> dict[str, object]:
+    found: dict[str, object] = {
+        "act": result.act.name.value,
+        "outcome": result.outcome.value if result.outcome is not None else None,
+        "seconds": round(result.seconds, 3),
+        "first_bad_to_zero_seconds": _rounded(result.bad_to_zero_seconds),
+        "requests": result.requests,
+        "failed": result.failed,
     }
+    ramps = {one.service: one.failover.ramp for one in result.services if one.failover is not None}
+    if ramps:
+        found["first_backup_answer_seconds"] = _rounded(result.backup_seconds)
+        found["failback_ramp"] = {
+            service: [{"seconds": round(step.seconds, 3), "percent": step.percent} for step in ramp]
+            for service, ramp in ramps.items()
+        }
+    return found
 
 
 def as_table(results: Sequence[ActResult]) -> RenderableType:
@@ -62,7 +95,23 @@ def as_table(results: Sequence[ActResult]) -> RenderableType:
     for result in results:
         for index, service in enumerate(result.services):
             table.add_row(result.act.name if index == 0 else "", *_cells(service, result), end_section=index > 0)
-    return Group(table, Text(), _why(results), _next())
+    return Group(table, Text(), *_failovers(results), _why(results), _next())
+
+
+def _failovers(results: Sequence[ActResult]) -> Iterator[RenderableType]:
+    """Give the table of what became of killed primaries' traffic, where there was any."""
+    found = [(one, one.failover) for result in results for one in result.services if one.failover is not None]
+    if not found:
+        return
+    table = Table(title="When the primary was killed", title_justify="left", expand=False)
+    table.add_column("service")
+    table.add_column("first backup answer", justify="right")
+    table.add_column("failed", justify="right")
+    table.add_column("failback: the primary's share")
+    for one, came in found:
+        table.add_row(one.service, moment_text(came.backup_seconds), str(one.failed), ramp_text(came.ramp))
+    yield table
+    yield Text()
 
 
 def _cells(service: ServiceResult, result: ActResult) -> tuple[str | Text, ...]:

@@ -11,7 +11,9 @@ from typing import Protocol
 
 from rollout.demo.acts import Act, ActResult
 from rollout.demo.attempts import canary_of
+from rollout.demo.world import BACKUP
 from rollout.engine.state import State, Transition
+from rollout.failover.table import Stage as Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class Stage:
         """Return the other backend."""
         return canary_of(self.service, self.stable)
 
+    @property
+    def backup(self) -> str:
+        """Return the backend that stands by, empty while the Rollout asks for none."""
+        return backup_of(self.service) if self.state is not None and self.state.tiers is not None else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -70,6 +77,17 @@ class Scene:
         """Return (service, transition) of all that is still told, in order of time."""
         told = [(stage.service, made) for stage in self.stages for made in stage.news]
         return tuple(sorted(told, key=lambda one: one[1].at))
+
+
+def backup_of(service: str) -> str:
+    """Return the backend that stands by for ``service``."""
+    return f"{service}-{BACKUP}"
+
+
+def standing(made: Transition) -> str:
+    """Return where a transition led: where failover stood while traffic was away, else the phase of the attempt."""
+    away = made.failover is not None and made.failover.phase is not Standing.NORMAL
+    return made.failover.phase if made.failover is not None and away else made.phase
 
 
 def sentence(reason: str, message: str) -> str:

@@ -1,6 +1,6 @@
 """One backend of the demo: an HTTP or gRPC service whose revision can be changed while it runs.
 
-Run as ``python -m rollout.demo.service http|grpc NAME`` by ``rollout.demo.world``. It prints
+Run as ``python -m rollout.demo.service http|grpc NAME [PORT]`` by ``rollout.demo.world``. It prints
 ``{"port": N}`` once it answers, reads one behaviour per line from its standard input, and prints
 ``{"deployed": REVISION}`` once it answers like that. End of file ends it. Every answer names the
 backend and its revision: an HTTP answer in the header ``x-served-by``, a gRPC answer in its
@@ -49,8 +49,8 @@ class Desk:
         return behaviour.draw_error(self._chance)
 
 
-async def serve_http(desk: Desk) -> int:
-    """Answer any path under ``/shop`` on a free port of the loopback; return the port."""
+async def serve_http(desk: Desk, port: int = 0) -> int:
+    """Answer any path under ``/shop`` on ``port`` of the loopback (0: a free one); return the port."""
 
     async def answer(_request: web.Request) -> web.Response:
         bad = await desk.turn()
@@ -65,12 +65,12 @@ async def serve_http(desk: Desk) -> int:
     app.router.add_get("/healthz", healthy)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
     return int(runner.addresses[0][1])
 
 
-async def serve_grpc(desk: Desk) -> int:
-    """Answer ``demo.Cart/Add`` and the gRPC health protocol on a free port of the loopback; return the port."""
+async def serve_grpc(desk: Desk, port: int = 0) -> int:
+    """Answer ``demo.Cart/Add`` and the gRPC health protocol as ``serve_http`` answers ``/shop``; return the port."""
     import grpc  # noqa: PLC0415 - only this kind of service needs it
     from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # noqa: PLC0415
 
@@ -85,25 +85,25 @@ async def serve_grpc(desk: Desk) -> int:
     servicer = health.aio.HealthServicer()
     await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    port = int(server.add_insecure_port("127.0.0.1:0"))
+    bound = int(server.add_insecure_port(f"127.0.0.1:{port}"))
     await server.start()
     _SERVERS.append(server)
-    return port
+    return bound
 
 
 _SERVERS: list[object] = []
 """Keeps gRPC servers alive: one that nobody holds stops by itself."""
 
 
-async def run(kind: str, name: str) -> None:
+async def run(kind: str, name: str, port: int) -> None:
     """Serve until standard input ends."""
     desk = Desk(name)
-    port = await (serve_grpc(desk) if kind == "grpc" else serve_http(desk))
-    say({"port": port})
+    bound = await (serve_grpc(desk, port) if kind == "grpc" else serve_http(desk, port))
+    say({"port": bound})
     async for order in orders():
         desk.behaviour = behaviour_from_wire(order)
         say({"deployed": desk.behaviour.revision})
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], sys.argv[2]))
+    asyncio.run(run(sys.argv[1], sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 0))  # noqa: PLR2004 - PORT

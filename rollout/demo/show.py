@@ -11,10 +11,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rollout.demo.acts import Act, ActResult
+from rollout.demo.acts import Act, ActResult, Outcome, ServiceResult
 from rollout.demo.attempts import States, Wanted, adopt, attempt, canary_of
 from rollout.demo.behaviour import Behaviour
-from rollout.demo.scene import Scene, Spectator, Stage
+from rollout.demo.failing import Failure, fail_over
+from rollout.demo.scene import Scene, Spectator, Stage, backup_of
 from rollout.demo.traffic import Window
 from rollout.demo.waiting import alongside
 from rollout.demo.weights import WeightWatch
@@ -48,7 +49,7 @@ class Show:
     def __post_init__(self) -> None:
         """Look at the weights for the first time; every backend runs v1."""
         self._watch = WeightWatch(self.world.gateway.routes)
-        self._revisions = {f"{service}-{colour}": "v1" for service in SERVICES for colour in COLOURS}
+        self._revisions = {name: "v1" for service in SERVICES for name in _backends(service)}
 
     async def play(self) -> tuple[ActResult, ...]:
         """Play all acts; return how each went.
@@ -71,16 +72,28 @@ class Show:
         return tuple(results)
 
     async def _act(self, act: Act) -> ActResult:
+        began = time.monotonic()
+        self._window = self.world.traffic.open_window()
+        work = self._failover() if act.expected is Outcome.FAILED_BACK else self._attempt(act)
+        services = await work
+        self.world.traffic.close_window(self._window)
+        return ActResult(act, time.monotonic() - began, services)
+
+    async def _attempt(self, act: Act) -> tuple[ServiceResult, ...]:
         self._revision += 1
         behaviour = Behaviour(f"v{self._revision}", act.error_share, act.latency_factor)
         for service in SERVICES:
             state = self.states(service)
             self._revisions[canary_of(service, state.stable if state else "")] = behaviour.revision
-        began = time.monotonic()
-        self._window = self.world.traffic.open_window()
-        services = await attempt(self.world, self.states, self._watch, Wanted(behaviour))
-        self.world.traffic.close_window(self._window)
-        return ActResult(act, time.monotonic() - began, services)
+        return await attempt(self.world, self.states, self._watch, Wanted(behaviour))
+
+    async def _failover(self) -> tuple[ServiceResult, ...]:
+        for service in SERVICES:
+            state = self.states(service)
+            stable = state.stable if state else f"{service}-{COLOURS[0]}"
+            self._revisions[backup_of(service)] = self._revisions[stable]
+        failure = Failure(f"v{self._revision}", self._revisions)
+        return await fail_over(self.world, self.states, self._watch, failure)
 
     async def _show(self) -> None:
         while True:
@@ -98,7 +111,7 @@ class Show:
 
     def _stage(self, service: str, protocol: str) -> Stage:
         recent, seconds = self.world.traffic.recent(service)
-        names = [f"{service}-{colour}" for colour in COLOURS]
+        names = _backends(service)
         return Stage(
             service=service,
             protocol={"http": "HTTP", "grpc": "gRPC"}[protocol],
@@ -110,3 +123,7 @@ class Show:
             p50_seconds=recent.p50_seconds,
             p99_seconds=recent.p99_seconds,
         )
+
+
+def _backends(service: str) -> list[str]:
+    return [*(f"{service}-{colour}" for colour in COLOURS), backup_of(service)]

@@ -23,6 +23,7 @@ class Seen:
     first_failed_at: float | None = None
     first_slow_at: float | None = None
     last_at: float | None = None
+    first_at: float | None = None
 
     def __add__(self, later: Seen) -> Seen:
         """Return what both saw; ``later`` came after."""
@@ -33,11 +34,12 @@ class Seen:
             _first(self.first_failed_at, later.first_failed_at),
             _first(self.first_slow_at, later.first_slow_at),
             later.last_at if later.last_at is not None else self.last_at,
+            _first(self.first_at, later.first_at),
         )
 
     def with_answer(self, at: float, *, failed: bool, slow: bool) -> Seen:
         """Return what was seen with one answer more."""
-        return self + Seen(1, int(failed), int(slow), at if failed else None, at if slow else None, at)
+        return self + Seen(1, int(failed), int(slow), at if failed else None, at if slow else None, at, at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def _seen(wire: Mapping[str, object]) -> Seen:
         _moment(wire["first_failed_at"]),
         _moment(wire["first_slow_at"]),
         _moment(wire["last_at"]),
+        _moment(wire["first_at"]),
     )
 
 

@@ -1,8 +1,8 @@
-"""The demo's world: four backends, Envoy before them, load on it, and Prometheus when there is one.
+"""The demo's world: six backends, Envoy before them, load on it, and Prometheus when there is one.
 
 Opened by ``rollout.cli.demo`` and by the tests. It offers what a controller needs (route file,
 admin endpoint, a folder of manifests) and what a spectator needs (the traffic), and can deploy a
-revision to a backend. It knows nothing of the controller.
+revision to a backend, kill one and bring it back. It knows nothing of the controller.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,9 +24,11 @@ from rollout.errors import ConfigurationError, Problem
 from rollout.settings.table import ServeSettings
 
 SERVICES = {"shop": "http", "cart": "grpc"}
-"""The services and what they speak. Each has a backend ``-blue`` and one ``-green``."""
+"""The services and what they speak. Each has the backends ``-blue``, ``-green`` and ``-backup``."""
 
 COLOURS = ("blue", "green")
+
+BACKUP = "backup"
 
 TICK_SECONDS = 1.0
 """How often the controller looks at the counters."""
@@ -44,15 +46,16 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A running world. ``prometheus_url`` is None when no Prometheus runs."""
+    """A running world. ``prometheus_url`` is None when no Prometheus runs, ``ports`` are those of the backends."""
 
     folder: Path
     gateway: Gateway
-    backends: Mapping[str, Child]
+    backends: dict[str, Child]
     traffic: Traffic
     prometheus_url: str | None
     programs: Children
     reading: asyncio.Task[None]
+    ports: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def manifests(self) -> Path:
@@ -84,6 +87,17 @@ class World:
         child = self.backends[backend]
         await child.tell(behaviour.to_wire())
         await child.answer()
+
+    async def kill(self, backend: str) -> None:
+        """Kill ``backend`` with SIGKILL; its port is closed when this returns."""
+        await self.programs.kill(self.backends[backend])
+
+    async def revive(self, backend: str, behaviour: Behaviour) -> None:
+        """Start ``backend`` anew on its old port, and wait until it answers as ``behaviour`` says."""
+        child = await _start_backend(self.programs, backend, self.ports[backend])
+        self.backends[backend] = child
+        await child.answer()
+        await self.deploy(backend, behaviour)
 
 
 def require_parts() -> None:
@@ -118,15 +132,16 @@ async def open_world(plan: Plan) -> AsyncIterator[World]:
         reading = asyncio.ensure_future(traffic.follow(load))
         try:
             await traffic.flows()
-            yield World(programs.folder, gateway, backends, traffic, prometheus_url, programs, reading)
+            yield World(programs.folder, gateway, backends, traffic, prometheus_url, programs, reading, ports)
         finally:
             reading.cancel()
 
 
 async def _start_backends(programs: Children) -> dict[str, Child]:
-    backends = {}
-    for service, kind in SERVICES.items():
-        for colour in COLOURS:
-            name = f"{service}-{colour}"
-            backends[name] = await programs.start_module(name, "rollout.demo.service", kind, name)
-    return backends
+    names = [f"{service}-{which}" for service in SERVICES for which in (*COLOURS, BACKUP)]
+    return {name: await _start_backend(programs, name) for name in names}
+
+
+async def _start_backend(programs: Children, name: str, port: int = 0) -> Child:
+    kind = SERVICES[name.partition("-")[0]]
+    return await programs.start_module(name, "rollout.demo.service", kind, name, str(port))

@@ -72,6 +72,22 @@ def test_json_of_one_act_is_alone_on_standard_output() -> None:
     assert "traffic: shop" in done.stderr
 
 
+def test_killed_primary_has_its_traffic_back_in_the_end() -> None:
+    """The act with the failover ends as expected within a minute, and programs read its figures."""
+    done = subprocess.run(
+        [*COMMAND, "--act", "failover", "-o", "json"], capture_output=True, text=True, timeout=120, check=False
+    )
+    (act,) = json.loads(done.stdout)["acts"]
+
+    assert done.returncode == 0, done.stderr
+    assert (act["act"], act["outcome"], act["first_bad_to_zero_seconds"]) == ("failover", "failedBack", None)
+    assert 0 < act["first_backup_answer_seconds"] < act["seconds"] < 60
+    assert {service: [step["percent"] for step in ramp] for service, ramp in act["failback_ramp"].items()} == {
+        "shop": [10, 50, 100], "cart": [10, 50, 100],
+    }  # fmt: skip
+    assert "FailedOver" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
 )
@@ -86,7 +102,7 @@ def test_ended_demo_leaves_nothing(number: signal.Signals, code: int) -> None:
         time.sleep(0.02)
 
     assert ended == code
-    assert len(programs) >= 7
+    assert len(programs) >= 9
     assert left_of(programs) == []
     assert not folder.exists()
     assert folder.is_relative_to(gettempdir())
@@ -110,4 +126,4 @@ def test_unknown_act_is_refused_with_the_names() -> None:
     done = subprocess.run([*COMMAND, "--act", "ugly"], capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 2
-    assert all(name in done.stderr for name in ("good", "errors", "slow"))
+    assert all(name in done.stderr for name in ("good", "errors", "slow", "failover"))

@@ -1,7 +1,7 @@
 """The acts and their results."""
 
 from rollout.demo.acts import ACTS, ActName, Outcome
-from tests.demo.builders import a_result, a_service_result
+from tests.demo.builders import a_failover_result, a_result, a_service_result
 
 
 def test_every_name_has_an_act() -> None:
@@ -30,3 +30,10 @@ def test_undecided_act_is_not_as_expected() -> None:
     result = a_result(a_service_result("shop", None, zero=None), a_service_result("cart", None, zero=None))
 
     assert (result.outcome, result.as_expected, result.bad_to_zero_seconds) == (None, False, None)
+
+
+def test_takeover_of_an_act_is_the_slower_one() -> None:
+    """Of two backups the later first answer counts; an act without a failover has none."""
+    assert a_failover_result().backup_seconds == 0.112
+    assert a_failover_result(took_seconds=None).backup_seconds == 0.098
+    assert a_result().backup_seconds is None

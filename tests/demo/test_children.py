@@ -68,6 +68,21 @@ async def test_lost_program_is_told_with_its_last_words() -> None:
             await asyncio.wait_for(programs.watch(), 30)
 
 
+async def test_killed_program_is_no_lost_one() -> None:
+    """What was killed on purpose is not told of; a program that is started later and ends is."""
+    async with children() as programs:
+        sleeper = await programs.start("sleeper", "sleep", "60")
+        watching = asyncio.ensure_future(programs.watch())
+        await asyncio.sleep(0)
+        await programs.kill(sleeper)
+        await programs.start("late", sys.executable, "-c", "raise SystemExit('too late')")
+
+        with pytest.raises(Unavailable, match="late ended with code 1: too late"):
+            await asyncio.wait_for(watching, 30)
+
+    assert sleeper.process.returncode == -signal.SIGKILL
+
+
 async def test_program_that_ended_cannot_answer() -> None:
     """Waiting for the answer of a program that is gone is an error, not a wait."""
     async with children() as programs:

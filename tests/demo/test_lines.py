@@ -2,7 +2,7 @@
 
 from rollout.demo.lines import Lines
 from rollout.engine.table import Phase
-from tests.demo.builders import a_result, a_scene, a_stage, a_state, a_transition
+from tests.demo.builders import LEFT, a_failover, a_failover_result, a_result, a_scene, a_stage, a_state, a_transition
 
 
 def test_each_decision_is_told_once() -> None:
@@ -50,3 +50,17 @@ def test_end_of_an_act_is_told_with_its_figures() -> None:
     assert written == [
         "  0.0s  errors: rolled back in 8.5 s, 4.5 s after the first bad answer; 3200 requests, 16 failed"
     ]
+
+
+def test_failover_is_told_with_where_it_stands() -> None:
+    """The line says FailedOver where the attempt is at rest, and the end has the time to the backup's first answer."""
+    written: list[str] = []
+    lines = Lines(written.append)
+    lines.look(a_scene(a_stage(state=a_failover())))
+    lines.ended(a_failover_result())
+
+    assert written[1] == f" 12.0s  shop: FailedOver (shop-blue 0, shop-backup 100) FailedOver: {LEFT}"
+    assert written[-1] == (
+        " 12.0s  failover: failed back in 17.0 s, first answer of a backup 0.11 s after the kill; "
+        "6000 requests, 46 failed"
+    )

@@ -8,7 +8,7 @@ from rich.live import Live
 
 from rollout.demo.live import Screen, bar
 from rollout.demo.scene import Scene
-from tests.demo.builders import a_result, a_scene, a_stage, a_state, a_transition
+from tests.demo.builders import LEFT, a_failover, a_result, a_scene, a_stage, a_state, a_transition
 
 
 def drawn(*looks: Scene, width: int = 120, height: int = 50, ended: bool = False) -> str:
@@ -60,6 +60,15 @@ def test_before_the_controller_is_there_it_says_so() -> None:
 
     assert "getting ready" in text
     assert "waiting for the controller" in text
+
+
+def test_failover_is_seen_where_the_attempt_would_be() -> None:
+    """A Rollout with a backup has a bar for it, and says why its traffic is away."""
+    text = drawn(a_scene(a_stage(state=a_failover())))
+
+    assert "backup backup" in text
+    assert f"FailedOver  FailedOver: {LEFT}" in text
+    assert "backup" not in drawn(a_scene(a_stage(state=a_state())))
 
 
 def test_ended_acts_stay_on_the_screen() -> None:

@@ -9,13 +9,24 @@ from rollout.demo.world import SERVICES
 from rollout.spec.checking import check
 
 
+def written(folder: Path, *, failover: bool) -> list[tuple[str, str]]:
+    """Return the names and texts of the demo's manifests."""
+    for service in SERVICES:
+        write_manifest(folder, service, "v1", failover=failover)
+    return [(path.name, path.read_text()) for path in sorted(folder.iterdir())]
+
+
 def test_manifests_have_no_problem(tmp_path: Path) -> None:
     """What the demo asks for passes the checks of `rollout lint`, warnings too, at the demo's traffic."""
-    for service in SERVICES:
-        write_manifest(tmp_path, service, "v1")
-    texts = [(path.name, path.read_text()) for path in sorted(tmp_path.iterdir())]
+    assert check(written(tmp_path, failover=False), requests_per_second=200).problems == ()
 
-    assert check(texts, requests_per_second=200).problems == ()
+
+def test_failover_is_patient_with_a_busy_machine(tmp_path: Path) -> None:
+    """The one warning is about a timeout that is longer than the interval, which is meant."""
+    problems = check(written(tmp_path, failover=True), requests_per_second=200).problems
+
+    assert {problem.field for problem in problems} == {"spec.failover.signals.probe.timeout"}
+    assert all(problem.warning for problem in problems)
 
 
 def test_whole_demo_fits_its_time() -> None:

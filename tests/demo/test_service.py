@@ -46,6 +46,18 @@ async def test_grpc_service_speaks_the_health_protocol_and_fails_as_told() -> No
     assert (failure.value.code(), failure.value.details()) == (grpc.StatusCode.INTERNAL, "cart-blue v2")
 
 
+@pytest.mark.parametrize("kind", ["http", "grpc"])
+async def test_killed_service_comes_back_on_its_port(kind: str) -> None:
+    """One that is told its port takes it, right after another one was killed there."""
+    async with children() as programs:
+        first = await programs.start_module("first", "rollout.demo.service", kind, "shop-blue")
+        port = (await first.answer())["port"]
+        await programs.kill(first)
+        second = await programs.start_module("second", "rollout.demo.service", kind, "shop-blue", str(port))
+
+        assert await second.answer() == {"port": port}
+
+
 async def test_desk_names_backend_and_revision() -> None:
     """The signature changes with the behaviour."""
     desk = Desk("shop-green")

@@ -10,11 +10,13 @@ import pytest
 from rollout.demo.acts import ACTS, ActName, ActResult, Outcome
 from rollout.demo.scene import Scene
 from rollout.demo.show import Show
-from rollout.demo.tally import Report, Tally
+from rollout.demo.tally import Report, Seen, Tally
 from rollout.demo.world import SERVICES
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.errors import Unavailable
+from rollout.failover.state import FailoverState
+from rollout.failover.table import Stage as Standing
 from tests.demo.worlds import StillWorld, still_world
 
 
@@ -36,7 +38,10 @@ class Audience:
 
 @dataclass
 class Played:
-    """A controller that judges by what was deployed, as soon as a manifest asks for a new revision."""
+    """A controller that judges by what was deployed, as soon as a manifest asks for a new revision.
+
+    Where a manifest asks for failover, it follows the primary's death and return at once.
+    """
 
     world: StillWorld
     states: dict[str, State] = field(default_factory=dict)
@@ -46,8 +51,29 @@ class Played:
         while True:
             for service in SERVICES:
                 self._judge(service)
-            await self.world.traffic.take(Report(0.0, 0.25, {name: Tally(50) for name in SERVICES}))
+                self._fail_over(service)
+            await self.world.traffic.take(Report(0.0, 0.25, {name: self._tally(name) for name in SERVICES}))
             await asyncio.sleep(0.01)
+
+    def _tally(self, service: str) -> Tally:
+        away = f"{service}-backup" in self._told(service)
+        return Tally(50, {f"{service}-backup": Seen(50, first_at=1.0)} if away else {})
+
+    def _told(self, service: str) -> str:
+        state = self.states.get(service)
+        return state.failover.active if state is not None else ""
+
+    def _fail_over(self, service: str) -> None:
+        manifest = self.world.manifests / f"{service}.yaml"
+        if "failover:" not in (manifest.read_text() if manifest.exists() else ""):
+            return
+        state = self.states[service]
+        before, is_dead = state.failover, state.stable in self.world.dead
+        stage = Standing.FAILED_OVER if is_dead else Standing.NORMAL
+        epoch = before.epoch + (is_dead and not before.active)
+        active = f"{service}-backup" if is_dead else ""
+        failover = FailoverState(stage, epoch=epoch, reason="Watching", message="Told.", active=active)
+        self.states[service] = replace(state, failover=failover)
 
     def _judge(self, service: str) -> None:
         manifest = self.world.manifests / f"{service}.yaml"
@@ -76,11 +102,13 @@ async def played(world: StillWorld, acts: Sequence[ActName], audience: Audience)
 
 
 async def test_acts_follow_each_other_and_end_as_they_must(tmp_path: Path) -> None:
-    """Good is promoted, errors and slow are rolled back, each with a revision of its own."""
+    """Good is promoted, errors and slow are rolled back, each with its own revision; a killed primary comes back."""
     audience = Audience()
     results = await played(still_world(tmp_path), list(ActName), audience)
 
-    assert [result.outcome for result in results] == [Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.ROLLED_BACK]
+    assert [result.outcome for result in results] == [
+        Outcome.PROMOTED, Outcome.ROLLED_BACK, Outcome.ROLLED_BACK, Outcome.FAILED_BACK,
+    ]  # fmt: skip
     assert all(result.as_expected for result in results)
     assert audience.results == list(results)
 
@@ -93,7 +121,7 @@ async def test_after_a_promotion_the_next_revision_goes_to_the_other_backend(tmp
     assert {name: behaviour.revision for name, behaviour in world.deployed.items()} == {
         "shop-green": "v2", "cart-green": "v2", "shop-blue": "v3", "cart-blue": "v3",
     }  # fmt: skip
-    assert audience.scenes[-1].stages[0].revisions == {"shop-blue": "v3", "shop-green": "v2"}
+    assert audience.scenes[-1].stages[0].revisions == {"shop-blue": "v3", "shop-green": "v2", "shop-backup": "v1"}
 
 
 async def test_pictures_name_the_act_and_the_weights(tmp_path: Path) -> None:
@@ -103,7 +131,7 @@ async def test_pictures_name_the_act_and_the_weights(tmp_path: Path) -> None:
     scene = audience.scenes[-1]
 
     assert (scene.act, scene.number, scene.acts, scene.source) == (ACTS[ActName.ERRORS], 1, 1, "a test")
-    assert scene.stages[0].weights == {"shop-blue": 100, "shop-green": 0}
+    assert scene.stages[0].weights == {"shop-blue": 100, "shop-green": 0, "shop-backup": 0}
 
 
 async def test_lost_program_ends_the_show(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ from rollout.demo.tally import NOBODY, Report, Seen, Tally, report_from_wire
 
 
 def test_first_failure_is_kept_and_last_answer_moves() -> None:
-    """The first failed answer is the one of interest; the last answer is the newest."""
+    """The first answer and the first failed one are of interest; the last answer is the newest."""
     seen = Seen().with_answer(1.0, failed=False, slow=False)
     seen = seen.with_answer(2.0, failed=True, slow=False).with_answer(3.0, failed=True, slow=True)
 
-    assert seen == Seen(3, 2, 1, first_failed_at=2.0, first_slow_at=3.0, last_at=3.0)
+    assert seen == Seen(3, 2, 1, first_failed_at=2.0, first_slow_at=3.0, last_at=3.0, first_at=1.0)
 
 
 def test_tallies_add_up_by_backend() -> None:

@@ -18,10 +18,20 @@ class StillWorld(World):
 
     deployed: dict[str, Behaviour] = field(default_factory=dict)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    dead: set[str] = field(default_factory=set)
 
     async def deploy(self, backend: str, behaviour: Behaviour) -> None:
         """Note it."""
         self.deployed[backend] = behaviour
+
+    async def kill(self, backend: str) -> None:
+        """Note it."""
+        self.dead.add(backend)
+
+    async def revive(self, backend: str, behaviour: Behaviour) -> None:
+        """Note it."""
+        self.dead.remove(backend)
+        await self.deploy(backend, behaviour)
 
     async def watch(self) -> None:
         """Wait until the test loses a program."""
