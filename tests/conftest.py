@@ -11,6 +11,8 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.waiting import patient
+
 settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile(
     "ci",
@@ -30,10 +32,13 @@ MARK = "ROLLOUT_TEST_RUN"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all that lies in tests/bench, so that only `make bench` runs it."""
+    """Mark all that lies in tests/bench, so that `make bench` alone runs it; give each test time as its machine needs."""
     for item in items:
         if item.path.is_relative_to(BENCH):
             item.add_marker(pytest.mark.bench)
+        marker = item.get_closest_marker("timeout")
+        limit = float(marker.args[0] if marker is not None else item.config.getini("timeout"))
+        item.add_marker(pytest.mark.timeout(patient(limit)), append=False)
 
 
 @pytest.fixture(autouse=True)

@@ -25,6 +25,7 @@ from kubernetes.aio import client
 from ruamel.yaml import YAML
 
 from tests.tools import find_tool, free_port, missing, tools_cache
+from tests.waiting import patient
 
 GATEWAY_API = "v1.6.1"
 """The newest release of the Gateway API that the tests run with."""
@@ -154,7 +155,7 @@ class Cluster:
 
     def wait_ready(self, seconds: float = START_SECONDS) -> None:
         """Return when the API server says that it is ready."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patient(seconds)
         while not self._is_ready():
             for process in (self.etcd, self.server):
                 if process is not None and process.poll() is not None:

@@ -35,6 +35,7 @@ from rollout.ports import Key, Measurements
 from rollout.settings.table import RuntimeName, ServeSettings
 from tests.kubernetes.cluster import CONTROLLER, Cluster
 from tests.kubernetes.traffic import Traffic
+from tests.waiting import patient
 
 KINDS = {"HTTPRoute": HTTP_ROUTES, "GRPCRoute": GRPC_ROUTES}
 GATEWAY = {"name": "edge"}
@@ -153,7 +154,7 @@ class Stage:
 
     async def gone(self, resource: Resource, name: str = "checkout", *, seconds: float = 15.0) -> None:
         """Return as soon as the object is gone."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patient(seconds)):
             with suppress(NotOursError):
                 while True:
                     await self.api.get(resource, self.namespace, name)
@@ -204,7 +205,7 @@ class Stage:
         """Return the Rollout's status as soon as ``condition`` holds of it."""
         status: Mapping[str, Any] = {}
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(patient(seconds)):
                 while True:
                     status = await self.status(name)
                     if status and condition(status):
@@ -228,7 +229,7 @@ class Stage:
     async def holds(self, runtime: Runtime, step: int, name: str = "checkout", *, seconds: float = 15.0) -> None:
         """Return as soon as the hold time of the step runs: its weights are written, and the gateway has them."""
         key = Key(self.namespace, name)
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patient(seconds)):
             while (now := runtime.controller.state(key)) is None or now.step != step or now.hold.since is None:
                 await asyncio.sleep(0.005)
 
@@ -238,7 +239,7 @@ class Stage:
         """Return as soon as the route has these weights."""
         found: tuple[int, ...] = ()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(patient(seconds)):
                 while (found := await self.weights(name, kind=kind)) != wanted:
                     await asyncio.sleep(0.02)
         except TimeoutError:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 
+from tests.waiting import patient
+
 Line = dict[str, object]
 Document = dict[str, object]
 
@@ -71,7 +73,7 @@ class Server:
     async def ended(self, *, seconds: float = 20.0) -> int:
         """Wait until it ends by itself; return its exit code."""
         assert self._process is not None
-        return await asyncio.wait_for(self._process.wait(), seconds)
+        return await asyncio.wait_for(self._process.wait(), patient(seconds))
 
     @property
     def pid(self) -> int:
@@ -127,7 +129,7 @@ class Server:
 
     async def until(self, condition: Callable[[], object], *, seconds: float = 15.0) -> None:
         """Return as soon as `condition` holds; fail with the log when it does not in time, or the process ended."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patient(seconds)
         while not condition():
             assert self.is_alive, f"rollout serve ended: {self.text()[-3000:]}"
             assert time.monotonic() < deadline, f"did not come about within {seconds:g} s; log: {self.text()[-3000:]}"

@@ -25,6 +25,7 @@ from tests.kubernetes.access.rules import Use, made
 from tests.kubernetes.cluster import CONTROLLER, Cluster
 from tests.kubernetes.seeing.worlds import path_of, workload
 from tests.kubernetes.stage import Stage
+from tests.waiting import patient
 
 SYSTEM = "rollout-system"
 ACCOUNT = "rollout-controller"
@@ -231,7 +232,7 @@ def token_of(cluster: Cluster, namespace: str, account: str) -> str:
 async def until(fact: Callable[[], object], what: str, *, seconds: float) -> None:
     """Return as soon as it is so."""
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patient(seconds)):
             while not fact():
                 await asyncio.sleep(0.05)
     except TimeoutError:

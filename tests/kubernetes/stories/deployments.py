@@ -9,6 +9,7 @@ from rollout.engine.observation import WorkloadKey
 from rollout.kube.resources import DEPLOYMENTS
 from tests.kubernetes.seeing.worlds import workload
 from tests.kubernetes.stage import Stage
+from tests.waiting import patient
 
 IMAGE = "/spec/template/spec/containers/0/image"
 NAMED: dict[str, Any] = {
@@ -65,12 +66,12 @@ class Deployments:
 
     async def runs(self, name: str, image: str, *, seconds: float = 15.0) -> None:
         """Return as soon as the Deployment's pod template names this image."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patient(seconds)):
             while await self.image(name) != image:
                 await asyncio.sleep(0.02)
 
     async def has(self, name: str, replicas: int, *, seconds: float = 20.0) -> None:
         """Return as soon as so many pods of the Deployment are wanted."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(patient(seconds)):
             while await self.replicas(name) != replicas:
                 await asyncio.sleep(0.02)
