@@ -56,7 +56,7 @@ def picture() -> str:
         ordered = trigger is Trigger.FAIL_OVER and source not in {Stage.NORMAL, Stage.CONFIRMING}
         if source is not target and trigger not in _BY_PEOPLE and not ordered:
             arrows.setdefault((source, target), []).append(trigger.value)
-    lines = [f"    {source} --> {target}: {', '.join(words)}" for (source, target), words in arrows.items()]
+    lines = [f"    {source} --> {target}: {' / '.join(words)}" for (source, target), words in arrows.items()]
     return "\n".join(["stateDiagram-v2", "    [*] --> Normal", *lines]) + "\n"
 
 
