@@ -32,7 +32,7 @@ MARK = "ROLLOUT_TEST_RUN"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark all that lies in tests/bench, so that `make bench` alone runs it; give each test time as its machine needs."""
+    """Mark tests/bench, so that `make bench` alone runs it, and give each test time as its machine needs."""
     for item in items:
         if item.path.is_relative_to(BENCH):
             item.add_marker(pytest.mark.bench)
