@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollout.engine.observation import BackendKey
-from rollout.failover.health import Reading, aged
+from rollout.failover.health import Reading
 from rollout.failover.probing import Answer, Tally, counted, probe_reading
 from rollout.failover.readings import fresh_seconds
 from rollout.ports import Clock
@@ -68,9 +68,8 @@ class SimulatedProbes:
         now, watch = self._clock.now(), self._watches.get(ask)
         if watch is None:
             return probe_reading((), None, fresh=ask.stale_after, now=now)
-        before = aged(watch.before, now) if watch.before is not None else None
         tallies = tuple(watch.tallies.values())
-        watch.before = probe_reading(tallies, before, fresh=watch.fresh, now=now, min_percent=ask.min_percent)
+        watch.before = probe_reading(tallies, watch.before, fresh=watch.fresh, now=now, min_percent=ask.min_percent)
         return watch.before
 
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:

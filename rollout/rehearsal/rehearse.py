@@ -33,34 +33,49 @@ def rehearse(rehearsal: Rehearsal) -> Outcome:
 
 
 async def _play(rehearsal: Rehearsal) -> Outcome:
-    own_tasks(asyncio.get_running_loop())
-    scenario, world = rehearsal.scenario, World(rehearsal)
-    chance = Chance(scenario.seed, "jitter").uniform
-    options = Options(cadence_seconds=scenario.scrape, chance=chance, calendar_of=Almanac())
-    keeper = Keeper(lambda life: Controller(_ports(world, life), options), seed=scenario.seed, over=world.see)
-    keeper.start()
-    for event in scenario.events:
-        if event.at > scenario.until:
+    play, until = Play(rehearsal), rehearsal.scenario.until
+    for event in rehearsal.scenario.events:
+        if event.at > until:
             break
-        await asyncio.sleep(event.at - world.now)
-        happen(event, world, keeper)
-    await asyncio.sleep(scenario.until - world.now)
-    keeper.check()
-    world.account()
-    keeper.end()
-    return outcome_of(world, rehearsal.bounds)
+        await play.wait_until(event.at)
+        play.happen(event)
+    await play.wait_until(until)
+    play.end()
+    return outcome_of(play.world, rehearsal.bounds)
 
 
-def happen(event: Event, world: World, keeper: Keeper) -> None:
-    """Let one event of the file happen."""
-    match event.kind:
-        case "controller":
-            _befall(event.controller or Fate.RESTART, world, keeper)
-        case "status":
-            keeper.start_anew()
-            world.store.lose_status()
-        case _:
-            world.apply(event)
+class Play:
+    """A rehearsal under way on the running loop, which is a virtual one: the world, and a controller in it."""
+
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        own_tasks(asyncio.get_running_loop())
+        scenario, world = rehearsal.scenario, World(rehearsal)
+        chance = Chance(scenario.seed, "jitter").uniform
+        options = Options(cadence_seconds=scenario.scrape, chance=chance, calendar_of=Almanac())
+        keeper = Keeper(lambda life: Controller(_ports(world, life), options), seed=scenario.seed, over=world.see)
+        keeper.start()
+        self.world, self._keeper = world, keeper
+
+    async def wait_until(self, seconds: float) -> None:
+        """Let time pass up to so many seconds from the start."""
+        await asyncio.sleep(seconds - self.world.now)
+
+    def happen(self, event: Event) -> None:
+        """Let one event of the file happen, whenever that should have been."""
+        match event.kind:
+            case "controller":
+                _befall(event.controller or Fate.RESTART, self.world, self._keeper)
+            case "status":
+                self._keeper.start_anew()
+                self.world.store.lose_status()
+            case _:
+                self.world.apply(event)
+
+    def end(self) -> None:
+        """End the controller; what it died of by itself, if it did, is raised."""
+        self._keeper.check()
+        self.world.account()
+        self._keeper.end()
 
 
 def _befall(fate: Fate, world: World, keeper: Keeper) -> None:

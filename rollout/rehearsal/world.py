@@ -72,6 +72,11 @@ class World:
         if self.source.scraping:
             samples.take(EPOCH + at, self.services)
 
+    @property
+    def sees(self) -> bool:
+        """Return whether the controller sees what there is."""
+        return not self._blind
+
     def go_blind(self, *, knowing: bool) -> None:
         """Let the controller's caches and signals stand still; without ``knowing`` they are empty."""
         self.account()
