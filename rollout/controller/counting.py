@@ -164,6 +164,6 @@ class Counting:
         gap = kept.gap(found.at) if isinstance(found, RequestsSeen) else 0.0
         fresh = fresh_seconds(stale_after=ask.stale_after, interval=max(gap, self._pause()))
         seen = found.why if isinstance(found, Failed) else found
-        before = aged(kept.reading, now)
+        before = kept.reading
         kept.reading = metrics_reading(ask.signal, seen, before, fresh=fresh, now=now)
-        return kept.reading.health is not before.health
+        return aged(kept.reading, now).health is not aged(before, now).health

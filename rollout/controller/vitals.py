@@ -142,10 +142,9 @@ class Vitals:
             yield reading
 
     def _read_endpoints(self, ask: EndpointsAsk, now: float) -> Reading:
-        before = self._endpoints.get(ask)
-        known = aged(before, now) if before is not None else None
-        reading = endpoints_reading(ask.signal, self._ports.health.seen(ask.backend), known, now)
-        self._endpoints[ask] = reading
+        reading = endpoints_reading(ask.signal, self._ports.health.seen(ask.backend), self._endpoints.get(ask), now)
+        # Kept as it counts now: that nobody reads it for long is no silence of who tells of endpoints.
+        self._endpoints[ask] = aged(reading, now)
         return reading
 
     def _problems(self, watch: Watch) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from rollout.engine.observation import BackendKey
-from rollout.failover.health import Reading, aged
+from rollout.failover.health import Reading
 from rollout.failover.probing import Tally, counted, probe_reading
 from rollout.failover.readings import fresh_seconds
 from rollout.ports import Clock
@@ -98,9 +98,8 @@ class LoopProbes:
         now, watch = self._clock.now(), self._watches.get(ask)
         if watch is None:
             return probe_reading((), None, fresh=ask.stale_after, now=now)
-        before = aged(watch.before, now) if watch.before is not None else None
         tallies = [slot.tally for slot in watch.slots.values()]
-        watch.before = probe_reading(tallies, before, fresh=watch.fresh, now=now, min_percent=ask.min_percent)
+        watch.before = probe_reading(tallies, watch.before, fresh=watch.fresh, now=now, min_percent=ask.min_percent)
         return watch.before
 
     def _aim(self, watch: _Watch, targets: Sequence[Target]) -> None:

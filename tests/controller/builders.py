@@ -13,7 +13,7 @@ from typing import Any, ParamSpec
 from structlog.testing import capture_logs
 
 from rollout.analysis.samples import ERRORS, Batch
-from rollout.controller.alone import Always
+from rollout.controller.alone import Always, NeverStopped
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
 from rollout.engine.observation import (
@@ -29,12 +29,14 @@ from rollout.engine.observation import (
 )
 from rollout.engine.state import State
 from rollout.engine.table import Phase
-from rollout.ports import Ask, Elector, Key
+from rollout.ports import Ask, Clock, Elector, Key
 from rollout.rehearsal.virtual_loop import VirtualClock, run
+from rollout.signals import Switch
 from rollout.spec.resource import Gate
 from tests.fakes.gates import FakeGates
 from tests.fakes.health import FakeBackendHealth
 from tests.fakes.measurements import TOTAL, FakeMeasurements
+from tests.fakes.probes import FakeProbes
 from tests.fakes.routes import FakeRouteTable
 from tests.fakes.store import FakeStore
 from tests.fakes.workloads import FakeWorkloads
@@ -137,6 +139,10 @@ class FaultyHealth(FakeBackendHealth):
 
     fault: BackendKey | None = None
 
+    def keep_time(self, clock: Clock) -> None:
+        """Hear of endpoints by this clock from now on."""
+        self._clock = clock
+
     def endpoints(self, backend: BackendKey) -> Endpoints:
         """Break where the test said, else answer."""
         if backend == self.fault:
@@ -200,11 +206,18 @@ class Scene:
     gates: FailingGates = field(default_factory=FailingGates)
     workloads: SlowWorkloads = field(default_factory=SlowWorkloads)
     elector: Elector = field(default_factory=Always)
+    switch: Switch = field(default_factory=NeverStopped)
     options: Options = field(default_factory=lambda: Options(cadence_seconds=10.0, chance=lambda: 0.5))
     told: list[Told] = field(default_factory=list)
+    probes: FakeProbes = field(init=False)
     _task: asyncio.Task[None] | None = None
     _controller: Controller | None = None
     _commands: int = 0
+
+    def __post_init__(self) -> None:
+        """Let everything keep the time of one clock."""
+        self.probes = FakeProbes(self.clock)
+        self.health.keep_time(self.clock)
 
     @property
     def controller(self) -> Controller:
@@ -228,7 +241,7 @@ class Scene:
     async def start(self) -> None:
         """Let a controller run, as a process would after its start."""
         outside = (self.store, self.routes, self.health, self.measurements, self.gates, self.clock, self.workloads)
-        ports = Ports(*outside, elector=self.elector)
+        ports = Ports(*outside, elector=self.elector, probes=self.probes, switch=self.switch)
         self._controller = Controller(ports, self.options)
         self._controller.subscribe(self.told.append)
         self._task = asyncio.create_task(self._controller.run())

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from rollout.engine.observation import BackendKey
-from rollout.failover.health import Health, Reading, aged
+from rollout.failover.health import Health, Reading
 from rollout.failover.probing import Tally, probe_reading
 from rollout.failover.readings import fresh_seconds
 from rollout.ports import Clock
@@ -47,10 +47,8 @@ class FakeProbes:
     def read(self, ask: ProbeAsk) -> Reading:
         """Return what the targets say together now."""
         now, fresh = self._clock.now(), fresh_seconds(stale_after=ask.stale_after, interval=ask.signal.interval)
-        before = self._before.get(ask)
         tallies = [tally for (asked, _), tally in self._tallies.items() if asked == ask]
-        known = aged(before, now) if before is not None else None
-        found = probe_reading(tallies, known, fresh=fresh, now=now, min_percent=ask.min_percent)
+        found = probe_reading(tallies, self._before.get(ask), fresh=fresh, now=now, min_percent=ask.min_percent)
         if ask in self.wanted:
             self._before[ask] = found
         return found

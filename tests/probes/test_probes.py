@@ -9,7 +9,7 @@ from rollout.probes.probes import LoopProbes
 from rollout.signals import ProbeAsk, Target
 from rollout.spec.probe import ProbeSignal
 from tests.fakes.clock import FakeClock
-from tests.probes.servers import hanging, serving
+from tests.probes.servers import OK, hanging, serving
 from tests.waiting import until
 
 V1 = BackendKey("shop", "v1", 80)
@@ -69,6 +69,32 @@ async def test_a_reading_ages_without_answers() -> None:
         await probes.aclose()
 
     assert reading.health is Health.UNKNOWN
+
+
+async def test_that_nobody_reads_is_no_silence() -> None:
+    """Answers that kept coming say the same since they began to, however long nobody looked."""
+    clock, ask, answers = FakeClock(), asking(), 0
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answers
+        while await reader.readuntil(b"\r\n\r\n"):
+            clock.advance(6)
+            answers += 1
+            writer.write(OK)
+            await writer.drain()
+
+    probes = LoopProbes(clock)
+    await probes.start()
+    async with serving(behave) as target:
+        probes.want({ask: (target,)})
+        await until(lambda: probes.read(ask).health is Health.HEALTHY)
+        first, known = probes.read(ask), answers
+        await until(lambda: answers > known + 4)
+        again = probes.read(ask)
+        await probes.aclose()
+
+    assert again.health is Health.HEALTHY
+    assert again.since == first.since
 
 
 async def test_many_changes_at_once_are_told_once() -> None:
