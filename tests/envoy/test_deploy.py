@@ -26,7 +26,15 @@ from tests.waiting import until
 pytestmark = pytest.mark.real
 
 SAMPLE = Path(__file__).parents[2] / "deploy" / "envoy"
-PORTS = {"checkout-v1": 8081, "checkout-v2": 8082, "checkout-grpc-v1": 9081, "checkout-grpc-v2": 9082}
+PORTS = {
+    "checkout-v1": 8081,
+    "checkout-v2": 8082,
+    "checkout-dr": 8083,
+    "checkout-grpc-v1": 9081,
+    "checkout-grpc-v2": 9082,
+    "checkout-grpc-dr": 9083,
+}
+TRIES = 40
 
 
 @dataclass
@@ -36,6 +44,7 @@ class World:
     envoy: EnvoyWorld
     table: EnvoyRouteTable
     health: EnvoyBackendHealth
+    servers: Mapping[str, HttpBackend | GrpcBackend]
 
     async def call(self) -> str:
         """Return the name of the gRPC backend that answers."""
@@ -43,13 +52,14 @@ class World:
             answer: bytes = await channel.unary_unary(METHOD)(b"", timeout=5)
         return answer.decode()
 
-    async def shift(self, route: str, *, canary: int) -> Acceptance:
-        """Give the canary this much of 100."""
+    async def shift(self, route: str, *, canary: int = 0, backup: int = 0) -> Acceptance:
+        """Give the canary and the backup this much of 100."""
         key = RouteKey("EnvoyRoute", "shop", route)
         view = self.table.read(key)
         assert view is not None, self.table.explain(key)
-        pair = {BackendKey("shop", f"{route}-v1"): 100 - canary, BackendKey("shop", f"{route}-v2"): canary}
-        rules = [RuleWeights(rule.index, rule.name, pair) for rule in view.rules]
+        weights = {"v1": 100 - canary - backup, "v2": canary, "dr": backup}
+        given = {BackendKey("shop", f"{route}-{which}"): weight for which, weight in weights.items()}
+        rules = [RuleWeights(rule.index, rule.name, given) for rule in view.rules]
         return (await self.table.write(key, rules, expected=view.version)).acceptance
 
 
@@ -72,7 +82,7 @@ def copy(folder: Path, ports: Mapping[str, int]) -> Path:
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """The sample with four live backends behind it."""
+    """The sample with six live backends behind it, and all weight on the first versions."""
     async with AsyncExitStack() as stack:
         http = [HttpBackend(name) for name in PORTS if "grpc" not in name]
         calls = [GrpcBackend(name) for name in PORTS if "grpc" in name]
@@ -96,7 +106,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         stack.push_async_callback(health.aclose)
         backends = [BackendKey("shop", name) for name in PORTS]
         await until(lambda: all(health.endpoints(backend) == Endpoints(1, 1) for backend in backends), seconds=10)
-        yield World(envoy, table, health)
+        servers: dict[str, HttpBackend | GrpcBackend] = {one.name: one for one in http}
+        servers |= {one.name: one for one in calls}
+        world = World(envoy, table, health, servers)
+        for route in ("checkout", "checkout-grpc"):
+            await world.shift(route)
+        yield world
 
 
 async def test_envoy_validates_the_bootstrap(tmp_path: Path) -> None:
@@ -117,6 +132,27 @@ async def test_both_routes_serve_stable(world: World) -> None:
     """HTTP/1.1 and gRPC on one port, all weight on the first version."""
     assert await world.envoy.served_by("/anything") == "checkout-v1"
     assert await world.call() == "checkout-grpc-v1"
+
+
+def test_the_sample_lets_the_backup_stand_by() -> None:
+    """The weight that its Rollouts give an idle backup is in the routes from the beginning."""
+    text = (SAMPLE / "rds" / "routes.yaml").read_text()
+
+    assert "{name: checkout-dr, weight: 1}" in text
+    assert "{name: checkout-grpc-dr, weight: 1}" in text
+
+
+async def test_a_dead_version_is_covered_by_the_backup(world: World) -> None:
+    """Requests are tried again there, with and without Envoy knowing of it, also while nobody moves any weight."""
+    for route in ("checkout", "checkout-grpc"):
+        await world.shift(route, backup=1)
+        await world.servers[f"{route}-v1"].close()
+    first = {await world.envoy.served_by("/anything") for _ in range(TRIES)} | {await world.call()}
+    gone = [BackendKey("shop", name) for name in ("checkout-v1", "checkout-grpc-v1")]
+    await until(lambda: all(world.health.endpoints(backend) == Endpoints(0, 1) for backend in gone), seconds=10)
+    later = {await world.envoy.served_by("/anything") for _ in range(TRIES)} | {await world.call()}
+
+    assert first == later == {"checkout-dr", "checkout-grpc-dr"}
 
 
 async def test_each_route_moves_on_its_own(world: World) -> None:
