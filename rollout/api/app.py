@@ -33,6 +33,7 @@ from rollout.api.rates import Rate
 from rollout.api.rollouts import rollouts_router
 from rollout.api.service import Service
 from rollout.api.streams import StreamOptions, stream_router
+from rollout.api.switch import switch_router
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def _routers(service: Service, options: ApiOptions) -> tuple[APIRouter, ...]:
         history_router(service),
         live_router(service),
         policies_router(service, reader),
+        switch_router(service, reader),
         stream_router(service, options.streams),
         about_router(service),
         metrics_router(service),

@@ -6,19 +6,17 @@ Called by the application. What is legal is the engine's to say; see ``rollout.a
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
 from starlette.responses import Response
 
 from rollout.api.callers import caller_of, permit
-from rollout.api.documents import Form, Reader
+from rollout.api.documents import Reader
 from rollout.api.models import CommandOutcome, CommandRequest
 from rollout.api.operations import Operation, add, answered
 from rollout.api.outcomes import Outcomes
 from rollout.api.parameters import CommandId, Namespace, RolloutName, Wait
-from rollout.api.problems import Refused, invalid
+from rollout.api.problems import Refused
 from rollout.api.service import Service
 from rollout.ports import Key, Verb
-from rollout.spec.sentences import told
 
 WAIT_SECONDS = 5.0
 _HERE = {"namespace": "$request.path.namespace", "name": "$request.path.name"}
@@ -46,7 +44,7 @@ class Commands:
         """Leave a command and wait for what becomes of it."""
         caller = caller_of(request)
         await permit(self._service.access, caller, Verb.UPDATE, namespace)
-        asked = await self._read(request)
+        asked = await self._reader.question_in(request, CommandRequest)
         outcome = await self._outcomes.leave(Key(namespace, name), asked, caller, wait_seconds=wait)
         if outcome.state == "refused":
             raise Refused(409, outcome.message, reason=outcome.reason, command=outcome)
@@ -60,14 +58,6 @@ class Commands:
         if outcome is None:
             raise Refused(404, f"Rollout {namespace}/{name} knows no command {command_id}; the last 20 are kept")
         return answered(outcome)
-
-    async def _read(self, request: Request) -> CommandRequest:
-        document = await self._reader.document_in(request, Form.JSON)
-        text = (await request.body()).decode("utf-8-sig")
-        try:
-            return CommandRequest.model_validate_json(text, strict=True, by_alias=True, by_name=False)
-        except ValidationError as error:
-            raise invalid(*(problem for _, problem in told(error, document, CommandRequest))) from error
 
 
 def commands_router(service: Service, reader: Reader, outcomes: Outcomes) -> APIRouter:

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from rollout.api.models import CommandRequest, ProblemView, TransitionEvent
+from rollout.api.models import CommandRequest, ProblemView, SwitchRequest, TransitionEvent
 from rollout.api.problems import MEDIA_TYPE
 from rollout.spec.resource import Rollout, RolloutPolicy
 
@@ -28,10 +28,11 @@ TAGS = (
     {"name": "rollouts", "description": "Rollouts as resources, their history and where they stand right now."},
     {"name": "commands", "description": "What people and programs ask of a Rollout, once by id."},
     {"name": "policies", "description": "Defaults for many Rollouts."},
+    {"name": "failover", "description": "The operator's switch, which stops all automatic failover at once."},
     {"name": "events", "description": "Transitions as they are recorded."},
     {"name": "service", "description": "The service itself."},
 )
-_TAKEN = (CommandRequest, Rollout, RolloutPolicy, ProblemView, TransitionEvent)
+_TAKEN = (CommandRequest, SwitchRequest, Rollout, RolloutPolicy, ProblemView, TransitionEvent)
 _PROBLEM = {"$ref": "#/components/schemas/ProblemView"}
 _FIRST_ERROR = 400
 _NOT_OURS = ("HTTPValidationError", "ValidationError")

@@ -14,14 +14,18 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
 from starlette.requests import Request
 
-from rollout.api.problems import Refused, items_of, malformed, sentence_of
+from rollout.api.problems import Refused, invalid, items_of, malformed, sentence_of
+from rollout.api.shapes import Question
 from rollout.errors import ConfigurationError
 from rollout.spec.fields import Location, path_of, printable
+from rollout.spec.sentences import told
 from rollout.spec.text import DEEPEST, MOST_VALUES, manifests_in
 
 T = TypeVar("T")
+Q = TypeVar("Q", bound=Question)
 
 
 class Form(StrEnum):
@@ -65,6 +69,19 @@ class Reader:
         form = _form_of(request, forms)
         body = await request.body()
         return await self.aside(request, lambda: _read(body, form))
+
+    async def question_in(self, request: Request, model: type[Q]) -> Q:
+        """Return the JSON body as this model.
+
+        Raises:
+            Refused: as ``document_in``; or it is none, and every problem is told (422).
+        """
+        document = await self.document_in(request, Form.JSON)
+        text = (await request.body()).decode("utf-8-sig")
+        try:
+            return model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise invalid(*(problem for _, problem in told(error, document, model))) from error
 
     async def aside(self, request: Request, work: Callable[[], T]) -> T:
         """Return what ``work`` does with the body of the request; for a long one in a thread, when its turn comes."""

@@ -14,6 +14,7 @@ from rollout.api.failover_models import FailingItem, FailoverView
 from rollout.api.shapes import Answer, MissingView, Question
 from rollout.engine.table import Action
 from rollout.spec.base import Name, ShortText, Text
+from rollout.spec.quantities import Flag
 
 Document = dict[str, Any]
 CommandId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -139,6 +140,34 @@ class CommandOutcome(Answer):
     """A constant of the list in the reference; empty while it waits."""
     message: str
     """One sentence."""
+
+
+# ---------------------------------------------------------------- the operator's switch
+
+
+class SwitchRequest(Question):
+    """How the operator's switch is to stand."""
+
+    stopped: Flag
+    """Whether all automatic failover is stopped."""
+    reason: Annotated[Text, Field(max_length=256)] | None = None
+    """Why, in one sentence: shown wherever failover is seen to be stopped."""
+
+
+class SwitchView(Answer):
+    """How the operator's switch stands, for all Rollouts."""
+
+    stopped: bool
+    """Whether all automatic failover is stopped here, by the switch or by the setting."""
+    message: str
+    """One sentence: by whom, since when, and why."""
+    by: str
+    """Who turned the switch last; empty while nobody has, or it was not read yet."""
+    since: float | None
+    """When; None while nobody has, or nobody knows."""
+    reason: str
+    setting: Literal["auto", "stopped"]
+    """The setting `failover` of the replica that answers, which stops failover there whatever the switch says."""
 
 
 # ---------------------------------------------------------------- history

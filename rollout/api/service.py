@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollout.controller.controller import Controller
+from rollout.controller.switch import OperatorSwitch
 from rollout.meters import Meters
 from rollout.ports import Access, Clock, IntentStore, Journal, RolloutStore
 
@@ -15,7 +16,7 @@ class Service:
     """One running service.
 
     ``runtime`` is its name (``envoy``). ``ready`` returns an empty text when requests can be served,
-    else one sentence that says why not.
+    else one sentence that says why not. ``switch`` stops all automatic failover.
     """
 
     store: RolloutStore
@@ -27,3 +28,4 @@ class Service:
     meters: Meters
     runtime: str
     ready: Callable[[], str]
+    switch: OperatorSwitch

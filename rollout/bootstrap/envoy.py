@@ -10,12 +10,13 @@ from pathlib import Path
 
 import structlog
 
-from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, probing
+from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, operators_switch, probing
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.controller.switch import OperatorSwitch
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.health import EnvoyBackendHealth
 from rollout.envoy.measurements import EnvoyMeasurements
@@ -53,7 +54,8 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         store = await SqliteStore.open(settings.database)
         stack.push_async_callback(store.close)
         meters = Meters()
-        ports = await _ports(settings, store, meters, stack)
+        switch = operators_switch(store.switch, settings)
+        ports = await _ports(settings, store, switch, meters=meters, stack=stack)
         await _follow_manifests(settings.manifests, store, stack)
         options = Options(
             settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})), calendar_of=Almanac()
@@ -67,7 +69,7 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         url, first_token, parts = "", "", {done}
         if settings.address is not None:
             access = TokenFile(settings.tokens_file, ports.clock)
-            desk = Desk(store, store, store, access, "envoy")
+            desk = Desk(store, store, store, access, "envoy", switch)
             url, listening = await listen(desk, work, settings, address=settings.address, stack=stack)
             parts.add(listening)
             first_token = await _first_token(settings.tokens_file, access)
@@ -83,7 +85,9 @@ async def _first_token(file: Path, access: TokenFile) -> str:
     return await asyncio.to_thread(access.create, FIRST, Role.OPERATOR)
 
 
-async def _ports(settings: ServeSettings, store: SqliteStore, meters: Meters, stack: AsyncExitStack) -> Ports:
+async def _ports(
+    settings: ServeSettings, store: SqliteStore, switch: OperatorSwitch, *, meters: Meters, stack: AsyncExitStack
+) -> Ports:
     """Open the outside world beside the store."""
     clock, admin = SystemClock(), AdminClient(settings.admin, count=partial(meters.asked, "envoy"))
     stack.push_async_callback(admin.aclose)
@@ -96,7 +100,7 @@ async def _ports(settings: ServeSettings, store: SqliteStore, meters: Meters, st
     measurements = _measurements(settings, admin, meters, stack)
     gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
     probes = await probing(settings, meters, stack)
-    return Ports(store, routes, health, measurements, gates, clock, probes=probes)
+    return Ports(store, routes, health, measurements, gates, clock, probes=probes, switch=switch)
 
 
 async def _follow_manifests(folder: Path | None, store: SqliteStore, stack: AsyncExitStack) -> None:

@@ -6,17 +6,18 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, probing
+from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, operators_switch, probing
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
 from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
+from rollout.controller.switch import OperatorSwitch
 from rollout.gates.http import HttpGates
 from rollout.kube.access import KubeAccess
 from rollout.kube.api import KubeApi
@@ -24,17 +25,19 @@ from rollout.kube.config import configuration
 from rollout.kube.elector import ElectorOptions, LeaseElector
 from rollout.kube.endpoints import KubeEndpoints
 from rollout.kube.events import EventRecorder
-from rollout.kube.notices import of_refusal, of_transition
+from rollout.kube.notices import of_refusal, of_switch, of_transition
 from rollout.kube.references import routes_named
 from rollout.kube.reflector import Reflector
 from rollout.kube.resources import Document
 from rollout.kube.routes import KubeRouteTable
 from rollout.kube.store import KubeStore
+from rollout.kube.switch import KubeSwitch
 from rollout.kube.workloads import KubeWorkloads
 from rollout.meters import Meters
 from rollout.ports import Key, Measurements
 from rollout.prometheus.absent import WHY, NoPrometheus
 from rollout.settings.table import ServeSettings, masked
+from rollout.signals import Position
 from rollout.spec.built_in import cluster_policy
 from rollout.spec.resource import RouteKind
 
@@ -53,6 +56,7 @@ class Cluster:
     endpoints: KubeEndpoints
     workloads: KubeWorkloads
     elector: LeaseElector
+    switch: KubeSwitch
     chance: Callable[[], float]
 
     def watches(self) -> tuple[Reflector, ...]:
@@ -95,20 +99,10 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
     async with AsyncExitStack() as stack:
         meters = Meters()
         cluster = await _open(settings, meters, stack)
-        clock = SystemClock()
-        gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
+        switch = operators_switch(cluster.switch, settings)
         counters = source or _measurements(settings, meters, stack)
-        ports = Ports(
-            store=cluster.store,
-            routes=cluster.routes,
-            health=cluster.endpoints,
-            measurements=counters,
-            gates=gates,
-            clock=clock,
-            workloads=cluster.workloads,
-            elector=cluster.elector,
-            probes=await probing(settings, meters, stack),
-        )
+        ports = await _ports(settings, cluster, counters, meters=meters, stack=stack)
+        ports = replace(ports, switch=switch)
         options = Options(
             settings.tick_seconds, cluster_policy(), Abilities(ROUTES, workloads=True), calendar_of=Almanac()
         )
@@ -116,24 +110,41 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         work.first = cluster.begin
         meters.shards_are(lambda: len(cluster.elector.shards))
         recorder = EventRecorder(
-            cluster.api, clock, instance=settings.replica, chance=cluster.chance, count_lost=meters.event_lost
+            cluster.api, ports.clock, instance=settings.replica, chance=cluster.chance, count_lost=meters.event_lost
         )
         stack.push_async_callback(recorder.aclose)
         await recorder.start()
         work.controller.subscribe(partial(_tell, recorder, cluster))
+        switch.subscribe(partial(_tell_of_switch, recorder, cluster, switch))
         done = work.start(stack)
         calendar = _calendar(work.controller, cluster.store)
         calendar.start()
         stack.callback(calendar.stop)
         url, parts = "", {done}
         if settings.address is not None:
-            access = KubeAccess(cluster.api, clock)
-            desk = Desk(cluster.store, cluster.store, cluster.store.journal, access, "kubernetes", cluster.stale)
+            store, access = cluster.store, KubeAccess(cluster.api, ports.clock)
+            desk = Desk(store, store, store.journal, access, "kubernetes", switch, cluster.stale)
             url, listening = await listen(desk, work, settings, address=settings.address, stack=stack)
             parts.add(listening)
         work.begun.set()
         source_name = str(masked(settings.prometheus)) if settings.prometheus else WHY
         yield Runtime(cluster.store, work.controller, meters, done, url, frozenset(parts), source_name)
+
+
+async def _ports(
+    settings: ServeSettings, cluster: Cluster, counters: Measurements, *, meters: Meters, stack: AsyncExitStack
+) -> Ports:
+    return Ports(
+        store=cluster.store,
+        routes=cluster.routes,
+        health=cluster.endpoints,
+        measurements=counters,
+        gates=await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts))),
+        clock=SystemClock(),
+        workloads=cluster.workloads,
+        elector=cluster.elector,
+        probes=await probing(settings, meters, stack),
+    )
 
 
 async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) -> Cluster:
@@ -147,8 +158,9 @@ async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) 
     store = KubeStore(api, clock, chance=chance, namespace=namespace, prepare=rooms.prepare)
     endpoints = KubeEndpoints(api, clock, chance=chance, namespace=namespace)
     workloads = KubeWorkloads(api, clock, chance=chance, namespace=namespace)
+    switch = KubeSwitch(api, clock, chance=chance, namespace=_lease_namespace(settings))
     store.subscribe(lambda key: rooms.left(key) if store.read(key) is None else None)
-    for part in (store, routes, endpoints, workloads):
+    for part in (store, routes, endpoints, workloads, switch):
         stack.push_async_callback(part.aclose)
         await part.start()
     rooms.open = True
@@ -159,7 +171,7 @@ async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) 
     )
     elector = LeaseElector(leases, clock, options, chance=chance)
     stack.push_async_callback(elector.aclose)
-    return Cluster(api, store, routes, endpoints, workloads, elector, chance)
+    return Cluster(api, store, routes, endpoints, workloads, elector, switch, chance)
 
 
 @dataclass(slots=True)
@@ -191,6 +203,13 @@ def _tell(recorder: EventRecorder, cluster: Cluster, told: Told) -> None:
         recorder.tell(of_transition(told.key, uid, told.transition))
     if told.handled is not None and not told.handled.done:
         recorder.tell(of_refusal(told.key, uid, told.handled, at=told.at))
+
+
+def _tell_of_switch(recorder: EventRecorder, cluster: Cluster, switch: OperatorSwitch) -> None:
+    """Let one replica send an event of how the switch was turned."""
+    key, standing = cluster.switch.key, switch.standing()
+    if standing.position is not None and standing.position != Position() and cluster.elector.holds(key):
+        recorder.tell(of_switch(key, cluster.switch.uid, standing.position, standing.message))
 
 
 def _lease_namespace(settings: ServeSettings) -> str:

@@ -22,6 +22,7 @@ from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.gauges import RolloutGauges
 from rollout.controller.metered import count_told, metered
 from rollout.controller.readiness import Readiness
+from rollout.controller.switch import OperatorSwitch
 from rollout.meters import Meters
 from rollout.ports import Access, IntentStore, Journal, Measurements, RolloutStore
 from rollout.probes.probes import LoopProbes
@@ -29,8 +30,8 @@ from rollout.probes.tls import Certificates
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
 from rollout.settings.address import Address
-from rollout.settings.table import ServeSettings
-from rollout.signals import Probes
+from rollout.settings.table import FailoverSwitch, ServeSettings
+from rollout.signals import Probes, SwitchRecord
 
 OTHER_CONNECTIONS = 256
 """How many connections there may be beside those of event streams."""
@@ -63,6 +64,7 @@ class Desk:
     journal: Journal
     access: Access
     runtime: str
+    switch: OperatorSwitch
     stale: Callable[[], str] = str
 
 
@@ -121,6 +123,7 @@ async def listen(
         meters=work.meters,
         runtime=desk.runtime,
         ready=readiness.why_not,
+        switch=desk.switch,
     )
     streams = StreamOptions(closing, most_streams=settings.streams)
     app = create_app(service, ApiOptions(settings.rate_per_second, settings.rate_burst, streams=streams))
@@ -128,6 +131,13 @@ async def listen(
     make_room(limits.connections)
     listening = await stack.enter_async_context(serving(app, ServerOptions(address, limits, _tls(settings)), closing))
     return listening.url, listening.done
+
+
+def operators_switch(record: SwitchRecord, settings: ServeSettings) -> OperatorSwitch:
+    """Return the switch that stops all automatic failover; the log says how it stands."""
+    switch = OperatorSwitch(record, SystemClock(), by_setting=settings.failover is FailoverSwitch.STOPPED)
+    switch.begin()
+    return switch
 
 
 def of_prometheus(settings: ServeSettings, address: str, meters: Meters, stack: AsyncExitStack) -> Measurements:

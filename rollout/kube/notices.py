@@ -14,8 +14,9 @@ from rollout.engine.reasons import Reason
 from rollout.engine.state import Handled, Transition
 from rollout.engine.table import Phase
 from rollout.failover.reasons import Reason as Why
-from rollout.kube.resources import EVENTS, ROLLOUTS, Document
+from rollout.kube.resources import CONFIG_MAPS, EVENTS, ROLLOUTS, Document, Resource
 from rollout.ports import Key
+from rollout.signals import Position
 
 CONTROLLER = "rollout.dev/controller"
 """Who tells, in ``reportingController``."""
@@ -77,7 +78,10 @@ GOOD_REASONS = frozenset({Reason.REVISION_WITHDRAWN, Reason.DELETING})
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One thing to tell: of which Rollout, what tells it from others (``mark``), why, and when (Unix seconds)."""
+    """One thing to tell: of which Rollout, what tells it from others (``mark``), why, and when (Unix seconds).
+
+    ``resource`` is what it is of, where that is no Rollout.
+    """
 
     key: Key
     uid: str
@@ -87,6 +91,7 @@ class Notice:
     action: str
     at: float
     warning: bool = False
+    resource: Resource = ROLLOUTS
 
 
 def of_transition(key: Key, uid: str, transition: Transition) -> Notice:
@@ -102,6 +107,14 @@ def of_transition(key: Key, uid: str, transition: Transition) -> Notice:
 def of_refusal(key: Key, uid: str, handled: Handled, *, at: float) -> Notice:
     """Return what is told of a command that was refused ``at`` this time."""
     return Notice(key, uid, f"command {handled.id}", handled.reason, handled.message, handled.action, at, warning=True)
+
+
+def of_switch(key: Key, uid: str, position: Position, message: str) -> Notice:
+    """Return what is told of the operator's switch, of which a ConfigMap is the record."""
+    stopped = position.stopped
+    reason, action = ("FailoverStopped", "Stop") if stopped else ("FailoverReleased", "Release")
+    mark = f"switch {stopped} {position.at}"
+    return Notice(key, uid, mark, reason, message, action, position.at, warning=stopped, resource=CONFIG_MAPS)
 
 
 def event_of(notice: Notice, *, instance: str) -> Document:
@@ -120,8 +133,8 @@ def event_of(notice: Notice, *, instance: str) -> Document:
         "action": _word(notice.action),
         "note": notice.message.encode()[:MOST_NOTE_BYTES].decode(errors="ignore"),
         "regarding": {
-            "apiVersion": ROLLOUTS.api_version,
-            "kind": ROLLOUTS.kind,
+            "apiVersion": notice.resource.api_version,
+            "kind": notice.resource.kind,
             "namespace": notice.key.namespace,
             "name": notice.key.name,
             "uid": notice.uid,

@@ -17,7 +17,7 @@ from rollout.kube.api import KubeApi
 from rollout.kube.cache import Name
 from rollout.kube.reflector import Reflector, ReflectorOptions
 from rollout.kube.resources import CONFIG_MAPS, MANAGER, Document, version_of
-from rollout.ports import Clock
+from rollout.ports import Clock, Key
 from rollout.signals import Position
 from rollout.spec.fields import printable
 
@@ -51,6 +51,17 @@ class KubeSwitch:
         self._watch.subscribe(self._changed)
         self._listeners: list[Callable[[], None]] = []
         self._first: asyncio.Task[None] | None = None
+
+    @property
+    def key(self) -> Key:
+        """Return namespace and name of the ConfigMap."""
+        return Key(self._namespace, NAME)
+
+    @property
+    def uid(self) -> str:
+        """Return its uid, empty while there is none."""
+        found = self._watch.get(self._namespace, NAME)
+        return "" if found is None else str(found["metadata"].get("uid") or "")
 
     async def start(self) -> None:
         """Begin, and return when the ConfigMap was read or is known not to be there; soon at any rate.
@@ -147,7 +158,7 @@ def kept_switch(document: Document) -> Document:
     """Return what stays in memory of the ConfigMap: our keys, and who set ``failover`` last."""
     metadata, entries = document["metadata"], document.get("data") or {}
     return {
-        "metadata": {name: metadata.get(name) for name in ("namespace", "name", "resourceVersion")},
+        "metadata": {name: metadata.get(name) for name in ("namespace", "name", "uid", "resourceVersion")},
         "data": {key: str(entries[key])[:MOST_KEPT] for key in (STATE, REASON, BY, SINCE) if key in entries},
         "setter": _setter(metadata.get("managedFields") or ()),
     }

@@ -104,6 +104,13 @@ class RuntimeName(StrEnum):
     KUBERNETES = "kubernetes"
 
 
+class FailoverSwitch(StrEnum):
+    """Whether traffic is failed over by itself."""
+
+    AUTO = "auto"
+    STOPPED = "stopped"
+
+
 class ServeSettings(BaseModel):
     """Everything that ``rollout serve`` lets one choose. Durations are seconds; ``None`` is "not given".
 
@@ -153,6 +160,8 @@ class ServeSettings(BaseModel):
     probe_certificates: FilePath | None = None
     """Folder of the certificates, keys and authorities (PEM) that probes of failover may use; Rollouts name files in
     it. A changed file is taken without a restart. Without it, probes with files of their own say nothing."""
+    failover: FailoverSwitch = FailoverSwitch.AUTO
+    """``stopped``: nothing is failed over or back by itself here, whatever the switch of `rollout switch` says."""
     listen: Listen = "127.0.0.1:8686"
     """Where the API listens; ``off``: nowhere. An address that others reach needs TLS."""
     tls_certificate: FilePath | None = None

@@ -16,6 +16,7 @@ from rollout.api.server import ServerOptions, serving
 from rollout.api.service import Service
 from rollout.clock import SystemClock
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.controller.switch import OperatorSwitch
 from rollout.engine.commands import FAILOVER_ACTIONS
 from rollout.engine.observation import Command
 from rollout.engine.reasons import Refusal
@@ -30,6 +31,7 @@ from tests.fakes.health import FakeBackendHealth
 from tests.fakes.measurements import FakeMeasurements
 from tests.fakes.routes import FakeRouteTable
 from tests.fakes.store import FakeStore
+from tests.fakes.switch import FakeSwitch
 from tests.waiting import until
 
 STEPS = ({"weight": 10, "hold": "1h", "approval": True}, {"weight": 50, "hold": "1h"})
@@ -202,7 +204,16 @@ async def served(rollout: Standing) -> AsyncIterator[str]:
     """Put the API before the Rollout on a free port, as long as the context is open; yield its URL."""
     store, limits = rollout.store, options()
     service = Service(
-        store, store, store, rollout.controller, known_callers(), rollout.clock, Meters(), "envoy", lambda: ""
+        store,
+        store,
+        store,
+        rollout.controller,
+        known_callers(),
+        rollout.clock,
+        Meters(),
+        "envoy",
+        lambda: "",
+        OperatorSwitch(FakeSwitch(), rollout.clock),
     )
     where = ServerOptions(Address("127.0.0.1", 0), Limits(connections=20))
     async with serving(create_app(service, limits), where, limits.streams.closing) as listening:

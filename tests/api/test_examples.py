@@ -15,14 +15,16 @@ import rollout.api
 from rollout.api.app import create_app
 from rollout.api.service import Service
 from rollout.controller.catalog import Abilities
+from rollout.controller.switch import OperatorSwitch
 from rollout.engine.observation import BackendKey, Endpoints, RouteKey
 from rollout.meters import Meters
 from rollout.rehearsal.virtual_loop import VirtualClock, run
 from rollout.spec.resource import RouteKind
 from tests.api.inward import Inward
-from tests.api.world import NOBODY, OPERATOR, WEB, known_callers, manifest, options
+from tests.api.world import NOBODY, OPERATOR, VIEWER, WEB, known_callers, manifest, options
 from tests.controller.builders import NOW, Scene
 from tests.fakes.store import FakeStore
+from tests.fakes.switch import FakeSwitch
 
 FILE = Path(rollout.api.__file__).parent / "examples.json"
 HERE = "/api/v1/rollouts/shop/web"
@@ -72,11 +74,23 @@ async def _scenario() -> Script:
         scene.health.put(BackendKey("shop", name), Endpoints(ready=3, total=3))
     await scene.start()
     store = scene.store
-    service = Service(store, store, store, scene.controller, known_callers(), clock, Meters(), "envoy", lambda: "")
+    service = Service(
+        store,
+        store,
+        store,
+        scene.controller,
+        known_callers(),
+        clock,
+        Meters(),
+        "envoy",
+        lambda: "",
+        OperatorSwitch(FakeSwitch(), clock),
+    )
     app = create_app(service, options())
     script = Script(Inward(app, {"Authorization": f"Bearer {OPERATOR}", "X-Request-ID": "example"}))
     await _of_rollouts(script, scene)
     await _of_policies(script)
+    await _of_the_switch(script)
     await _of_the_service(script)
     await scene.stop()
     start = {"action": "start", "revision": "3", "id": "start-3"}
@@ -135,6 +149,14 @@ async def _of_policies(script: Script) -> None:
         await script.ask("listPolicies", "GET /api/v1/policies")
         await script.ask(f"delete{kind}", f"DELETE {path}")
         await script.ask(f"get{kind}", f"GET {path}")
+
+
+async def _of_the_switch(script: Script) -> None:
+    path, stop = "/api/v1/failover", {"stopped": True, "reason": "maintenance of the mesh"}
+    await script.ask("turnSwitch", f"PUT {path}", stop)
+    await script.ask("turnSwitch", f"PUT {path}", {"stopped": "yes"})
+    await script.ask("turnSwitch", f"PUT {path}", stop, headers={"Authorization": f"Bearer {VIEWER}"})
+    await script.ask("getSwitch", f"GET {path}")
 
 
 async def _of_the_service(script: Script) -> None:

@@ -23,6 +23,7 @@ from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.gauges import RolloutGauges
 from rollout.controller.metered import count_told, metered
+from rollout.controller.switch import OperatorSwitch
 from rollout.engine.observation import BackendKey, Endpoints, RouteKey
 from rollout.engine.state import State
 from rollout.engine.table import Phase
@@ -36,6 +37,7 @@ from tests.fakes.health import FakeBackendHealth
 from tests.fakes.measurements import FakeMeasurements
 from tests.fakes.routes import FakeRouteTable
 from tests.fakes.store import FakeStore
+from tests.fakes.switch import FakeSwitch
 from tests.waiting import until
 
 OPERATOR, VIEWER, NOBODY = "token-of-olga-0", "token-of-victor-1", "token-of-nora-2"
@@ -82,6 +84,7 @@ class World:
     routes: FakeRouteTable
     health: FakeBackendHealth
     measurements: FakeMeasurements
+    switch: FakeSwitch
     port: int
     session: aiohttp.ClientSession
     token: str = OPERATOR
@@ -184,23 +187,30 @@ def options(**given: Any) -> ApiOptions:  # noqa: ANN401 - what the options take
 
 @asynccontextmanager
 async def world(
-    store: Store | None = None, *, given: ApiOptions | None = None, controlling: bool = True, ready: str = ""
+    store: Store | None = None,
+    *,
+    given: ApiOptions | None = None,
+    controlling: bool = True,
+    ready: str = "",
+    stopped: bool = False,
 ) -> AsyncIterator[World]:
     """Serve the API over ``store`` as long as the context is open; without ``controlling``, no controller runs.
 
-    The route and the endpoints of ``WEB`` are there from the beginning.
+    ``stopped`` is the setting of failover. The route and the endpoints of ``WEB`` are there from the beginning.
     """
     clock = SystemClock()
     kept: Store = FakeStore(clock) if store is None else store
     access, routes, health, measurements = known_callers(), FakeRouteTable(), FakeBackendHealth(), FakeMeasurements()
     furnish(routes, health, WEB)
-    ports = Ports(kept, routes, health, measurements, FakeGates(), clock)
+    record = FakeSwitch()
+    switch = OperatorSwitch(record, clock, by_setting=stopped)
+    ports = Ports(kept, routes, health, measurements, FakeGates(), clock, switch=switch)
     abilities = Abilities(frozenset({RouteKind.ENVOY_ROUTE}))
     meters = Meters()
     controller = Controller(metered(ports, meters), Options(cadence_seconds=0.2, abilities=abilities), meters)
     controller.subscribe(count_told(meters))
     meters.registry.register(RolloutGauges(controller.states))
-    service = Service(kept, kept, kept, controller, access, clock, meters, "envoy", lambda: ready)
+    service = Service(kept, kept, kept, controller, access, clock, meters, "envoy", lambda: ready, switch)
     limits = given or options()
     running = asyncio.create_task(controller.run()) if controlling else None
     server = ServerOptions(Address("127.0.0.1", 0), Limits(connections=500))
@@ -210,7 +220,7 @@ async def world(
             aiohttp.ClientSession() as session,
         ):
             port = listening.address.port
-            yield World(service, kept, access, routes, health, measurements, port, session)
+            yield World(service, kept, access, routes, health, measurements, record, port, session)
     finally:
         if running is not None:
             running.cancel()

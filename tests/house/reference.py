@@ -17,6 +17,7 @@ from rollout.api.problems import KINDS
 from rollout.api.service import Service
 from rollout.clock import SystemClock
 from rollout.controller.controller import Controller, Options, Ports
+from rollout.controller.switch import OperatorSwitch
 from rollout.meters import Meters
 from tests.fakes.access import FakeAccess
 from tests.fakes.gates import FakeGates
@@ -24,6 +25,7 @@ from tests.fakes.health import FakeBackendHealth
 from tests.fakes.measurements import FakeMeasurements
 from tests.fakes.routes import FakeRouteTable
 from tests.fakes.store import FakeStore
+from tests.fakes.switch import FakeSwitch
 
 FIRST_ERROR = 400
 REASONS: Mapping[str, str] = {
@@ -40,7 +42,18 @@ def description() -> dict[str, Any]:
     store = FakeStore(clock)
     ports = Ports(store, FakeRouteTable(), FakeBackendHealth(), FakeMeasurements(), FakeGates(), clock)
     controller = Controller(ports, Options(), meters)
-    service = Service(store, store, store, controller, FakeAccess(clock), clock, meters, "envoy", str)
+    service = Service(
+        store,
+        store,
+        store,
+        controller,
+        FakeAccess(clock),
+        clock,
+        meters,
+        "envoy",
+        str,
+        OperatorSwitch(FakeSwitch(), clock),
+    )
     return create_app(service).openapi()
 
 
