@@ -32,6 +32,8 @@ from rollout.spec.resource import Rollout
 MAINTENANCE = "rollout.dev/maintenance"
 """The annotation that names backends which are scaled to zero on purpose, with commas between them."""
 
+NO_TEMPLATES = "how requests are counted stands in a policy, which is not known while the Rollout is invalid"
+
 Ask = EndpointsAsk | ProbeAsk | MetricsAsk
 
 
@@ -151,11 +153,10 @@ class Vitals:
         """Yield why signals cannot be had, in one sentence each."""
         if watch.settings.signals.metrics is None:
             return
-        for name, asks in watch.backends.items():
-            if asks.metrics is None:
-                yield f"The signal {Signal.METRICS} cannot be had: by which metrics, only the valid Rollout says."
-            elif why := self._counting.problem(asks.metrics):
-                yield f"The signal {Signal.METRICS} cannot be had of {name}: {why}."
+        for asks in watch.backends.values():
+            why = self._counting.problem(asks.metrics) if asks.metrics is not None else NO_TEMPLATES
+            if why:
+                yield f"The signal {Signal.METRICS} cannot be had: {why}"
 
     def _ask(self, key: Key, before: set[Ask], after: set[Ask]) -> None:
         """Let the Rollout ask this instead of what it asked before."""

@@ -94,7 +94,7 @@ async def watching(
     signals: Mapping[str, object] = ENDPOINTS, *, scene: Scene | None = None, **failover: object
 ) -> Scene:
     """Return a scene with one Rollout that watches its primary, found to be up."""
-    scene = await world((failing_over(signals, **failover), ROUTE), scene=scene)
+    scene = await world((failing_over(signals, **failover), ROUTE), scene=scene)  # type: ignore[arg-type]
     await scene.start()
     await scene.until(lambda: bool(scene.state.stable))
     return scene
