@@ -15,6 +15,7 @@ from rollout.analysis.judge import CheckReport
 from rollout.analysis.judge import JudgeState as Judge
 from rollout.api.callers import caller_of, permit
 from rollout.api.failing import failover_of
+from rollout.api.failover_models import FailoverView
 from rollout.api.models import (
     ArmView,
     CheckView,
@@ -73,7 +74,7 @@ def live_router(service: Service) -> APIRouter:
 
 def live_of(look: Look) -> Live:
     """Return the look as the API tells it; total, whatever there is to see."""
-    state, word = look.state, _word(look)
+    state, word, failover = look.state, _word(look), failover_of(look)
     is_on_the_way = state.phase is Phase.PROGRESSING
     return Live(
         namespace=look.key.namespace,
@@ -99,14 +100,21 @@ def live_of(look: Look) -> Live:
             name: HealthView(ready=found.ready, total=found.total, known=found.known)
             for name, found in look.endpoints.items()
         },
-        failover=failover_of(look),
-        missing=[
-            MissingView(reason=one.reason, message=one.message, seconds=one.seconds) for one in look.outlook.missing
-        ],
+        failover=failover,
+        missing=_missing(look, failover),
         next_step_in_seconds=look.outlook.seconds if is_on_the_way else None,
         waiting=outcome_of_waiting(look.stored.command) if look.stored.command is not None else None,
         problems=list(look.problems),
     )
+
+
+def _missing(look: Look, failover: FailoverView | None) -> list[MissingView]:
+    """Return what is missing; of what failover waits for, with the seconds that are known of that."""
+    known = {(one.reason, one.message): one.seconds for one in failover.missing} if failover is not None else {}
+    return [
+        MissingView(reason=one.reason, message=one.message, seconds=known.get((one.reason, one.message), one.seconds))
+        for one in look.outlook.missing
+    ]
 
 
 def _weights(state: State) -> WeightsView:

@@ -48,12 +48,13 @@ class Filters:
     namespace: str = ""
     phases: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    failover: tuple[str, ...] = ()
 
     def query(self) -> list[tuple[str, str]]:
         """Return the filters as a query."""
         namespaces = [("namespace", self.namespace)] if self.namespace else []
         phases, labels = [("phase", phase) for phase in self.phases], [("label", label) for label in self.labels]
-        return [*namespaces, *phases, *labels]
+        return [*namespaces, *phases, *(("failover", phase) for phase in self.failover), *labels]
 
 
 class ApiClient(Asker):

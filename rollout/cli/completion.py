@@ -9,14 +9,14 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
-from typing import Protocol
-from urllib.parse import urlencode, urlsplit
+from typing import Any, Protocol
+from urllib.parse import quote, urlencode, urlsplit
 
 from rollout.cli.connection import Connection, Flags, connection_from
 from rollout.cli.contexts import contexts_file, read_contexts
@@ -58,6 +58,36 @@ def rollout_names(ctx: Typed, incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
+def backup_names(ctx: Typed, incomplete: str) -> list[str]:
+    """Return the names that begin so of the backups of the Rollout that was typed."""
+    backends = _part(_part(_resource(ctx), "spec"), "backends").get("backups")
+    names = [str(_part({"": each}, "").get("name", "")) for each in backends] if isinstance(backends, list) else []
+    return [name for name in names if name and name.startswith(incomplete)]
+
+
+def epochs(ctx: Typed, incomplete: str) -> list[str]:
+    """Return the number of the failover of the Rollout that was typed."""
+    number = str(_part(_part(_resource(ctx), "status"), "failover").get("epoch", ""))
+    return [number] if number and number.startswith(incomplete) else []
+
+
+def _part(whole: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = whole.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _resource(ctx: Typed) -> Mapping[str, object]:
+    """Return the resource of the Rollout that was typed; empty when it is not there within a second."""
+    namespace, slash, name = str(ctx.params.get("name") or "").rpartition("/")
+    try:
+        connection = connection_from(_flags_of(ctx.params), os.environ)
+    except RolloutError:
+        return {}
+    path = f"/{quote(namespace if slash else connection.namespace, safe='')}/{quote(name, safe='')}"
+    found = _in_time(lambda: _answer(connection, path)) if name else None
+    return found if isinstance(found, Mapping) else {}
+
+
 def _flags_of(params: Mapping[str, object]) -> Flags:
     def text(name: str) -> str | None:
         value = params.get(name)
@@ -71,23 +101,32 @@ def _flags_of(params: Mapping[str, object]) -> Flags:
 
 
 def _within(connection: Connection, namespace: str) -> list[str]:
-    """Return the names; none when they are not there within a second, however slowly the server answers."""
-    found: Queue[list[str]] = Queue(maxsize=1)
-    Thread(target=lambda: found.put(list(_asked(connection, namespace))), daemon=True).start()
+    """Return the names."""
+    query = urlencode({"namespace": namespace, "limit": MOST_NAMES})
+    with suppress(LookupError, TypeError):
+        return [str(item["name"]) for item in _in_time(lambda: _answer(connection, f"?{query}"))["items"]]
+    return []
+
+
+def _in_time(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return what is answered; None when it is not there within a second, however slowly the server answers."""
+    found: Queue[Any] = Queue(maxsize=1)
+    Thread(target=lambda: found.put(ask()), daemon=True).start()
     try:
         return found.get(timeout=SECONDS)
     except Empty:
-        return []
+        return None
 
 
-def _asked(connection: Connection, namespace: str) -> Iterator[str]:
-    with suppress(OSError, HTTPException, ValueError, LookupError, TypeError), closing(_open(connection)) as http:
-        query = urlencode({"namespace": namespace, "limit": MOST_NAMES})
+def _answer(connection: Connection, what: str) -> Any:  # noqa: ANN401 - any JSON
+    """Return the answer to a question about Rollouts, None where there is none."""
+    with suppress(OSError, HTTPException, ValueError), closing(_open(connection)) as http:
         token = {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
-        http.request("GET", f"{urlsplit(connection.server).path}/api/v1/rollouts?{query}", headers=token)
+        http.request("GET", f"{urlsplit(connection.server).path}/api/v1/rollouts{what}", headers=token)
         answer = http.getresponse()
         if answer.status == 200:  # noqa: PLR2004 - as HTTP numbers it
-            yield from (str(item["name"]) for item in json.loads(answer.read(MOST_BYTES))["items"])
+            return json.loads(answer.read(MOST_BYTES))
+    return None
 
 
 def _open(connection: Connection) -> HTTPConnection:

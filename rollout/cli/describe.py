@@ -1,4 +1,4 @@
-"""`rollout describe`: all about one Rollout, to read."""
+"""`rollout describe`: all about one Rollout, to read; failover is told by ``rollout.cli.describe_failover``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from rollout.cli.client import ApiClient
 
 TRANSITIONS = 10
+LOOKED_THROUGH = 100
+"""So many transitions are looked through for failovers."""
 WIDTH = 14
 
 
@@ -30,11 +32,12 @@ def describe(connection: Connection, name: Name) -> None:
 
 async def _asked(api: ApiClient, key: tuple[str, str]) -> tuple[Document, Live, list[TransitionItem]]:
     document, live = await api.rollout(*key), await api.live(*key)
-    return document, live, (await api.history(*key, limit=TRANSITIONS)).items
+    return document, live, (await api.history(*key, limit=LOOKED_THROUGH)).items
 
 
 def text(document: Mapping[str, object], live: Live, items: list[TransitionItem], *, now: float) -> list[str]:
     """Return the lines of the description."""
+    from rollout.cli.describe_failover import describe_failover
     from rollout.cli.rows import summary_of
     from rollout.cli.texts import age
     from rollout.cli.transitions import table
@@ -51,10 +54,11 @@ def text(document: Mapping[str, object], live: Live, items: list[TransitionItem]
         *_standing(live),
         *_weights(live),
         *_analysis(live),
+        *describe_failover(live, items, now=now),
         *_lists(live),
     ]
     if items:
-        lines += ["Transitions:", *(f"  {line}" for line in table(items, width=None))]
+        lines += ["Transitions:", *(f"  {line}" for line in table(items[:TRANSITIONS], width=None))]
     return [line for line in lines if line]
 
 

@@ -33,6 +33,12 @@ def _phases(incomplete: str) -> list[str]:
     return [phase.value for phase in Phase if phase.value.startswith(incomplete)]
 
 
+def _failover_phases(incomplete: str) -> list[str]:
+    from rollout.failover.table import Stage
+
+    return [stage.value for stage in Stage if stage.value.startswith(incomplete)]
+
+
 @asks_server
 def get(
     connection: Connection,
@@ -46,6 +52,13 @@ def get(
         list[str] | None,
         typer.Option(help="Only those in this phase, such as Progressing; may be given again.", autocompletion=_phases),
     ] = None,
+    failover: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only those with failover in this phase, such as FailedOver; may be given again.",
+            autocompletion=_failover_phases,
+        ),
+    ] = None,
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", help="Only those with NAME=VALUE; may be given again.")
     ] = None,
@@ -55,7 +68,7 @@ def get(
 
     Where a Rollout is itself called policies, it is NAMESPACE/policies.
     """
-    filtered = {"--phase": phase, "--label": label}
+    filtered = {"--phase": phase, "--failover": failover, "--label": label}
     if names and names[0] == POLICIES:
         _refuse({**filtered, "--watch": watch}, "goes with Rollouts, not with policies")
     elif names:
@@ -67,7 +80,8 @@ def get(
 
     namespace = "" if all_namespaces else connection.namespace
     keys = tuple(key_of(name, connection) for name in names or () if name != POLICIES)
-    listing = Listing(keys, Filters(namespace, tuple(phase or ()), tuple(label or ())), output.value)
+    filters = Filters(namespace, tuple(phase or ()), tuple(label or ()), tuple(failover or ()))
+    listing = Listing(keys, filters, output.value)
     if names and names[0] == POLICIES:
         ask(connection, listing.policies)
     else:

@@ -110,7 +110,8 @@ class Listing:
             return []
         labels = {f"{name}={value}" for name, value in summary.labels.items()}
         in_phase = not self.filters.phases or summary.phase in self.filters.phases
-        return [summary] if in_phase and set(self.filters.labels) <= labels else []
+        in_failover = not self.filters.failover or summary.failover in self.filters.failover
+        return [summary] if in_phase and in_failover and set(self.filters.labels) <= labels else []
 
     def _row(self, summary: Summary) -> list[str]:
         return rows.row_of(summary, now=time.time(), wide=self.output == "wide")

@@ -27,6 +27,24 @@ AGAIN_SECONDS = 0.2
 """How long until the same command is asked after again, whose time has not run out."""
 
 
+def _epochs(ctx: typer.Context, incomplete: str) -> list[str]:
+    from rollout.cli.completion import epochs
+
+    return epochs(ctx, incomplete)
+
+
+Epoch = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        max=2**53 - 1,
+        help="The number of the failover that is meant; `rollout describe` tells it.",
+        autocompletion=_epochs,
+        show_default=False,
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A command as the command line gives it; ``wait_seconds`` 0: it is left and not waited for."""
@@ -177,13 +195,24 @@ def approve(
     name: Name,
     *,
     step: Annotated[int | None, typer.Option(min=1, max=1000, help="The step; else the one that waits for it.")] = None,
+    epoch: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**53 - 1,
+            help="The failover that is proposed, by its number, in place of a step.",
+            autocompletion=_epochs,
+        ),
+    ] = None,
     reason: Reason = None,
     wait: Wait = DEFAULT_WAIT,
     no_wait: NoWait = False,
     output: Written = Shape.TEXT,
 ) -> None:
-    """Approve the step that waits for a person."""
-    Order(connection, name, reason, wait, no_wait, output).carry_out("approve", step=step)
+    """Approve the step that waits for a person, or with --epoch the failover that is proposed."""
+    if step is not None and epoch is not None:
+        raise typer.BadParameter("does not go with --step", param_hint="--epoch")
+    Order(connection, name, reason, wait, no_wait, output).carry_out("approve", step=step, epoch=epoch)
 
 
 @asks_server

@@ -24,8 +24,13 @@ COLOURS: Mapping[str, str] = {
     "Aborting": "red",
     "Aborted": "red",
     "Invalid": "red",
+    "Confirming": "yellow",
+    "FailedOver": "red",
+    "FailingBack": "cyan",
+    "Latched": "red",
+    "Drill": "cyan",
 }
-"""The colour of each phase."""
+"""The colour of each phase, of an attempt and of failover."""
 
 _CODES = {"green": 32, "yellow": 33, "cyan": 36, "red": 31}
 ANSI: Mapping[str, str] = {phase: f"\x1b[{_CODES[colour]}m" for phase, colour in COLOURS.items()}

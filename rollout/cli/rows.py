@@ -22,11 +22,13 @@ COLUMNS = (
     Column("FAILOVER"),
     Column("AGE"),
 )
-PHASE_AT, AGE_AT = 2, 8
+PHASE_AT, FAILOVER_AT, AGE_AT = 2, 7, 8
 WIDE = (
     *COLUMNS,
     Column("CANARY", gives=3),
     Column("ATTEMPT"),
+    Column("ACTIVE", gives=3),
+    Column("FAILOVER-REASON", gives=2),
     Column("REASON", gives=2),
     Column("MESSAGE", gives=5, least=24),
 )
@@ -40,7 +42,8 @@ def row_of(summary: Summary, *, now: float, wide: bool = False) -> list[str]:
     cells = [summary.namespace, summary.name, phase, _step(summary), percent(summary.weight)]
     cells += [summary.stable, summary.revision, summary.failover, born]
     if wide:
-        cells += [summary.canary, str(summary.attempt), summary.reason, summary.message]
+        cells += [summary.canary, str(summary.attempt), summary.active, summary.failover_reason]
+        cells += [summary.reason, summary.message]
     return [safe(cell) or NONE for cell in cells]
 
 
@@ -53,7 +56,6 @@ def summary_of(document: Mapping[str, object], live: Live) -> Summary:
     """Return the summary of one Rollout, from its resource and where it stands."""
     metadata = _mapping(document, "metadata")
     labels = {str(name): str(value) for name, value in _mapping(metadata, "labels").items()}
-    failover = _mapping(_mapping(document, "status"), "failover").get("phase", "Normal")
     created = metadata.get("creationTimestamp")
     generation = metadata.get("generation")
     return Summary(
@@ -70,7 +72,9 @@ def summary_of(document: Mapping[str, object], live: Live) -> Summary:
         stable=live.stable,
         canary=live.canary,
         revision=live.revision,
-        failover=str(failover),
+        failover=live.failover.phase if live.failover is not None else "Normal",
+        failover_reason=live.failover.reason if live.failover is not None else "",
+        active=live.failover.active if live.failover is not None else "",
         created_at=unix_of(created),
         generation=generation if isinstance(generation, int) else 0,
         resource_version=str(metadata.get("resourceVersion", "")),
@@ -91,9 +95,11 @@ def unix_of(timestamp: object) -> float:
 
 
 def colours_of(rows: Sequence[Sequence[str]], codes: Mapping[str, str]) -> dict[tuple[int, int], str]:
-    """Return where a phase is coloured, by ``codes`` of phases."""
-    phases = (row[PHASE_AT].split(" ")[0] for row in rows)
-    return {(at, PHASE_AT): codes[phase] for at, phase in enumerate(phases) if phase in codes}
+    """Return where a phase is coloured, of attempt or failover, by ``codes`` of phases."""
+    words = [
+        (at, column, row[column].split(" ")[0]) for at, row in enumerate(rows) for column in (PHASE_AT, FAILOVER_AT)
+    ]
+    return {(at, column): codes[word] for at, column, word in words if word in codes}
 
 
 def names_of(items: Iterable[Summary | PolicyItem]) -> list[str]:

@@ -21,7 +21,8 @@ COLUMNS = (
     Column("REASON", gives=2),
     Column("MESSAGE", gives=3, least=40),
 )
-PHASE_AT = 2
+FAILOVER = Column("FAILOVER")
+PHASE_AT, FAILOVER_AT = 2, 3
 ROOMY = 140
 """A terminal that is narrower has weights without the names of their backends."""
 
@@ -47,12 +48,14 @@ def _short(found: Mapping[str, int]) -> str:
 
 
 def table(items: Sequence[TransitionItem], *, width: int | None) -> list[str]:
-    """Return the transitions as a table, cut to ``width`` where it is given."""
+    """Return the transitions as a table, cut to ``width`` where it is given; with failover where there was any."""
+    with_failover = any(item.failover is not None for item in items)
     rows = [
         [
             str(item.number),
             stamp(item.at),
             safe(item.phase),
+            *([safe(item.failover.phase) if item.failover is not None else "-"] if with_failover else []),
             str(item.step),
             weights(item.weights) if width is None or width >= ROOMY else _short(item.weights),
             safe(item.reason) or "-",
@@ -60,8 +63,10 @@ def table(items: Sequence[TransitionItem], *, width: int | None) -> list[str]:
         ]
         for item in items
     ]
-    colours = {(at, PHASE_AT): ANSI[row[PHASE_AT]] for at, row in enumerate(rows) if row[PHASE_AT] in ANSI}
-    return tables.lines(COLUMNS, rows, width=width, colours=colours if is_coloured(sys.stdout) else None)
+    places = (PHASE_AT, FAILOVER_AT) if with_failover else (PHASE_AT,)
+    colours = {(at, cell): ANSI[row[cell]] for at, row in enumerate(rows) for cell in places if row[cell] in ANSI}
+    columns = (*COLUMNS[:FAILOVER_AT], FAILOVER, *COLUMNS[FAILOVER_AT:]) if with_failover else COLUMNS
+    return tables.lines(columns, rows, width=width, colours=colours if is_coloured(sys.stdout) else None)
 
 
 def line(namespace: str, name: str, item: TransitionItem) -> str:

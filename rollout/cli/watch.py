@@ -1,4 +1,4 @@
-"""`rollout watch`: looks on until an attempt has ended; the exit code tells how."""
+"""`rollout watch`: looks on until an attempt has ended, or traffic is back at the primary; the exit code tells how."""
 
 from __future__ import annotations
 
@@ -30,17 +30,23 @@ def watch(
     following: Annotated[
         bool, typer.Option("--next", help="Where nothing is running, wait for the next attempt.")
     ] = False,
+    failover: Annotated[
+        bool, typer.Option("--failover", help="Wait until failover is Normal: failback or a drill is over.")
+    ] = False,
     plain: Annotated[bool, typer.Option("--plain", help="Lines instead of a picture, on a terminal too.")] = False,
 ) -> None:
     """Look on until the running attempt has ended; a newer one takes its place.
 
     Where nothing is running, it says so and ends at once as the last attempt did. Exit codes: 0 promoted (or undone,
     or there was no attempt yet), 3 rolled back, 4 the time ran out, 1 it cannot be told, 2 the command line is wrong.
+    With --failover: 0 all traffic is at the primary, 3 failback broke or the drill failed.
     """
     if attempt is not None and following:
         raise typer.BadParameter("does not go with --attempt", param_hint="--next")
+    if failover and (attempt is not None or following):
+        raise typer.BadParameter("does not go with --attempt or --next", param_hint="--failover")
     key, seconds = key_of(name, connection), seconds_of(timeout, "--timeout")
-    awaited = _awaited(attempt, following=following)
+    awaited = _failover if failover else _awaited(attempt, following=following)
     picture = sys.stdout.isatty() and not plain
     ending = ask(connection, lambda api: _watch(api, key, awaited, seconds, picture=picture))
     from rollout.cli.texts import safe
@@ -59,6 +65,12 @@ def _awaited(attempt: int | None, *, following: bool) -> Callable[[Live], Awaite
         return Awaited(live.attempt + 1 if following and not is_running(live) else live.attempt)
 
     return awaited
+
+
+def _failover(_live: Live) -> Awaited:
+    from rollout.cli.endings import Awaited
+
+    return Awaited(failover=True)
 
 
 async def _watch(

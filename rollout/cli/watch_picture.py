@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rollout.api.models import CheckView, Live, TransitionItem
+from rollout.cli.failovers import countdown, is_quiet, journey, standing, to_type
 from rollout.cli.outputs import COLOURS
 from rollout.cli.texts import percent, safe, span
 from rollout.cli.transitions import clock
@@ -47,7 +48,8 @@ def picture(look: Look, happened: Sequence[TransitionItem], *, width: int, heigh
     live = look.live
     bar_width = max(BAR[0], min(BAR[1], width - BESIDE_BAR))
     most = max(FEWEST_TRANSITIONS, height - BESIDE_TRANSITIONS - len(live.checks) - len(live.missing))
-    parts = [_head(look), _sentence(live), Text(), _bars(live, bar_width), *_verdict(live), *_missing(live)]
+    parts = [_head(look), _sentence(live), *_failover(live), Text(), _bars(live, bar_width)]
+    parts += [*_verdict(live), *_missing(live)]
     parts += [Text(safe(problem), style="red") for problem in live.problems]
     if look.away:
         parts += [Text(), Text(f"{safe(look.away)}; trying again. What stands above is older.", style="bold yellow")]
@@ -91,6 +93,24 @@ def _style(phase: str) -> str:
 
 def _sentence(live: Live) -> Text:
     return Text(safe(f"{live.reason}: {live.message}" if live.reason else live.message))
+
+
+def _failover(live: Live) -> Iterator[Text]:
+    """Yield where failover stands, how far it is on its way, and what is typed to go on; nothing while all is well."""
+    found = live.failover
+    if found is None or is_quiet(found):
+        return
+    soon = countdown(found)
+    place = Text.assemble(("failover ", "dim"), (standing(found, live.at), _style(found.phase)))
+    yield place.append(f"  {soon}", style="cyan") if soon else place
+    if found.journey is not None:
+        yield Text(f"  {journey(found)}")
+    if found.message != live.message and found.phase != "Normal":
+        yield Text(safe(f"  {found.reason}: {found.message}"))
+    if not found.ready:
+        yield Text(safe(f"  not ready, {found.ready_reason}: {found.ready_message}"), style="yellow")
+    if command := to_type(live):
+        yield Text(safe(f"  $ {command}"), style="bold")
 
 
 def _bars(live: Live, width: int) -> RenderableType:
@@ -169,7 +189,8 @@ def _happened(items: Iterable[TransitionItem]) -> Iterator[RenderableType]:
         grid.add_column(no_wrap=True, min_width=least)
     grid.add_column(no_wrap=True, overflow="ellipsis")
     for item in items:
-        phase = Text(safe(item.phase), style=COLOURS.get(item.phase, ""))
+        where = item.failover.phase if item.failover is not None and item.failover.phase != "Normal" else item.phase
+        phase = Text(safe(where), style=COLOURS.get(where, ""))
         grid.add_row(Text(clock(item.at), style="dim"), phase, Text(safe(item.message)))
     if grid.row_count:
         yield Text()

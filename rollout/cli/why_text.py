@@ -17,6 +17,7 @@ from rollout.api.shapes import MissingView
 from rollout.cli.outputs import COLOURS
 from rollout.cli.texts import percent, safe, span
 from rollout.cli.watch_picture import bar
+from rollout.cli.why_failover import failover_text, signals_text
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
 
@@ -28,8 +29,8 @@ VERDICTS = {"Pass": "green", "Continue": "cyan", "Hold": "yellow", "Fail": "bold
 
 def why_text(live: Live, *, bars: bool = True) -> RenderableType:
     """Return the whole answer; with ``bars``, evidence is drawn, too, as far as it is towards the limit."""
-    parts = [_sentence(live), _place(live), *_missing(live), *_waiting(live)]
-    return Group(*parts, *_analysis(live, bars=bars), *_backends(live), *_problems(live))
+    parts = [_sentence(live), _place(live), *_missing(live), *_waiting(live), *failover_text(live)]
+    return Group(*parts, *_analysis(live, bars=bars), *_backends(live), *signals_text(live), *_problems(live))
 
 
 def _sentence(live: Live) -> Text:
@@ -197,7 +198,7 @@ def _backends(live: Live) -> Iterator[RenderableType]:
         table.add_column(title, overflow="fold")
     roles = {live.stable: "stable", live.canary: "canary"}
     for name in names:
-        table.add_row(Text(safe(name)), roles.get(name, "-"), _weight(live, name), _health(live, name))
+        table.add_row(Text(safe(name)), roles.get(name, "backup"), _weight(live, name), _health(live, name))
     yield Text()
     yield table
     if live.weights.effective in {"False", "Blocks"}:
