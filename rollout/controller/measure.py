@@ -45,7 +45,7 @@ DELAY_PART = 0.02
 def ask_for(rollout: Rollout, state: State, checkpoint: Mapping[str, object]) -> Ask:
     """Return the question that the checks of this Rollout put."""
     spec, namespace = rollout.spec, rollout.metadata.namespace
-    refs = [backend_key(ref, namespace) for ref in (spec.backends.stable, spec.backends.canary)]
+    refs = [backend_key(ref, namespace) for ref in spec.backends.pair]
     owned = [backend for rule in state.owned for backend in rule.backends]
     named = {backend.name: backend for backend in (*owned, *refs)}  # the roles may be those of the spec before
     checks = spec.analysis.checks

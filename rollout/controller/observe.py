@@ -27,7 +27,7 @@ def routes_of(spec: RolloutSpec | None, state: State, namespace: str) -> tuple[R
 def backends_of(spec: RolloutSpec | None, state: State, namespace: str) -> tuple[BackendKey, ...]:
     """Return the backends that matter: those of the spec, or of the status when the spec is invalid."""
     if spec is not None:
-        refs = (spec.backends.stable, spec.backends.canary, *spec.backends.backups)
+        refs = (*spec.backends.pair, *spec.backends.backups)
         return tuple(backend_key(ref, namespace) for ref in refs)
     known: Iterable[BackendKey] = state.owned[0].backends if state.owned else ()
     return tuple(known)

@@ -78,7 +78,7 @@ def _keys(spec: RolloutSpec | None, state: State, tiers: Tiers, namespace: str) 
     """Return all backends that may count by name: the pair by role, and the backups in order."""
     owned = [backend for rule in state.owned for backend in rule.backends]
     known = {backend.name: backend for backend in (*owned, *backends_of(spec, state, namespace))}
-    pair = [spec.backends.stable.name, spec.backends.canary.name] if spec is not None else []
+    pair = spec.backends.names if spec is not None else ()
     names = dict.fromkeys((state.stable, state.canary, *pair, *tiers.backups))
     return {name: known[name] for name in names if name in known}
 

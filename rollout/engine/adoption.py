@@ -74,7 +74,7 @@ def adopt(state: State, context: Context, spec: RolloutSpec) -> State:
     """Return the state with its roles, if the weights tell them; else paused, saying so."""
     found = [(rule, weights.observed(rule, context.seen.routes)) for rule in state.owned]
     carriers = {name for _, now in found for name in weights.carriers(now or ())}
-    pair = (spec.backends.stable.name, spec.backends.canary.name)
+    pair = spec.backends.names
     as_found = replace(state, owned=tuple(replace(rule, acknowledged=now or ()) for rule, now in found))
     if (standing_by := _with_standby(as_found, context, carriers & set(pair))) is not None:
         return _baseline(standing_by, context, spec)
@@ -94,7 +94,7 @@ def _with_standby(state: State, context: Context, stables: set[str]) -> State | 
     if state.tiers is None or not state.tiers.settings.standby_weight or len(stables) != 1:
         return None
     spec = context.spec
-    pair = (spec.backends.stable.name, spec.backends.canary.name) if spec is not None else ("", "")
+    pair = spec.backends.names if spec is not None else ("", "")
     shares = ((state.tiers.backups[0], state.tiers.settings.standby_weight),)
     failover = replace(state.failover, standby=True, shares=shares, since=context.now)
     stands = replace(_with_roles(state, pair, next(iter(stables))), failover=failover)

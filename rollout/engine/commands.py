@@ -214,12 +214,12 @@ def _nothing_to_undo(state: State, context: Context) -> str:
 
 def _adopt(state: State, context: Context, command: Command) -> State:
     backends = context.spec.backends if context.spec is not None else None
-    pair = (backends.stable.name, backends.canary.name) if backends is not None else ("", "")
+    pair = backends.names if backends is not None else ("", "")
     stable = command.args.get("stable")
     if state.stable:
         raise Refused(Refusal.ILLEGAL, f"the roles are known: {state.stable} is stable")
-    if stable not in pair:
-        raise Refused(Refusal.BAD_ARGUMENT, f"stable must be one of {', '.join(pair)}")
+    if not stable or stable not in pair:
+        raise Refused(Refusal.BAD_ARGUMENT, f"stable must be one of {', '.join(filter(None, pair))}")
     canary = pair[1] if stable == pair[0] else pair[0]
     told = replace(state, stable=str(stable), canary=canary, share=0.0, drift=Drift())
     return move(told, context, Trigger.ADOPT, Reason.ADOPTED, f"{stable} is stable{by(command)}.")

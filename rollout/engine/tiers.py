@@ -111,7 +111,7 @@ def _asked(state: State, context: Context, backups: tuple[str, ...], seen: Failo
     return Seen(
         stable=of(state.stable),
         backups=tuple(map(of, backups)),
-        canary=of(state.canary),
+        canary=of(state.canary) if state.canary else None,
         split=state.share,
         session_started_at=context.seen.session_started_at,
         attempt=drift.running(state) or state.phase is Phase.ABORTING,

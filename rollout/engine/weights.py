@@ -22,6 +22,7 @@ FLOOR_TOTAL = 1_000_000
 """The largest weight of the Gateway API; 1 of it is the floor."""
 
 FLOOR = 1
+_BOTH = 2
 
 COARSEST = 0.25
 """A weight may be off by this part of what a step asks for, before another total is chosen."""
@@ -77,9 +78,9 @@ def weights_in(rule: Rule, backends: Iterable[BackendKey]) -> Weights:
     return tuple(found)
 
 
-def _wanted_rules(ref: RouteRef, view: RouteView, pair: tuple[BackendKey, BackendKey]) -> list[Rule]:
+def _wanted_rules(ref: RouteRef, view: RouteView, sought: tuple[BackendKey, ...]) -> list[Rule]:
     if ref.rule is None:
-        return [rule for rule in view.rules if len(weights_in(rule, pair)) == len(pair)]
+        return [rule for rule in view.rules if len(weights_in(rule, sought)) == len(sought)]
     if isinstance(ref.rule, int):
         return [rule for rule in view.rules if rule.index == ref.rule]
     return [rule for rule in view.rules if rule.name == ref.rule]
@@ -89,20 +90,21 @@ def find_rules(
     spec: RolloutSpec, namespace: str, routes: Mapping[RouteKey, RouteView | None]
 ) -> tuple[tuple[OwnedRule, ...], tuple[str, ...]]:
     """Return the owned rules as they stand, and one sentence for each thing that is missing."""
-    pair = (backend_key(spec.backends.stable, namespace), backend_key(spec.backends.canary, namespace))
+    pair = tuple(backend_key(ref, namespace) for ref in spec.backends.pair)
     backups = tuple(backend_key(ref, namespace) for ref in spec.backends.backups)
+    needed = pair + (backups if spec.failover is not None else ())
+    sought = pair if spec.backends.canary is not None else needed
     owned: list[OwnedRule] = []
     missing: list[str] = []
     for number, ref in enumerate(spec.routes):
         key = route_key(ref, namespace)
         view = routes.get(key)
-        rules = _wanted_rules(ref, view, pair) if view is not None else []
+        rules = _wanted_rules(ref, view, sought) if view is not None else []
         if view is None:
             missing.append(f"spec.routes[{number}]: {key} does not exist")
         elif not rules:
-            missing.append(f"spec.routes[{number}]: {key} has no rule {_rule_text(ref, pair)}")
+            missing.append(f"spec.routes[{number}]: {key} has no rule {_rule_text(ref, sought)}")
         for rule in rules:
-            needed = pair + (backups if spec.failover is not None else ())
             absent = [b.name for b in needed if not weights_in(rule, (b,))]
             missing += [
                 f"spec.routes[{number}]: rule {rule.name or rule.index} of {key} does not name backend {n}"
@@ -112,8 +114,9 @@ def find_rules(
     return tuple(owned), tuple(missing)
 
 
-def _rule_text(ref: RouteRef, pair: tuple[BackendKey, BackendKey]) -> str:
-    return f"{ref.rule!r}" if ref.rule is not None else f"that names both {pair[0].name} and {pair[1].name}"
+def _rule_text(ref: RouteRef, sought: tuple[BackendKey, ...]) -> str:
+    names = " and ".join(backend.name for backend in sought)
+    return f"{ref.rule!r}" if ref.rule is not None else f"that names {'both ' * (len(sought) == _BOTH)}{names}"
 
 
 def _own(key: RouteKey, rule: Rule, backends: tuple[BackendKey, ...], spec: RolloutSpec) -> OwnedRule:

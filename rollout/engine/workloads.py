@@ -20,14 +20,15 @@ NOT_SCALED = "DaemonSet"
 
 def workload_of(spec: RolloutSpec, backend: str) -> Workload | None:
     """Return the workload that the spec names for the backend with this name, None when it names none."""
-    if backend == spec.backends.stable.name:
+    stable, canary = spec.backends.names
+    if backend == stable:
         return spec.workloads.stable
-    return spec.workloads.canary if backend == spec.backends.canary.name else None
+    return spec.workloads.canary if canary and backend == canary else None
 
 
 def workload_keys(spec: RolloutSpec, namespace: str) -> dict[str, WorkloadKey]:
     """Return which workloads the spec names, by the name of their backend; all are in the Rollout's namespace."""
-    named = ((name, workload_of(spec, name)) for name in (spec.backends.stable.name, spec.backends.canary.name))
+    named = ((name, workload_of(spec, name)) for name in spec.backends.names)
     return {name: WorkloadKey(one.kind, namespace, one.name) for name, one in named if one is not None}
 
 

@@ -22,7 +22,7 @@ def take_in(state: State, context: Context) -> tuple[State, tuple[str, ...]]:
     if spec is None or rollout is None:
         return _with_seen(state, context, state.owned, state.gateway), problems or ("the Rollout cannot be read",)
     found, missing = weights.find_rules(spec, rollout.metadata.namespace, context.seen.routes)
-    state, pair_problems = _with_pair(state, (spec.backends.stable.name, spec.backends.canary.name))
+    state, pair_problems = _with_pair(state, spec.backends.names)
     pair_problems += tiers.problems(spec, state)
     complete = found and not missing and not pair_problems
     owned = weights.keep_totals(found, state.owned) if complete else state.owned

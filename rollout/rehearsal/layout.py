@@ -60,7 +60,7 @@ def layout_of(rollout: Rollout, foreign: Mapping[str, int]) -> Layout:
     """Return the layout for ``rollout``, with ``foreign`` backends by weight beside the owned ones."""
     namespace = rollout.metadata.namespace
     backends = rollout.spec.backends
-    owned = tuple(_key(ref, namespace) for ref in (backends.stable, backends.canary, *backends.backups))
+    owned = tuple(_key(ref, namespace) for ref in (*backends.pair, *backends.backups))
     others = tuple(BackendKey(namespace, name) for name in foreign)
     refs = (
         *(Ref(backend, TOTAL if backend == owned[0] else 0) for backend in owned),

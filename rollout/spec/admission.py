@@ -33,8 +33,13 @@ def failover_holds_together(rollout: Rollout) -> Iterator[Problem]:
 
 
 def has_a_plan(rollout: Rollout) -> Iterator[Problem]:
-    """Ask for steps or a ramp, not both, from the Rollout or its policy."""
+    """Ask for steps or a ramp, not both, from the Rollout or its policy; without a canary, for failover."""
     spec = rollout.spec
+    if spec.backends.canary is None:
+        if spec.failover is None:
+            message = "is needed where there is no failover"
+            yield Problem("spec.backends.canary", message, given="nothing", allowed="a backend, or spec.failover")
+        return
     if spec.steps and spec.ramp is not None:
         yield Problem(
             "spec.ramp", "cannot stand beside steps", given="steps and a ramp", allowed="steps or a ramp, not both"
@@ -70,12 +75,12 @@ def _ramp_problems(ramp: Ramp) -> Iterator[Problem]:
 
 def pair_differs(rollout: Rollout) -> Iterator[Problem]:
     """Ask that stable and canary have different names: metrics and health tell backends apart by name."""
-    backends = rollout.spec.backends
-    if backends.stable.name == backends.canary.name:
+    stable, canary = rollout.spec.backends.names
+    if stable == canary:
         yield Problem(
             "spec.backends.canary.name",
             "is the name of the stable backend too",
-            given=backends.canary.name,
+            given=canary,
             allowed="another backend than stable",
         )
 
@@ -83,7 +88,7 @@ def pair_differs(rollout: Rollout) -> Iterator[Problem]:
 def backups_are_others(rollout: Rollout) -> Iterator[Problem]:
     """Ask that every backup is a backend of its own."""
     backends, namespace = rollout.spec.backends, rollout.metadata.namespace
-    taken = {_key(backends.stable, namespace): "stable", _key(backends.canary, namespace): "canary"}
+    taken = {_key(ref, namespace): role for ref, role in zip(backends.pair, ("stable", "canary"), strict=False)}
     for index, backup in enumerate(backends.backups):
         role = taken.setdefault(_key(backup, namespace), f"backups[{index}]")
         if role != f"backups[{index}]":

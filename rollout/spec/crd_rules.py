@@ -72,9 +72,16 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "RolloutSpec": (
         Rule("!has(self.ramp) || !has(self.steps) || size(self.steps) == 0", _TWO_PLANS, ".ramp", FORBIDDEN),
         Rule(
-            "has(self.policy) || has(self.ramp) || (has(self.steps) && size(self.steps) > 0)",
+            "has(self.policy) || has(self.ramp) || (has(self.steps) && size(self.steps) > 0)"
+            " || !has(self.backends.canary)",
             "there is no plan: give steps or a ramp, or name a policy that has them",
             ".steps",
+            REQUIRED,
+        ),
+        Rule(
+            "has(self.policy) || has(self.failover) || has(self.backends.canary)",
+            "is needed where there is no failover",
+            ".backends.canary",
             REQUIRED,
         ),
         # Two entries with the same rule pass here: the text of a rule has no bound that CEL knows of, so comparing
@@ -93,7 +100,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
         Rule(
             "!has(self.failover) || !has(self.backends.backups) || self.backends.backups.all(a,"
-            " a.name != self.backends.stable.name && a.name != self.backends.canary.name"
+            " a.name != self.backends.stable.name"
+            " && (!has(self.backends.canary) || a.name != self.backends.canary.name)"
             " && self.backends.backups.exists_one(b, a.name == b.name))",
             "has a name twice, and failover tells backends apart by name",
             ".backends.backups",
@@ -142,10 +150,14 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         ),
     ),
     "Backends": (
-        Rule("self.stable.name != self.canary.name", "is the name of the stable backend too", ".canary.name"),
+        Rule(
+            "!has(self.canary) || self.stable.name != self.canary.name",
+            "is the name of the stable backend too",
+            ".canary.name",
+        ),
         Rule(
             f"!has(self.backups) || self.backups.all(a, !{_same_backend('a', 'self.stable')}"
-            f" && !{_same_backend('a', 'self.canary')}"
+            f" && (!has(self.canary) || !{_same_backend('a', 'self.canary')})"
             f" && self.backups.exists_one(b, {_same_backend('a', 'b')}))",
             "has a backend twice: each must be one of its own, and neither stable nor canary",
             ".backups",

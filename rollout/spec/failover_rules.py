@@ -36,7 +36,8 @@ def failover_problems(failover: Failover, *, backends: Backends, metrics: Metric
 
 
 def _of_names(backends: Backends) -> Iterator[Problem]:
-    roles = {backends.stable.name: "stable", backends.canary.name: "canary"}
+    stable, canary = backends.names
+    roles = {stable: "stable", canary: "canary"}
     for index, backup in enumerate(backends.backups):
         role = roles.setdefault(backup.name, f"backups[{index}]")
         if role != f"backups[{index}]":

@@ -27,8 +27,13 @@ def ramp_length(ramp: Ramp) -> int:
 
 
 def steps_of(spec: RolloutSpec) -> tuple[Step, ...]:
-    """Return the steps of ``spec``, a ramp expanded: 20 to 50 by 20 gives 20, 40, 50, never beyond 50."""
+    """Return the steps of ``spec``, a ramp expanded: 20 to 50 by 20 gives 20, 40, 50, never beyond 50.
+
+    Without a canary there is nothing to step to.
+    """
     ramp = spec.ramp
+    if spec.backends.canary is None:
+        return ()
     if spec.steps or ramp is None:
         return spec.steps
     weights = (min(ramp.end, round(ramp.start + index * ramp.by, _DIGITS)) for index in range(ramp_length(ramp)))

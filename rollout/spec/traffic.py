@@ -89,10 +89,20 @@ class Backends(Model):
 
     stable: BackendRef
     """What serves now."""
-    canary: BackendRef
-    """What is to be tried."""
+    canary: BackendRef | None = None
+    """What is to be tried; absent: nothing is, there is only failover."""
     backups: Annotated[tuple[BackendRef, ...], Field(max_length=8)] = ()
     """Backends of a lower priority, the most preferred first."""
+
+    @property
+    def pair(self) -> tuple[BackendRef, ...]:
+        """Return stable, and the canary if there is one."""
+        return (self.stable,) if self.canary is None else (self.stable, self.canary)
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Return the names of stable and canary; the canary's is empty where there is none."""
+        return self.stable.name, self.canary.name if self.canary is not None else ""
 
 
 class Gate(Model):

@@ -17,7 +17,7 @@ from rollout.engine.tiers import asked_for, in_force
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.table import Stage
 from rollout.spec.resource import Rollout
-from tests.engine.builders import ERRORS_ONLY, ROUTE, batch, command, rollout, weighing
+from tests.engine.builders import ERRORS_ONLY, ROUTE, batch, command, rollout, route, rule, weighing
 from tests.engine.tiered import BACKENDS, DOWN, DR, UP, V1, V2, Backed, at_home, away, backed, tiers
 
 STEPS = [{"weight": 25, "hold": "5m"}, {"weight": 50, "hold": "5m"}]
@@ -639,3 +639,69 @@ def test_which_failover_counts() -> None:
     assert in_force(other, over) == asked_for(other) != over.tiers
     assert in_force(None, over) == in_force(plain, over) == over.tiers
     assert in_force(plain, home) is None
+
+
+# Without a canary
+
+
+def _alone(weights: Mapping[str, int], **spec: object) -> Backed:
+    """Return a world of a primary and its backup, and nothing that is tried."""
+    pair: dict[str, object] = {"stable": {"name": V1}, "backups": [{"name": DR}]}
+    wanted = backed(backends=pair, steps=None, revision=None, **spec)
+    return Backed(wanted=wanted, views={ROUTE: route(rule(weights))}, endpoints={V1: UP, DR: UP})
+
+
+def test_a_rollout_without_a_canary_fails_over_and_back() -> None:
+    """A primary and its backup are enough."""
+    world = _alone({V1: 100, DR: 0})
+    world.look()
+    world.endpoints[V1] = DOWN
+    world.look(after=1)
+    over = world.weights()
+    world.endpoints[V1] = UP
+    world.pass_time(100)
+
+    assert (over, world.weights(), world.stage) == ((0, 100), (100, 0), Stage.NORMAL)
+    assert from_status(to_status(world.state)) == world.state
+
+
+def test_without_a_canary_there_are_no_attempts() -> None:
+    """Also where a policy has steps."""
+    world = _alone({V1: 100, DR: 0})
+    world.look()
+    world.tell("start", revision="2")
+    handled = world.state.handled[-1]
+
+    assert (handled.done, handled.reason) == (False, Refusal.NO_STEPS)
+
+
+def test_without_a_canary_its_rules_are_those_that_name_all() -> None:
+    """One that lacks the backup is not meant."""
+    world = _alone({V1: 100})
+    world.look()
+
+    assert world.state.phase is Phase.INVALID
+    assert f"has no rule that names both {V1} and {DR}" in world.state.message
+
+
+def test_without_a_canary_only_stable_can_be_adopted() -> None:
+    """Nothing else has a role to give."""
+    world = _alone({V1: 50, DR: 50})
+    world.look()
+    world.tell("adopt", stable="")
+    refused = world.state.handled[-1]
+    world.tell("adopt", stable=V1)
+
+    assert (refused.done, refused.message) == (False, f"stable must be one of {V1}")
+    assert (world.state.stable, world.state.canary, world.weights()) == (V1, "", (100, 0))
+
+
+def test_a_canary_may_come_later() -> None:
+    """It gets its role, and nothing moves."""
+    world = _alone({V1: 100, V2: 0, DR: 0})
+    world.look()
+    world.wanted = backed()
+    world.endpoints[V2] = UP
+    world.look(after=1)
+
+    assert (world.state.stable, world.state.canary, world.weights()) == (V1, V2, (100, 0, 0))
