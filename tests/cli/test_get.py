@@ -48,9 +48,9 @@ def test_a_wide_table_says_why(server: StandIn, run: Run) -> None:
     server.summaries = [summary(deleting=True)]
     told = without_age(run("get", "-o", "wide").stdout)
 
-    assert told[0].endswith("AGE CANARY ATTEMPT REASON MESSAGE")
+    assert told[0].endswith("AGE CANARY ATTEMPT ACTIVE FAILOVER-REASON REASON MESSAGE")
     assert "Progressing (deleting)" in told[1]
-    assert told[1].endswith("checkout-v2 3 Holding The hold time of step 2 is not over.")
+    assert told[1].endswith("checkout-v2 3 - - Holding The hold time of step 2 is not over.")
 
 
 def test_no_rollouts_are_no_error(run: Run) -> None:
