@@ -1,7 +1,7 @@
 """The reference of the API, written from its own description.
 
-Called by ``tests.house.generate``. Manifests have a page of their own, so only the models of ``rollout.api.models``
-are told field by field.
+Called by ``tests.house.generate``. Manifests have a page of their own, so only the models of ``rollout.api`` are told
+field by field.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from rollout.api import models
+from rollout.api import failover_models, models
 from rollout.api.app import create_app
 from rollout.api.description import ABOUT, TAGS
 from rollout.api.outcomes import ANOTHER_WAITS, ID_TAKEN, REPLACED
@@ -117,7 +117,8 @@ def _first_type(content: Mapping[str, Any]) -> str:
 
 
 def _model_names(described: Mapping[str, Any]) -> list[str]:
-    return [name for name in vars(models) if name in described["components"]["schemas"] and name != "Action"]
+    schemas = described["components"]["schemas"]
+    return [name for name in {**vars(models), **vars(failover_models)} if "properties" in schemas.get(name, {})]
 
 
 def _model(name: str, schema: Mapping[str, Any]) -> str:
@@ -149,7 +150,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _link(name: str) -> str:
-    here = {"Action": "phases.md#which-command-is-legal-where", "Phase": "phases.md"}
+    here = {"Action": "phases.md#which-command-is-legal-where", "Phase": "phases.md", "Stage": "failover.md"}
     return f"[{name}]({here.get(name, f'#{name.lower()}')})"
 
 
