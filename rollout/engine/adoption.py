@@ -18,6 +18,7 @@ from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.state import State, Weights
 from rollout.engine.table import Phase, Trigger
+from rollout.failover.state import FailoverState
 from rollout.failover.status import adopted as adopted_failover
 from rollout.spec.resource import DriftMode, RolloutSpec
 
@@ -48,6 +49,8 @@ def outdated(state: State, context: Context, before: Weights) -> State:
         observed=state.observed,
         ready=state.ready,
         observed_generation=state.observed_generation,
+        tiers=state.tiers,
+        failover=FailoverState(epoch=state.failover.epoch),
     )
     message = f"The weights are newer than the status, which said {state.phase}; the roles are read from them anew."
     return move(kept, context, Trigger.ADOPT, Reason.ADOPTED, message)
@@ -106,7 +109,8 @@ def _failed_over(state: State, context: Context, backup: str) -> State:
 
     Where attempts can have changed the roles, only a person moves it back: which backend is stable is not known.
     """
-    failover = adopted_failover(backup, context.now, ordered=bool(context.steps))
+    taken = adopted_failover(backup, context.now, ordered=bool(context.steps))
+    failover = replace(taken, epoch=state.failover.epoch + 1)
     message = f"All weight was found on backup {backup}, which is taken as failed over from {state.stable}."
     found = replace(state, failover=failover)
     if state.phase is Phase.PAUSED:

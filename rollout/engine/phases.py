@@ -115,6 +115,7 @@ def _wanted_template(state: State, context: Context) -> tuple[State, str | None]
 
 
 def _at_rest(state: State, context: Context) -> State:
+    state = tiers.up_to_date(state)
     if not state.stable or context.spec is None or not context.steps:
         return state
     state, revision = _wanted_revision(state, context)

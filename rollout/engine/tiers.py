@@ -162,3 +162,13 @@ def still(state: State, context: Context) -> State:
         told = f"{state.stable} has no ready endpoint and no backup is healthy; the canary may carry all traffic."
         return say(held, Reason.CANARY_CARRIES_ALL, told)
     return say(held, failover.reason, failover.message) if failover.reason else held
+
+
+_LOUD = frozenset({Why.BLIND, Why.NO_HEALTHY_BACKUP, Why.SUSPECT_OBSERVER, Why.STOPPED, Why.OBSERVING, Why.SUSPENDED})
+
+
+def up_to_date(state: State) -> State:
+    """Return the state at rest whose reason is not one of failover's that is over."""
+    failover = state.failover
+    is_over = state.reason in _LOUD and failover.is_normal and failover.reason not in {"", state.reason}
+    return say(state, failover.reason, failover.message) if is_over and state.tiers is not None else state

@@ -75,7 +75,7 @@ def probe_reading(
     were, else Unknown.
     """
     asked = sorted(tallies, key=lambda tally: tally.target)
-    known = [tally for tally in asked if now < tally.seen_at + fresh]
+    known = [tally for tally in asked if _is_fresh(tally, fresh, now)]
     well = sum(tally.health is Health.HEALTHY for tally in known)
     ill = sum(tally.health is Health.UNHEALTHY for tally in known)
     health = Health.UNKNOWN
@@ -84,13 +84,19 @@ def probe_reading(
     elif ill and (len(asked) - ill) * ALL < max(min_percent * len(asked), 1):
         health = Health.UNHEALTHY
     seen_at = max((tally.seen_at for tally in known), default=now)
-    reading = Reading(Signal.PROBE, health, now, seen_at, fresh, _evidence(asked, well), healthy=well, total=len(asked))
+    not_well = [t for t in asked if t.health is not Health.HEALTHY or not _is_fresh(t, fresh, now)]
+    evidence = _evidence(not_well, well, len(asked))
+    reading = Reading(Signal.PROBE, health, now, seen_at, fresh, evidence, healthy=well, total=len(asked))
     return continued(reading, before)
 
 
-def _evidence(tallies: Sequence[Tally], well: int) -> str:
-    if not tallies:
+def _is_fresh(tally: Tally, fresh: float, now: float) -> bool:
+    return now < tally.seen_at + fresh
+
+
+def _evidence(not_well: Sequence[Tally], well: int, total: int) -> str:
+    if not total:
         return "no target to ask"
-    named = [tally for tally in tallies if tally.health is not Health.HEALTHY][:MOST_TARGETS]
+    named = not_well[:MOST_TARGETS]
     told = [f"{tally.target} answered {', '.join(tally.results) or 'nothing yet'}" for tally in named]
-    return " and ".join([f"{well} of {len(tallies)} targets healthy", *told])
+    return " and ".join([f"{well} of {total} targets healthy", *told])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -644,10 +645,10 @@ def test_which_failover_counts() -> None:
 # Without a canary
 
 
-def _alone(weights: Mapping[str, int], **spec: object) -> Backed:
+def _alone(weights: Mapping[str, int]) -> Backed:
     """Return a world of a primary and its backup, and nothing that is tried."""
     pair: dict[str, object] = {"stable": {"name": V1}, "backups": [{"name": DR}]}
-    wanted = backed(backends=pair, steps=None, revision=None, **spec)
+    wanted = backed(backends=pair, steps=None, revision=None)
     return Backed(wanted=wanted, views={ROUTE: route(rule(weights))}, endpoints={V1: UP, DR: UP})
 
 
@@ -705,3 +706,33 @@ def test_a_canary_may_come_later() -> None:
     world.look(after=1)
 
     assert (world.state.stable, world.state.canary, world.weights()) == (V1, V2, (100, 0, 0))
+
+
+def test_a_status_that_is_older_than_a_failover_is_taken_for_one() -> None:
+    """We wrote the weights after all that it tells of; its number goes on from the one that it knows."""
+    world = at_home()
+    world.tell("failover")
+    world.endpoints[V1] = UP
+    world.pass_time(1)
+    world.tell("failback", epoch=1)
+    world.pass_time(40)
+    world.restart()
+    began = world.now + 100
+    world.now = began
+    world.views[ROUTE] = replace(tiers(0, 0, 100, version="9"), written_at=began - 10)
+    world.look(session_started_at=began - 1)
+
+    assert (world.stage, world.state.failover.active, world.state.failover.epoch) == (Stage.FAILED_OVER, DR, 2)
+    assert world.weights() == (0, 0, 100)
+
+
+def test_a_reason_of_failover_that_is_over_is_not_said_any_more() -> None:
+    """At rest the status says how it is now."""
+    world = at_home()
+    world.endpoints[V1] = UNKNOWN_ENDPOINTS
+    world.look(after=1)
+    blind = world.state.reason
+    world.endpoints[V1] = UP
+    world.look(after=1)
+
+    assert (blind, world.state.reason) == (Why.BLIND, Why.WATCHING)

@@ -89,3 +89,11 @@ def test_the_evidence_names_the_ill_and_their_last_answers() -> None:
     assert text.count("answered") <= MOST_TARGETS
     assert probe_reading([], None, fresh=10.0, now=NOW).evidence == "no target to ask"
     assert "answered nothing yet" in probe_reading([Tally("pod")], None, fresh=10.0, now=NOW).evidence
+
+
+def test_a_target_whose_answers_are_old_is_named() -> None:
+    """It was well, and what is tried since cannot be sent."""
+    reading = probe_reading([tally("gg-")], None, fresh=10.0, now=NOW + 20)
+
+    assert reading.health is LOST
+    assert reading.evidence == "0 of 1 targets healthy and 10.0.0.1:80 answered g, g, -"
