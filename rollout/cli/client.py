@@ -26,6 +26,8 @@ from rollout.api.models import (
     PolicyList,
     RolloutPage,
     Summary,
+    SwitchRequest,
+    SwitchView,
     Version,
     WhoAmI,
 )
@@ -160,6 +162,18 @@ class ApiClient(Asker):
     async def delete_policy(self, namespace: str, name: str) -> PolicyItem:
         """Take a policy away; return what it was."""
         return _read(PolicyItem, await self.ask(Call("DELETE", policy_path(namespace, name))))
+
+    # ------------------------------------------------------------ the operator's switch
+
+    async def switch(self) -> SwitchView:
+        """Return whether all automatic failover is stopped."""
+        return _read(SwitchView, await self.ask(Call("GET", f"{PREFIX}/failover", again=True)))
+
+    async def turn_switch(self, request: SwitchRequest) -> SwitchView:
+        """Stop all automatic failover, or let it be; return how it stands then."""
+        body = request.model_dump_json(by_alias=True, exclude_none=True).encode()
+        call = Call("PUT", f"{PREFIX}/failover", (), body, {"Content-Type": "application/json"}, again=True)
+        return _read(SwitchView, await self.ask(call))
 
     # ------------------------------------------------------------ the service
 

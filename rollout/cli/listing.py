@@ -19,7 +19,8 @@ from rollout.cli.failures import ApiProblem
 from rollout.cli.outputs import ANSI, is_coloured, note, write
 from rollout.cli.stream import ALL_EVENTS, Happened, Missed, Opened, Told, follow, path_of
 from rollout.cli.tables import Column
-from rollout.errors import NotOursError
+from rollout.cli.texts import safe
+from rollout.errors import NotOursError, RolloutError
 
 GONE = 404
 
@@ -33,14 +34,16 @@ class Listing:
     output: str
 
     async def rollouts(self, api: ApiClient) -> None:
-        """Show the Rollouts."""
+        """Show the Rollouts, and warn where failover is stopped."""
         if self.output in {"json", "yaml"}:
             self._write([document async for document in self._documents(api)], alone=len(self.keys) == 1)
         else:
             self._show([summary async for summary in self._summaries(api)])
+        await warn_of_switch(api)
 
     async def watched(self, api: ApiClient) -> None:
         """Show the Rollouts, then a row for each that changes, until interrupted."""
+        await warn_of_switch(api)
         path = path_of(*self.keys[0]) if len(self.keys) == 1 else ALL_EVENTS
         query = [("namespace", self.filters.namespace)] if self.filters.namespace and not self.keys else []
         table = _Growing(self._columns)
@@ -129,6 +132,18 @@ class Listing:
         """Write one resource as it is, several as a List, which `rollout apply` takes again."""
         several = {"apiVersion": "v1", "kind": "List", "items": list(documents)}
         write(documents[0] if alone else several, Shape(self.output))
+
+
+async def warn_of_switch(api: ApiClient) -> None:
+    """Warn where all automatic failover is stopped: who looks at Rollouts has to know."""
+    try:
+        view = await api.switch()
+    except RolloutError as error:
+        if not isinstance(error, ApiProblem) or error.status != GONE:  # gone: a server from before there was a switch
+            note(f"warning: nobody could tell whether failover is stopped: {safe(str(error))}")
+        return
+    if view.stopped:
+        note(f"warning: {safe(view.message)}")
 
 
 class _Growing:
