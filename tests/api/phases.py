@@ -36,11 +36,14 @@ from tests.waiting import until
 
 STEPS = ({"weight": 10, "hold": "1h", "approval": True}, {"weight": 50, "hold": "1h"})
 
+FAR = "checkout-far"
+"""The backup of scenes with failover that is named in a command; the other one is preferred."""
+
 ARGUMENTS: Mapping[Action, Mapping[str, object]] = {
     Action.START: {"revision": "4"},
     Action.APPROVE: {"step": 1},
     Action.ADOPT: {"stable": V1},
-    Action.FAILOVER: {"to": V2},
+    Action.FAILOVER: {"to": FAR},
     Action.FAILBACK: {"epoch": 1},
 }
 """What each command that takes arguments is given."""
@@ -69,10 +72,14 @@ class Standing:
 
     store: FakeStore = field(default_factory=FakeStore)
     routes: FakeRouteTable = field(default_factory=FakeRouteTable)
-    health: FakeBackendHealth = field(default_factory=FakeBackendHealth)
     clock: SystemClock = field(default_factory=SystemClock)
+    health: FakeBackendHealth = field(init=False)
     _numbers: int = 0
     _controller: Controller | None = None
+
+    def __post_init__(self) -> None:
+        """Let endpoints be heard by the clock of the controller."""
+        self.health = FakeBackendHealth(self.clock)
 
     @property
     def controller(self) -> Controller:
@@ -85,9 +92,14 @@ class Standing:
     @property
     def state(self) -> State:
         """Return where the Rollout stands."""
-        state = self.controller.state(KEY)
+        state = self.state_or_none
         assert state is not None
         return state
+
+    @property
+    def state_or_none(self) -> State | None:
+        """Return where the Rollout stands, None before the first pass."""
+        return self.controller.state(KEY)
 
     @property
     def untouched(self) -> State:
@@ -172,13 +184,15 @@ def standing_manifest(**spec: object) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def standing(*, stable: int = 100, canary: int = 0) -> AsyncIterator[Standing]:
+async def standing(
+    *, weights: Mapping[str, int] | None = None, spec: Mapping[str, object] | None = None
+) -> AsyncIterator[Standing]:
     """Run a controller with one Rollout, whose route has these weights, as long as the context is open."""
-    world = Standing()
-    world.routes.put(ROUTE, {V1: stable, V2: canary})
-    for name in (V1, V2):
+    world, given = Standing(), weights or {V1: 100, V2: 0}
+    world.routes.put(ROUTE, given)
+    for name in given:
         world.health.put(backend(name), UP)
-    await world.store.apply(standing_manifest())
+    await world.store.apply(standing_manifest(**(spec or {})))
     running = asyncio.create_task(world.controller.run())
     try:
         yield world
@@ -191,7 +205,7 @@ async def standing(*, stable: int = 100, canary: int = 0) -> AsyncIterator[Stand
 async def scene(name: str) -> AsyncIterator[Standing]:
     """Bring a Rollout into one of ``SCENES``, as long as the context is open."""
     stable = 50 if name == ROLES_UNKNOWN else 100
-    async with standing(stable=stable, canary=100 - stable) as rollout:
+    async with standing(weights={V1: stable, V2: 100 - stable}) as rollout:
         if name == ROLES_UNKNOWN:
             await until(lambda: rollout.controller.state(KEY) is not None and rollout.state.phase is Phase.PAUSED)
         else:
@@ -223,9 +237,9 @@ async def served(rollout: Standing) -> AsyncIterator[str]:
 def refusal(name: str, action: Action) -> tuple[Refusal, str] | None:
     """Return why the command is refused in this scene: reason and sentence; None where it is legal."""
     phase = Phase.PAUSED if name == ROLES_UNKNOWN else Phase(name)
-    if action in FAILOVER_ACTIONS:
-        return Refusal.NOT_AVAILABLE, f"{action} is not yet available"
-    if phase not in LEGAL[action]:
+    if action in FAILOVER_ACTIONS and name != ROLES_UNKNOWN:
+        return Refusal.NO_FAILOVER, f"{action} needs spec.failover, which is not there"
+    if action not in FAILOVER_ACTIONS and phase not in LEGAL[action]:
         allowed = " or ".join(LEGAL[action])
         return Refusal.ILLEGAL, f"{action} is legal in phase {allowed}; the phase is {phase}"
     if name == ROLES_UNKNOWN and action is not Action.ADOPT:
