@@ -105,7 +105,7 @@ async def test_lists_and_resources(api: World, cli: Cli) -> None:
     resource = json.loads((await cli("get", "web", "-o", "json")).stdout)
 
     assert table.stdout.split()[9:17] == ["shop", "web", "Progressing", "1/2", "10%", "web-v1", "2", "Normal"]
-    assert one.stdout == table.stdout
+    assert one.stdout.split()[:-1] == table.stdout.split()[:-1], "all but the age"
     assert names.stdout == "shop/web\n"
     assert resource["kind"] == "Rollout"
     assert resource["status"]["step"] == 1
