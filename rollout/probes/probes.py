@@ -140,6 +140,7 @@ class LoopProbes:
         before, now = slot.tally.health, self._clock.now()
         slot.tally = counted(slot.tally, said.answer, said.text, signal=watch.ask.signal, fresh=watch.fresh, now=now)
         if slot.tally.health is not before:
+            self.read(watch.ask)  # since now, and not since whoever is told comes to read: a pass is older than that
             self._tell(watch)
 
     def _tell(self, watch: _Watch) -> None:

@@ -97,6 +97,22 @@ async def test_that_nobody_reads_is_no_silence() -> None:
     assert again.since == first.since
 
 
+async def test_health_began_when_the_answer_came() -> None:
+    """And not when somebody came to read: a pass that reads now compares with a moment a little earlier."""
+    clock, ask, told = FakeClock(), asking("tcp"), list[float]()
+    probes = LoopProbes(clock)
+    probes.subscribe(lambda _: told.append(clock.now()))
+    await probes.start()
+    async with serving(hanging) as target:
+        probes.want({ask: (target,)})
+        await until(lambda: len(told) > 1)
+        clock.advance(3)
+        reading = probes.read(ask)
+        await probes.aclose()
+
+    assert (reading.health, reading.since) == (Health.HEALTHY, told[1])
+
+
 async def test_many_changes_at_once_are_told_once() -> None:
     """A hundred targets of one backend come: their listener hears of it once in a turn of the loop."""
     told: list[BackendKey] = []
