@@ -150,6 +150,12 @@ class Day:
         image: str = found["spec"]["template"]["spec"]["containers"][0]["image"]
         return image
 
+    async def switch(self) -> None:
+        """Stop all failover by the API, which makes the ConfigMap, and let it be, which changes it."""
+        for stopped in (True, False):
+            answered = await self.ask("admin", "PUT", "/failover", {"stopped": stopped, "reason": "a drill"})
+            assert answered == HTTPStatus.OK
+
     async def refusals(self) -> None:
         """Refuse the same command twice, which is one event that happened again."""
         for _ in range(2):

@@ -81,9 +81,10 @@ def seen(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Seen:
         """Let it work; what does not come about may have been forbidden."""
         tokens = {name: token_of(own, SHOP, name) for name in PEOPLE}
         async with open_stage(own, SHOP) as stage:
-            day = Day(stage, tmp_path_factory.mktemp("day"), tokens)
+            day = Day(stage, tmp_path_factory.mktemp("day"), {**tokens, "admin": ADMIN})
             async with day.service():
                 await asyncio.gather(day.promotion(), day.abort_and_deletion(), day.copies())
+                await day.switch()
                 await day.refusals()
                 await day.conflicts()
                 found.answers |= await answers(day)
@@ -140,8 +141,10 @@ async def answers(day: Day) -> dict[str, dict[str, int]]:
         "list": ("GET", f"/rollouts?namespace={SHOP}", None),
         "list all": ("GET", "/rollouts", None),
         "command": ("POST", f"{one}/commands", {"action": "approve"}),
+        "see switch": ("GET", "/failover", None),
+        "turn switch": ("PUT", "/failover", {"stopped": False}),
     }
-    return {who: {what: await day.ask(who, *question) for what, question in asked.items()} for who in day.tokens}
+    return {who: {what: await day.ask(who, *question) for what, question in asked.items()} for who in PEOPLE}
 
 
 def test_nothing_that_it_does_is_forbidden(seen: Seen) -> None:
@@ -206,4 +209,5 @@ def test_people_may_what_their_role_says(seen: Seen, who: str, *, looks: bool, c
 
     assert [told["get"], told["list"]] == [HTTPStatus.OK if looks else HTTPStatus.FORBIDDEN] * 2
     assert (told["command"] == HTTPStatus.FORBIDDEN) is not commands
-    assert told["list all"] == HTTPStatus.FORBIDDEN
+    assert [told["list all"], told["turn switch"]] == [HTTPStatus.FORBIDDEN] * 2
+    assert told["see switch"] == HTTPStatus.OK
