@@ -32,6 +32,8 @@ JSON = {"Content-Type": "application/json"}
 MANIFEST = manifest(
     steps=[{"weight": 10, "hold": "5m"}, {"weight": 50, "hold": "10m", "approval": True}],
     analysis={"checks": [{"name": "errors", "kind": "Errors"}]},
+    backends={"stable": {"name": "web-v1"}, "canary": {"name": "web-v2"}, "backups": [{"name": "web-dr"}]},
+    failover={"signals": {"endpoints": {}}},
 )
 POLICY = {
     "apiVersion": "rollout.dev/v1alpha1",
@@ -69,8 +71,8 @@ async def _scenario() -> Script:
     scene.options = type(scene.options)(
         cadence_seconds=10.0, chance=lambda: 0.5, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE}))
     )
-    scene.routes.put(RouteKey("EnvoyRoute", "shop", "web"), {"web-v1": 100, "web-v2": 0})
-    for name in ("web-v1", "web-v2"):
+    scene.routes.put(RouteKey("EnvoyRoute", "shop", "web"), {"web-v1": 100, "web-v2": 0, "web-dr": 0})
+    for name in ("web-v1", "web-v2", "web-dr"):
         scene.health.put(BackendKey("shop", name), Endpoints(ready=3, total=3))
     await scene.start()
     store = scene.store

@@ -58,6 +58,37 @@ async def test_before_the_first_look_the_recorded_status_is_told() -> None:
     assert (listed["phase"], listed["step"], listed["weight"]) == ("Paused", 2, 25.0)
 
 
+async def test_before_the_first_look_the_recorded_failover_is_told() -> None:
+    """A list has phase, reason and active backend, and is filtered by the phase, as the store has it."""
+    failover = {"phase": "FailedOver", "active": "web-dr", "epoch": 2, "reason": "OnBackup"}
+    async with world(controlling=False) as api:
+        await api.apply()
+        await api.apply(SEARCH)
+        stored = api.store.read(WEB)
+        assert stored is not None
+        await api.store.record(WEB, status={"phase": "Idle", "failover": failover}, expected=stored.version)
+        away = (await api.ask("GET", "/api/v1/rollouts?failover=FailedOver&failover=Latched")).json["items"]
+        at_home = (await api.ask("GET", "/api/v1/rollouts?failover=Normal")).json
+
+    assert [(item["name"], item["failover"], item["failoverReason"], item["active"]) for item in away] == [
+        ("web", "FailedOver", "OnBackup", "web-dr")
+    ]
+    assert _names(at_home) == ["search"]
+
+
+async def test_failover_is_in_the_list_while_a_controller_runs() -> None:
+    """Without failover its phase is Normal, and there is no reason for it."""
+    async with world() as api:
+        await api.standing()
+        (item,) = (await api.ask("GET", "/api/v1/rollouts?failover=Normal")).json["items"]
+        none = (await api.ask("GET", "/api/v1/rollouts?failover=Drill")).json
+        wrong = await api.ask("GET", "/api/v1/rollouts?failover=Lost")
+
+    assert (item["failover"], item["failoverReason"], item["active"]) == ("Normal", "", "")
+    assert _names(none) == []
+    assert (wrong.status, wrong.json["problems"][0]["field"]) == (422, "failover")
+
+
 async def test_what_is_not_there_is_not_found() -> None:
     """A Rollout that does not exist is a problem 404 that names it."""
     async with world() as api:

@@ -42,6 +42,26 @@ def test_everything_that_a_command_has_can_be_said() -> None:
 
 
 @pytest.mark.parametrize(
+    ("action", "args"),
+    [
+        ("failover", {"to": "pay-dr"}),
+        ("failover", {}),
+        ("failback", {"epoch": 3}),
+        ("approve", {"epoch": 3}),
+        ("unlatch", {}),
+        ("hold", {}),
+        ("drill", {}),
+    ],
+)
+def test_failover_is_commanded_as_by_the_api(action: str, args: dict[str, object]) -> None:
+    """Backup and number come through as they stand there, and are written again as they are."""
+    asked = read(id="a", action=action, args=args)
+
+    assert (asked.action, asked.args, asked.problem) == (action, args, "")
+    assert command_of(text_of(asked), [PERSON]).args == args
+
+
+@pytest.mark.parametrize(
     "writer",
     [
         Writer("flux", WRITTEN_AT, applies=True),
