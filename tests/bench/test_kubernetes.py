@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-import statistics
 import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -21,6 +20,7 @@ from rollout.bootstrap.running import Runtime
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.kube.resources import HTTP_ROUTES, ROLLOUTS, version_of
+from tests.bench.bare_writes import BARE, bare_route, make_bare, quantiles, show, write_barely
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.stage import Stage, open_stage
 from tests.kubernetes.stage import rollout as manifest
@@ -78,8 +78,7 @@ async def test_events_become_patched_routes(cluster: Cluster, capsys: pytest.Cap
         await stage.pair()
         await stage.route()
         await stage.rollout(steps=[{"weight": 20, "hold": DAY}, {"weight": 50, "hold": DAY}])
-        await stage.api.create(HTTP_ROUTES, _bare_route(), namespace=stage.namespace)
-        await stage.api.create(ROLLOUTS, manifest("bare", suspend=True), namespace=stage.namespace)
+        await make_bare(stage)
         await stage.phase("Idle")
         watched = Watched(stage, runtime)
         watching = asyncio.create_task(watched.run())
@@ -90,11 +89,11 @@ async def test_events_become_patched_routes(cluster: Cluster, capsys: pytest.Cap
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     with capsys.disabled():
-        _print("trigger to patched route", times)
-    bare = _quantiles(times.pop("bare"))
+        show("trigger to patched route", times)
+    bare = quantiles(times.pop(BARE))
 
     for measured in times.values():
-        found = _quantiles(measured)
+        found = quantiles(measured)
         assert len(measured) == RUNS
         assert found[0] <= 1.5 * bare[0]
         assert found[1] <= 3.0 * bare[1]
@@ -102,15 +101,15 @@ async def test_events_become_patched_routes(cluster: Cluster, capsys: pytest.Cap
 
 async def _one_of_each(stage: Stage, watched: Watched, times: dict[str, list[float]], run: int) -> None:
     """Go on by a command, begin anew by the spec, abort by endpoints, try again; and write twice barely."""
-    await _bare(stage, times["bare"], run)
+    await write_barely(stage, times[BARE], run)
     moment = await _command(stage, f"promote-{run}", "promote")
     times["annotation"].append(await watched.since(moment, 50))
-    await _bare(stage, times["bare"], run + RUNS)
+    await write_barely(stage, times[BARE], run + RUNS)
     await stage.holds(watched.runtime, 2)
     await stage.edit(revision=f"r{run}")
     times["spec"].append(await watched.since(time.perf_counter(), 0))
     await stage.holds(watched.runtime, 1)
-    await _bare(stage, times["bare"], run + 2 * RUNS)
+    await write_barely(stage, times[BARE], run + 2 * RUNS)
     await stage.endpoints("checkout-v2", ready=0)
     times["endpoints"].append(await watched.since(time.perf_counter(), 0))
     await stage.phase("Aborted")
@@ -127,45 +126,6 @@ async def _command(stage: Stage, number: str, action: str) -> float:
     operation = {"op": "add", "path": "/metadata/annotations", "value": {"rollout.dev/command": told}}
     await stage.api.patch(ROLLOUTS, stage.namespace, "checkout", [operation])
     return time.perf_counter()
-
-
-def _bare_route() -> dict[str, object]:
-    refs = [{"name": "a", "port": 80, "weight": 100}, {"name": "b", "port": 80, "weight": 0}]
-    spec = {"parentRefs": [{"name": "no"}], "rules": [{"backendRefs": refs}]}
-    head = {"apiVersion": HTTP_ROUTES.api_version, "kind": HTTP_ROUTES.kind}
-    return {**head, "metadata": {"name": "bare"}, "spec": spec}
-
-
-async def _bare(stage: Stage, times: list[float], run: int) -> None:
-    """Write the status of one Rollout and the weights of one route, as large as those that are measured."""
-    status = dict(await stage.status())
-    status["message"] = f"written {run} times"
-    weight = "/spec/rules/0/backendRefs/1/weight"
-    began = time.perf_counter()
-    await stage.api.patch(
-        ROLLOUTS, stage.namespace, "bare", [{"op": "add", "path": "/status", "value": status}], subresource="status"
-    )
-    await stage.api.patch(HTTP_ROUTES, stage.namespace, "bare", [{"op": "replace", "path": weight, "value": run + 1}])
-    times.append(time.perf_counter() - began)
-
-
-def _print(what: str, times: dict[str, list[float]]) -> None:
-    bare = _quantiles(times["bare"])
-    sys.stdout.write(f"\n{what}, ms (p50, p95, max); bare writes {_ms(bare)}\n")
-    for name, measured in times.items():
-        if name != "bare":
-            mine = _quantiles(measured)
-            ratios = f"p50 {mine[0] / bare[0]:.2f}x, p95 {mine[1] / bare[1]:.2f}x of bare"
-            sys.stdout.write(f"  {name}: {_ms(mine)}; {ratios} ({len(measured)} runs)\n")
-
-
-def _quantiles(times: Sequence[float]) -> tuple[float, float, float]:
-    cut = statistics.quantiles(times, n=20)
-    return cut[9], cut[18], max(times)
-
-
-def _ms(times: Sequence[float]) -> str:
-    return ", ".join(f"{1000 * one:.1f}" for one in times)
 
 
 def _requests(cluster: Cluster) -> dict[str, float]:
@@ -197,7 +157,7 @@ async def _make_many(stage: Stage, count: int, **spec: object) -> None:
     async def one(number: int) -> None:
         async with gate:
             name = f"shop-{number}"
-            route = _bare_route() | {"metadata": {"name": name}}
+            route = bare_route() | {"metadata": {"name": name}}
             refs = [
                 {"name": "checkout-v1", "port": 8080, "weight": 100},
                 {"name": "checkout-v2", "port": 8080, "weight": 0},
