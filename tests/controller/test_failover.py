@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from rollout.analysis.samples import ERRORS
+from rollout.engine.observation import RouteKey
 from rollout.engine.table import Phase
 from rollout.errors import Unavailable
 from rollout.failover.reasons import Reason
@@ -179,6 +180,29 @@ async def test_a_primary_of_many_routes_is_asked_once_and_left_by_all() -> None:
     assert took < 1 + 2
     assert len(since) == 1
     assert all(stage(scene, Key("shop", f"shop-{place}")) is Stage.FAILED_OVER for place in range(35))
+    await scene.stop()
+
+
+@virtually
+async def test_the_routes_of_one_rollout_are_written_together_and_told_once() -> None:
+    """Thirty-five routes, each slow to write: one decision, one transition for people, no route behind another."""
+    document = failing_over()
+    spec = document["spec"]
+    assert isinstance(spec, dict)
+    spec["routes"] = [{"kind": "HTTPRoute", "name": f"route-{place}"} for place in range(35)]
+    scene = await world((document, ROUTE))
+    for place in range(35):
+        scene.routes.put(RouteKey("HTTPRoute", "shop", f"route-{place}"), {V1: 100, V2: 0, DR: 0})
+    scene.routes.slow_seconds = 0.5
+    await scene.start()
+    await scene.until(lambda: bool(scene.state.stable))
+    lose(scene)
+    took = await scene.until(lambda: len(scene.routes.writes) == 35)
+    await asyncio.sleep(10)
+    told = [told for told in scene.told if told.transition is not None and told.transition.reason == Reason.FAILED_OVER]
+
+    assert took < 1 + 2
+    assert len(told) == 1
     await scene.stop()
 
 

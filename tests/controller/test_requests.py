@@ -4,11 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from rollout.analysis.samples import ERRORS
+from rollout.analysis.samples import ERRORS, Batch
 from rollout.controller.requests import LONGEST_WINDOW_SECONDS, Failed, RequestsAsk, count_requests
 from rollout.engine.observation import BackendKey
 from rollout.errors import SourceTimeout, Unavailable
 from rollout.failover.readings import RequestsSeen
+from rollout.ports import Ask
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
 from tests.fakes.clock import FakeClock
@@ -59,6 +60,20 @@ async def test_a_source_that_fails_is_told_in_a_clause(error: Exception) -> None
     source.error = error
 
     assert await count_requests(source, [asking()], now=NOW) == (Failed(str(error)),)
+
+
+@pytest.mark.parametrize(
+    ("problems", "why"),
+    [({ERRORS: "Envoy has no cluster v1"}, "Envoy has no cluster v1"), ({}, "its requests are not counted")],
+)
+async def test_a_backend_that_cannot_be_counted_is_told_so(problems: dict[str, str], why: str) -> None:
+    """In the words of the source, if it has any."""
+
+    class Without(FakeMeasurements):
+        async def measure(self, ask: Ask) -> Batch:
+            return Batch({}, {}, problems)
+
+    assert await count_requests(Without(), [asking()], now=NOW) == (Failed(why),)
 
 
 async def test_a_fault_of_ours_is_none_of_the_source() -> None:
