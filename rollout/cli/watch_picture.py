@@ -102,7 +102,7 @@ def _failover(live: Live) -> Iterator[Text]:
         return
     soon = countdown(found)
     place = Text.assemble(("failover ", "dim"), (standing(found, live.at), _style(found.phase)))
-    yield place.append(f"  {soon}", style="cyan") if soon else place
+    yield place.append(f"  next in {soon}", style="cyan") if soon else place
     if found.journey is not None:
         yield Text(f"  {journey(found)}")
     if found.message != live.message and found.phase != "Normal":

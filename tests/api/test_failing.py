@@ -9,7 +9,7 @@ from rollout.api.failover_models import FailoverView
 from rollout.api.live import live_of
 from rollout.controller.look import Look
 from rollout.engine.moves import Context
-from rollout.engine.observation import Command, FailoverSeen
+from rollout.engine.observation import Command, Endpoints, FailoverSeen
 from rollout.engine.outlook import outlook
 from rollout.failover.seen import BackendSeen, Calendar
 from rollout.failover.table import LEGAL, Stage
@@ -120,6 +120,27 @@ def test_what_is_waited_for_is_told_with_its_time(stage: Stage, seconds: float |
 
     assert (missing.reason, missing.message) == (found.reason, found.message)
     assert missing.seconds is None if seconds is None else 0 < (missing.seconds or 0) <= seconds
+
+
+def test_a_partial_loss_is_waited_out_for_longer() -> None:
+    """Spill moves a part only after it has been missing for ``holdOff``."""
+    world = at_home(wanted=backed({"strategy": "Spill", "holdOff": "30s"}))
+    world.endpoints[V1] = Endpoints(ready=1, total=2)
+    world.look(after=5)
+    (missing,) = told(world).missing
+
+    assert (missing.reason, missing.seconds) == ("PrimaryPartlyDown", 30)
+
+
+def test_a_recent_move_is_waited_out() -> None:
+    """Failback does not begin before the cooldown is over."""
+    world = away(wanted=backed({"damping": {"cooldown": "5m"}}))
+    world.endpoints[V1] = UP
+    world.pass_time(70)
+    (missing,) = told(world).missing
+
+    assert missing.reason == "CoolingDown"
+    assert missing.seconds == pytest.approx(300 - 70, abs=3)
 
 
 def test_at_home_nothing_is_waited_for() -> None:

@@ -221,7 +221,7 @@ def test_the_picture_has_failover_with_its_countdown() -> None:
     """The active backend, the steps of failback, how long, and the history by its phases."""
     text = drawn(failing(phase="FailingBack", journey=WAY))
 
-    assert "failover FailingBack, checkout-dr active for 12m, number 3  about 40s" in text
+    assert "failover FailingBack, checkout-dr active for 12m, number 3  next in about 40s" in text
     assert "failback to checkout-v2, step 2 of 3: 10%, [50%], 100%" in text
     assert "FailedOver  Failover 2" in text
 
