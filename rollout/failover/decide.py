@@ -66,6 +66,7 @@ def decide_failover(settings: Failover, state: FailoverState, seen: Seen, now: f
 
 
 def _suspended(turn: Turn) -> Turn:
+    turn = drill.by_calendar(turn) if drill.is_due(turn) else turn
     message = "spec.suspend is true: nothing is written, also no failover."
     return say(turn, Word(Reason.SUSPENDED, message, loud=True))
 

@@ -24,6 +24,7 @@ def objection(turn: Turn) -> str:
     first = scene.backups[0] if scene.backups else None
     objections = (
         (scene.settings.drill is None, "spec.failover.drill is not there"),
+        (seen.suspended, "spec.suspend is true"),
         (state.stage is not Stage.NORMAL, f"failover is {state.stage}"),
         (seen.stopped, "all automatic failover is stopped"),
         (scene.settings.mode is FailoverMode.OBSERVE, "the mode is Observe"),
@@ -54,7 +55,7 @@ def by_calendar(turn: Turn) -> Turn:
 
 def begin(turn: Turn, id_: str, *, by: str = "") -> Turn:
     """Return the turn with a drill under way; nothing objects to it."""
-    settings, backup = turn.scene.settings.drill or Drill(schedule=""), turn.scene.backups[0].name
+    settings, backup = turn.scene.settings.drill or Drill(schedule="0 0 1 1 *"), turn.scene.backups[0].name
     percent = max(settings.percent, share_of(turn.state.shares, backup))
     shares = ((backup, percent),)
     after = replace(turn.state, shares=shares, drilling=Drilling(id_, backup, turn.now))

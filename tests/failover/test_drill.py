@@ -107,6 +107,7 @@ def test_its_share_waits_for_a_primary_that_is_known() -> None:
     ("change", "why"),
     [
         ({"stopped": True}, "all automatic failover is stopped"),
+        ({"suspended": True}, "spec.suspend is true"),
         ({"attempt": True}, "an attempt is under way"),
         ({"calendar": Calendar(drill_due="drill-1", blocked_until=2e9)}, "the time is blocked for drills"),
     ],
