@@ -57,13 +57,13 @@ class GrpcBackend:
         self.code = grpc.StatusCode.OK
         self._server: grpc.aio.Server | None = None
 
-    async def start(self) -> None:
+    async def start(self, port: int = 0) -> None:
         """Listen."""
         handlers = {"Pay": grpc.unary_unary_rpc_method_handler(self._answer)}
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("shop.Checkout", handlers),))
         health_pb2_grpc.add_HealthServicer_to_server(health.aio.HealthServicer(), self._server)
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         await self._server.start()
 
     async def close(self) -> None:

@@ -1,0 +1,122 @@
+"""The other processes of the bench of failover: backends, and clients that send requests when they are due.
+
+Started by test_failover.py as `python -m tests.bench.failover_load backends` or `... clients PORT`. The first forks a
+backend for each line `http|grpc NAME PORT` that it reads, and the backend prints its name, process and port when it
+answers: one that is killed is back at once, without the time that Python takes to start. Clients note every answer as
+(when, protocol, who answered; "" for a failure) and print all of them. Both end when their standard input is closed.
+Times are of CLOCK_MONOTONIC, which all processes of a machine share.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import aiohttp
+import grpc
+
+from tests.envoy.backends import METHOD, GrpcBackend, HttpBackend
+
+RATE = 200
+"""Requests a second over each protocol."""
+
+TIMEOUT_SECONDS = 3.0
+
+Answer = tuple[float, str, str]
+Send = Callable[[], Awaitable[str]]
+
+
+def backends() -> None:
+    """Fork a backend for each line; end them all at the end of the input."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that are killed
+    forked = []
+    while line := sys.stdin.readline():
+        kind, name, port = line.split()
+        if not (pid := os.fork()):
+            asyncio.run(_backend(kind, name, int(port)))
+        forked.append(pid)
+    for pid in forked:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+async def _backend(kind: str, name: str, port: int) -> None:
+    """Serve for ever."""
+    server: HttpBackend | GrpcBackend = HttpBackend(name) if kind == "http" else GrpcBackend(name)
+    await server.start(port)
+    _say({"name": name, "pid": os.getpid(), "port": server.port})
+    await asyncio.Event().wait()
+
+
+async def clients(port: int) -> None:
+    """Send requests over both protocols until standard input is closed; print what came of them."""
+    answers: list[Answer] = []
+    limit = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
+    async with (
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=limit) as session,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        sending = [
+            asyncio.create_task(_drive("http", _http(session, port), answers)),
+            asyncio.create_task(_drive("grpc", _grpc(channel), answers)),
+        ]
+        await asyncio.to_thread(sys.stdin.read)
+        for task in sending:
+            task.cancel()
+        await asyncio.gather(*sending, return_exceptions=True)
+    _say(answers)
+
+
+async def _drive(protocol: str, send: Send, answers: list[Answer]) -> None:
+    """Send a request whenever one is due, however slow the answers are."""
+    due = time.monotonic()
+
+    async def one() -> None:
+        who = await send()
+        answers.append((time.monotonic(), protocol, who))
+
+    async with asyncio.TaskGroup() as requests:
+        while True:
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            requests.create_task(one())
+            due += 1 / RATE
+
+
+def _http(session: aiohttp.ClientSession, port: int) -> Send:
+    async def send() -> str:
+        try:
+            async with session.get(f"http://127.0.0.1:{port}/checkout") as response:
+                return await response.text() if response.ok else ""
+        except (aiohttp.ClientError, TimeoutError):
+            return ""
+
+    return send
+
+
+def _grpc(channel: grpc.aio.Channel) -> Send:
+    call = channel.unary_unary(METHOD)
+
+    async def send() -> str:
+        try:
+            answer: bytes = await call(b"", timeout=TIMEOUT_SECONDS)
+        except grpc.aio.AioRpcError:
+            return ""
+        return answer.decode()
+
+    return send
+
+
+def _say(what: object) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "backends":
+        backends()
+    else:
+        asyncio.run(clients(int(sys.argv[2])))
