@@ -7,7 +7,7 @@ called on the loop. What the readings mean together is ``rollout.failover``'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rollout.engine.observation import BackendKey, Endpoints
@@ -62,7 +62,7 @@ class ProbeAsk:
     """
 
     backend: BackendKey
-    signal: ProbeSignal
+    signal: ProbeSignal = field(hash=False)  # backends tell asks apart well enough, and thousands are looked up at once
     stale_after: float = 10.0
     min_percent: int = 1
 

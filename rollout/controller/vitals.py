@@ -32,6 +32,9 @@ from rollout.spec.resource import Rollout
 MAINTENANCE = "rollout.dev/maintenance"
 """The annotation that names backends which are scaled to zero on purpose, with commas between them."""
 
+PAUSE_EACH_SECONDS = 0.0001
+"""So long for each ask nothing else is said of what to probe: to say it takes a twentieth of that."""
+
 NO_TEMPLATES = "how requests are counted stands in a policy, which is not known while the Rollout is invalid"
 
 Ask = EndpointsAsk | ProbeAsk | MetricsAsk
@@ -65,8 +68,14 @@ class Vitals:
         self._counted: defaultdict[BackendKey, set[EndpointsAsk]] = defaultdict(set)
         self._probed: defaultdict[BackendKey, set[ProbeAsk]] = defaultdict(set)
         self._aiming = False
+        self._aim_at = 0.0
         self.fleet = Fleet()
-        self.stop = self._counting.stop
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Ask for nothing any more; what is probed ends with who sends the probes."""
+        self._stopped = True
+        self._counting.stop()
 
     def keys(self) -> tuple[Key, ...]:
         """Return the Rollouts with failover."""
@@ -192,14 +201,18 @@ class Vitals:
                 self._counting.leave(ask)
 
     def _aim(self) -> None:
-        """Say what is to be probed, once for all that happens in one turn of the loop."""
+        """Say what is to be probed: at once, for all of one turn of the loop together; where it is much, not always."""
         if not self._aiming:
             self._aiming = True
-            asyncio.get_running_loop().call_soon(self._aimed)
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(loop.time(), self._aim_at), self._aimed)
 
     def _aimed(self) -> None:
         self._aiming = False
-        asks = (ask for asked in self._probed.values() for ask in asked)
+        if self._stopped:
+            return  # who sends the probes may be closed by now
+        asks = [ask for asked in self._probed.values() for ask in asked]
+        self._aim_at = asyncio.get_running_loop().time() + PAUSE_EACH_SECONDS * len(asks)
         self._ports.probes.want({ask: self._ports.health.targets(ask.backend) for ask in asks})
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -16,11 +17,12 @@ from rollout.failover.health import Health, Reading
 from rollout.failover.seen import Calendar
 from rollout.kube.kept import kept_rollout, stored
 from rollout.ports import Key, StoredRollout
+from rollout.signals import ProbeAsk, Target
 from rollout.spec.failover import Failover
 from rollout.spec.resource import Rollout
 from rollout.sqlite.documents import wanted
-from tests.controller.builders import DOWN, KEY, ROUTE, UP, V1, V2, backend
-from tests.controller.failing import ALL, DR, ENDPOINTS, METRICS, failing_over
+from tests.controller.builders import DOWN, KEY, ROUTE, UP, V1, V2, backend, virtually
+from tests.controller.failing import ALL, DR, ENDPOINTS, METRICS, PROBE, failing_over, many
 from tests.controller.test_watches import STANDS, resolved
 from tests.fakes.clock import FakeClock
 from tests.fakes.gates import FakeGates
@@ -41,6 +43,7 @@ class Bedside:
         self.source = FakeMeasurements()
         for name in ALL:
             self.health.put(backend(name), UP)
+        self.probes = FakeProbes(self.clock)
         ports = Ports(
             FakeStore(),
             FakeRouteTable(),
@@ -48,7 +51,7 @@ class Bedside:
             self.source,
             FakeGates(),
             self.clock,
-            probes=FakeProbes(self.clock),
+            probes=self.probes,
         )
         self.vitals = Vitals(ports, options or Options(), tell=lambda _: None)
 
@@ -159,6 +162,38 @@ async def test_after_a_restart_nobody_knows_how_an_invalid_rollout_was_counted()
 
     assert bed.seen().problems == (f"The signal metrics cannot be had: {NO_TEMPLATES}",)
     assert bed.reading().health is Health.HEALTHY
+
+
+@virtually
+async def test_many_changes_do_not_let_everything_be_said_again_each_time() -> None:
+    """Nine hundred backends come one by one: what is probed is said a few times, and whole at last."""
+    bed, said = Bedside(), 0
+    want = bed.probes.want
+
+    def counted(wanted: Mapping[ProbeAsk, Sequence[Target]]) -> None:
+        nonlocal said
+        said += 1
+        want(wanted)
+
+    bed.probes.want = counted  # type: ignore[method-assign]
+    for number, (document, _) in enumerate(many(300, signals=PROBE)):
+        bed.keep(resolved(document), key=Key("shop", f"rollout-{number}"))
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(1)
+
+    assert len(bed.probes.wanted) == 900
+    assert said < 100
+
+
+@virtually
+async def test_after_the_end_nothing_is_probed() -> None:
+    """Who sends the probes may be gone."""
+    bed = Bedside()
+    bed.keep(resolved(failing_over(PROBE)))
+    bed.vitals.stop()
+    await asyncio.sleep(1)
+
+    assert bed.probes.wanted == {}
 
 
 # ---------------------------------------------------------------- maintenance
