@@ -29,7 +29,7 @@ class SimulatedHealth:
     """``BackendHealth`` in memory."""
 
     def __init__(self, backends: Iterable[BackendKey], ready: Callable[[str], tuple[int, int]], clock: Clock) -> None:
-        self._backends = tuple(backends)
+        self.backends = tuple(backends)
         self._clock = clock
         self._ready = ready
         self._last: _Glimpse | None = None
@@ -38,14 +38,14 @@ class SimulatedHealth:
     def freeze(self, *, knowing: bool) -> None:
         """Show what is seen now from now on, whatever happens; without ``knowing``, what nobody has seen yet."""
         if self._last is None:
-            ready = {backend.name: self._ready(backend.name) for backend in self._backends} if knowing else {}
+            ready = {backend.name: self._ready(backend.name) for backend in self.backends} if knowing else {}
             self._last = _Glimpse(self._clock.now(), ready)
 
     def thaw(self) -> None:
         """Show what there is again, and tell that it may be something else."""
         if self._last is not None:
             self._last = None
-            for backend in self._backends:
+            for backend in self.backends:
                 self.changed(backend.name)
 
     def endpoints(self, backend: BackendKey) -> Endpoints:
@@ -57,7 +57,7 @@ class SimulatedHealth:
 
     def seen(self, backend: BackendKey) -> EndpointsSeen:
         """Return the endpoints, heard this moment, or when the controller went blind."""
-        if backend not in self._backends:
+        if backend not in self.backends:
             return EndpointsSeen(0, 0, None)
         if self._last is None:
             return EndpointsSeen(*self._ready(backend.name), self._clock.now())
@@ -79,7 +79,7 @@ class SimulatedHealth:
 
     def changed(self, name: str) -> None:
         """Tell that a backend's endpoints may be others now, if that can be seen."""
-        for backend in self._backends if self._last is None else ():
+        for backend in self.backends if self._last is None else ():
             if backend.name == name:
                 for listener in self._listeners:
                     asyncio.get_running_loop().call_soon(listener, backend)

@@ -34,12 +34,17 @@ class RoutePlan:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The routes and backends of a rehearsal; ``owned`` are the backends that the Rollout owns."""
+    """The routes and backends of a rehearsal.
+
+    ``owned`` are the backends that the Rollout owns; of these, ``canary`` is empty where there is none.
+    """
 
     rollout: Key
     owned: tuple[BackendKey, ...]
     foreign: tuple[BackendKey, ...]
     routes: tuple[RoutePlan, ...]
+    canary: str
+    backups: tuple[str, ...]
 
     def route(self, key: RouteKey) -> RoutePlan:
         """Return the plan of one route (it must exist)."""
@@ -66,7 +71,8 @@ def layout_of(rollout: Rollout, foreign: Mapping[str, int]) -> Layout:
         *(Ref(backend, TOTAL if backend == owned[0] else 0) for backend in owned),
         *(Ref(backend, foreign[backend.name]) for backend in others),
     )
-    return Layout(Key(namespace, rollout.metadata.name), owned, others, _routes(rollout, refs))
+    key, backups = Key(namespace, rollout.metadata.name), tuple(ref.name for ref in backends.backups)
+    return Layout(key, owned, others, _routes(rollout, refs), backends.names[1], backups)
 
 
 def _key(ref: BackendRef, namespace: str) -> BackendKey:

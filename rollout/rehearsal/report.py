@@ -104,9 +104,9 @@ def _refusals(outcome: Outcome) -> Iterator[Row]:
 
 
 def _transitions(rehearsal: Rehearsal, outcome: Outcome) -> Iterator[Row]:
-    _, canary, *backups = (backend.name for backend in rehearsal.layout.owned)
+    layout = rehearsal.layout
     for made in outcome.transitions:
-        told = bar(made["weights"], canary, backups)
+        told = bar(made["weights"], layout.canary, layout.backups)
         yield (
             made["at"],
             (told, shares(made["weights"]), _standing(made), made["reason"], escape(made["message"])),

@@ -355,7 +355,7 @@ def test_20_only_the_canary_dies() -> None:
 def test_20_the_primary_dies_and_no_backup_is_healthy() -> None:
     """Nothing is written after the first step, and it is said that the canary carries all."""
     outcome = played("failover-20-the-primary-dies-and-no-backup-is-healthy")
-    meanwhile = [said.reason for said in outcome.said if 45 < said.at < 120]
+    meanwhile = [said.reason for said in outcome.said if 42 < said.at < 120]
 
     assert [weights for at, weights in writes(outcome) if at < 120] == [{STABLE: 75, CANARY: 25, BACKUP: 0}]
     assert "CanaryCarriesAll" in meanwhile
