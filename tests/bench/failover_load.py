@@ -1,25 +1,20 @@
-"""The other processes of the bench of failover: backends, and clients that send requests when they are due.
+"""The clients of the bench of failover, in a process of their own: they send requests when they are due.
 
-Started by test_failover.py as `python -m tests.bench.failover_load backends` or `... clients PORT`. The first forks a
-backend for each line `http|grpc NAME PORT` that it reads, and the backend prints its name, process and port when it
-answers: one that is killed is back at once, without the time that Python takes to start. Clients note every answer as
-(when, protocol, who answered; "" for a failure) and print all of them. Both end when their standard input is closed.
-Times are of CLOCK_MONOTONIC, which all processes of a machine share.
+Started by test_failover.py as `python -m tests.bench.failover_load PORT`. They note every answer as (when, protocol,
+who answered; "" for a failure) and print all of them when their standard input is closed. Times are of
+CLOCK_MONOTONIC, which all processes of a machine share.
 """
 
 import asyncio
 import json
-import os
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 import aiohttp
 import grpc
 
-from tests.envoy.backends import METHOD, GrpcBackend, HttpBackend
+from tests.envoy.backends import METHOD
 
 RATE = 200
 """Requests a second over each protocol."""
@@ -28,28 +23,6 @@ TIMEOUT_SECONDS = 3.0
 
 Answer = tuple[float, str, str]
 Send = Callable[[], Awaitable[str]]
-
-
-def backends() -> None:
-    """Fork a backend for each line; end them all at the end of the input."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that are killed
-    forked = []
-    while line := sys.stdin.readline():
-        kind, name, port = line.split()
-        if not (pid := os.fork()):
-            asyncio.run(_backend(kind, name, int(port)))
-        forked.append(pid)
-    for pid in forked:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-async def _backend(kind: str, name: str, port: int) -> None:
-    """Serve for ever."""
-    server: HttpBackend | GrpcBackend = HttpBackend(name) if kind == "http" else GrpcBackend(name)
-    await server.start(port)
-    _say({"name": name, "pid": os.getpid(), "port": server.port})
-    await asyncio.Event().wait()
 
 
 async def clients(port: int) -> None:
@@ -68,7 +41,8 @@ async def clients(port: int) -> None:
         for task in sending:
             task.cancel()
         await asyncio.gather(*sending, return_exceptions=True)
-    _say(answers)
+    sys.stdout.write(json.dumps(answers) + "\n")
+    sys.stdout.flush()
 
 
 async def _drive(protocol: str, send: Send, answers: list[Answer]) -> None:
@@ -110,13 +84,5 @@ def _grpc(channel: grpc.aio.Channel) -> Send:
     return send
 
 
-def _say(what: object) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
-    sys.stdout.flush()
-
-
 if __name__ == "__main__":
-    if sys.argv[1] == "backends":
-        backends()
-    else:
-        asyncio.run(clients(int(sys.argv[2])))
+    asyncio.run(clients(int(sys.argv[1])))

@@ -8,9 +8,7 @@ retries <= 3.
 
 import asyncio
 import json
-import os
 import random
-import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -23,6 +21,7 @@ import pytest
 
 from tests.bench.failover_load import Answer
 from tests.envoy.backends import METHOD
+from tests.envoy.forked import ForkedBackends, forked_backends
 from tests.envoy.test_deploy import copy
 from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
 from tests.serve.server import Database, Server
@@ -47,38 +46,13 @@ class Kill:
 
 
 @dataclass
-class Backends:
-    """The process that forks backends, and those that it forked: their processes and ports."""
-
-    forking: asyncio.subprocess.Process
-    pids: dict[str, int] = field(default_factory=dict)
-    ports: dict[str, int] = field(default_factory=dict)
-
-    async def start(self, *names: str) -> None:
-        """Start these backends, each where it was before, and wait until they answer."""
-        reader, writer = self.forking.stdout, self.forking.stdin
-        assert reader is not None
-        assert writer is not None
-        for name in names:
-            kind = "grpc" if "grpc" in name else "http"
-            writer.write(f"{kind} {name} {self.ports.get(name, 0)}\n".encode())
-        for _ in names:
-            said = json.loads(await asyncio.wait_for(reader.readline(), 30))
-            self.pids[said["name"]], self.ports[said["name"]] = said["pid"], said["port"]
-
-    async def end(self) -> None:
-        """End them all."""
-        await asyncio.wait_for(self.forking.communicate(b""), 10)
-
-
-@dataclass
 class Bench:
     """Envoy, the controller beside it, the backends, and when which of them was killed."""
 
     envoy: EnvoyWorld
     server: Server
     database: Database
-    backends: Backends
+    backends: ForkedBackends
     kills: list[Kill] = field(default_factory=list)
 
     def stands(self, phase: str, reason: str = "") -> bool:
@@ -93,18 +67,7 @@ class Bench:
         """Kill both primaries."""
         for name, protocol in NAMES.items():
             self.kills.append(Kill(protocol, f"{name}-dr", time.monotonic()))
-            os.kill(self.backends.pids[f"{name}-v1"], signal.SIGKILL)
-
-
-async def child(*arguments: str) -> asyncio.subprocess.Process:
-    """Start `tests.bench.failover_load` with these arguments."""
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.bench.failover_load", *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=_ROOT,
-        limit=64 * 1024 * 1024,
-    )
+            self.backends.kill(f"{name}-v1")
 
 
 def plain_envoy(folder: Path, ports: Mapping[str, int]) -> EnvoyWorld:
@@ -164,9 +127,8 @@ def manifest(name: str, *, standby: int) -> str:
 async def bench(folder: Path, *, with_retries: bool) -> AsyncIterator[Bench]:
     """Give everything running and quiet, without clients."""
     async with AsyncExitStack() as stack:
-        backends = Backends(await child("backends"))
+        backends = await forked_backends(*(f"{name}-{which}" for name in NAMES for which in ("v1", "v2", "dr")))
         stack.push_async_callback(backends.end)
-        await backends.start(*(f"{name}-{which}" for name in NAMES for which in ("v1", "v2", "dr")))
         envoy = sample_envoy(folder, backends.ports) if with_retries else plain_envoy(folder, backends.ports)
         stack.push_async_callback(envoy.kill)
         await envoy.start()
@@ -185,7 +147,13 @@ async def bench(folder: Path, *, with_retries: bool) -> AsyncIterator[Bench]:
 
 async def killed_again_and_again(made: Bench) -> list[Answer]:
     """Kill the primaries under load and let them come back; return all answers of the clients."""
-    load = await child("clients", str(made.envoy.port))
+    load = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.bench.failover_load", str(made.envoy.port)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=_ROOT,
+        limit=64 * 1024 * 1024,
+    )
     try:
         await asyncio.sleep(2)  # clients connect and warm up
         for _ in range(RUNS):
