@@ -14,6 +14,7 @@ accepted, and the gateway does not follow             gateway: a_gateway_that_do
 separate clusters: backups at the floor               gateway: with_separate_clusters_...
 an attempt when the primary or the canary dies        canary: all of it
 commands, maintenance, events                         people: all of it
+the operator's switch                                 switch: all of it
 deleted, or made invalid, while failed over           lives: all of it
 ====================================================  ========================================================
 """
