@@ -193,9 +193,9 @@ def early_pass_has_holds(rollout: Rollout) -> Iterator[Problem]:
 
 
 def metrics_can_answer(rollout: Rollout) -> Iterator[Problem]:
-    """Ask for the counters that the checks look at, where there are metric templates."""
+    """Ask for the counters that the checks look at, where there are metric templates and a canary to check."""
     metrics = rollout.spec.metrics
-    if metrics is None:
+    if metrics is None or rollout.spec.backends.canary is None:
         return
     missing = _unanswered(rollout.spec.analysis, errors=metrics.errors is not None, latency=metrics.latency is not None)
     for index, template in missing:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rollout.spec.built_in import built_in_policy
+from rollout.spec.built_in import built_in_policy, cluster_policy
 from rollout.spec.merge import effective, examine
 from rollout.spec.plan import steps_of
 
 BACKENDS = {"stable": {"name": "checkout-v1"}, "backups": [{"name": "checkout-dr"}]}
-FAILOVER = {"signals": {"endpoints": {}}}
+FAILOVER: dict[str, object] = {"signals": {"endpoints": {}}}
 
 
 def _document(**spec: object) -> dict[str, object]:
@@ -25,6 +25,13 @@ def test_failover_needs_no_canary_and_no_steps() -> None:
 
     assert spec.backends.names == ("checkout-v1", "")
     assert [ref.name for ref in spec.backends.pair] == ["checkout-v1"]
+
+
+def test_checks_without_a_canary_need_no_counters() -> None:
+    """In a cluster, where the built-in policy names none: there is nobody to check."""
+    examined = examine(_document(failover=FAILOVER), None, cluster_policy())
+
+    assert not examined.problems
 
 
 def test_steps_of_a_policy_need_a_canary() -> None:
