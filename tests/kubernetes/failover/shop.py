@@ -6,15 +6,16 @@ Weights are always in the order of the route: stable, canary, backup.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from rollout.kube.resources import EVENTS
 from tests.kubernetes.stage import Stage, ref
-from tests.kubernetes.stories.test_quiet import asked
 
 HOME, AWAY = (100, 0, 0), (0, 0, 100)
 DAY = "24h"
 MANUAL = {"mode": "Manual"}
+WRITES = frozenset({"create", "update", "patch", "delete"})
 
 
 def failover(**fields: object) -> dict[str, Any]:
@@ -86,8 +87,15 @@ def handled(status: Mapping[str, Any], number: str) -> tuple[bool, str]:
 
 
 def written(stage: Stage) -> list[str]:
-    """Return what the controller wrote in this namespace so far beside events, as VERB RESOURCE."""
-    return [what for what in asked(stage) if what.split()[0] in {"create", "patch", "update"} and "events" not in what]
+    """Return what the API server took from the controller in this namespace so far beside events and Leases."""
+    found = []
+    for event in stage.cluster.audited("controller"):
+        what = event.get("objectRef") or {}
+        resource = "/".join(filter(None, (what.get("resource"), what.get("subresource"))))
+        taken = event["responseStatus"]["code"] < HTTPStatus.BAD_REQUEST and event["verb"] in WRITES
+        if taken and what.get("namespace") == stage.namespace and resource not in {"events", "leases"}:
+            found.append(f"{event['verb']} {resource}")
+    return found
 
 
 async def commanded(stage: Stage, action: str, name: str = "checkout", **args: Any) -> tuple[bool, str]:  # noqa: ANN401 - as JSON has it

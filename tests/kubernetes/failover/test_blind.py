@@ -17,7 +17,7 @@ from tests.kubernetes.stage import Stage
 
 pytestmark = pytest.mark.timeout(120)
 
-AWAY_SECONDS = 3.0
+AWAY_SECONDS = 2.0
 SOON_SECONDS = 10.0
 HALF_OPEN_SECONDS = 30.0
 """A watch is renewed every 15 s, and a connection that is dead is found within 5 s after that."""

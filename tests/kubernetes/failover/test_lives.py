@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from rollout.kube.resources import ROLLOUTS, SERVICES
 from rollout.kube.statuses import FINALIZER
-from tests.kubernetes.failover.shop import AWAY, HOME, MANUAL, at_home, failover, is_in, shop, stands
-from tests.kubernetes.stage import Stage, rollout
+from tests.kubernetes.failover.shop import (
+    AWAY,
+    HOME,
+    MANUAL,
+    at_home,
+    backends,
+    failover,
+    is_in,
+    services,
+    shop,
+    stands,
+)
+from tests.kubernetes.stage import Stage, ref, rollout
 
 
 async def test_deleted_while_failed_over(stage: Stage) -> None:
@@ -106,3 +118,26 @@ async def test_made_anew_while_failed_over(stage: Stage) -> None:
 
     assert seen == [HOME, AWAY]
     assert after["failover"]["active"] == before["failover"]["active"]
+
+
+async def test_a_rollout_for_failover_alone(stage: Stage) -> None:
+    """No canary, no steps; made anew while failed over it comes back by itself, since roles cannot have changed."""
+    only = {"stable": backends()["stable"], "backups": backends()["backups"]}
+    spec: dict[str, Any] = {"backends": only, "failover": failover(), "steps": None, "analysis": None, "revision": None}
+    await services(stage)
+    both = [ref("checkout-v1", 100), ref("checkout-dr", 0)]
+    await stage.route(rules=[{"backendRefs": both}])
+    await stage.rollout(**spec)
+    async with stage.controller(), stage.recorded() as seen:
+        await at_home(stage)
+        await stage.endpoints("checkout-v1", ready=0)
+        await is_in(stage, "FailedOver")
+        await stage.weighs(0, 100)
+        await stage.delete(ROLLOUTS)
+        await stage.gone(ROLLOUTS)
+        await stage.rollout(**spec)
+        await is_in(stage, "FailedOver")
+        await stage.endpoints("checkout-v1", ready=1)
+        await stage.weighs(100, 0)
+
+    assert seen == [(100, 0), (0, 100), (100, 0)]
