@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from rollout.rehearsal.life import Life, own_tasks
-from rollout.rehearsal.lives import Keeper
+from rollout.rehearsal.lives import Ending, Keeper
 from rollout.rehearsal.scenario import Fate
 from rollout.rehearsal.virtual_loop import run
 
@@ -36,7 +36,7 @@ class Ticker:
         await self._life.boundary()
 
 
-def lived(*fates: tuple[float, Fate], seconds: float = 20, stubborn: bool = False, seed: int = 1) -> list[float]:
+def lived(*fates: tuple[float, Ending], seconds: float = 20, stubborn: bool = False, seed: int = 1) -> list[float]:
     """Return when effects came while these fates befell the controller."""
     effects: list[float] = []
 
