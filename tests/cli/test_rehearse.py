@@ -28,7 +28,9 @@ def test_json_is_all_that_is_on_standard_output(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert list(told) == ["transitions", "writes", "requests", "final", "refused"]
     assert told["final"]["phase"] == "Aborted"
-    assert list(told["transitions"][0]) == ["at", "number", "phase", "step", "weights", "reason", "message"]
+    assert list(told["transitions"][0]) == [
+        *("at", "number", "phase", "step", "weights", "reason", "message", "failover")
+    ]
     assert list(told["writes"][0]) == ["at", "route", "weights"]
     assert list(told["requests"][CANARY]) == ["total", "bad", "slow"]
 
