@@ -1,8 +1,8 @@
 """The clients of the bench of failover, in a process of their own: they send requests when they are due.
 
 Started by test_failover.py as `python -m tests.bench.failover_load PORT`. They note every answer as (when, protocol,
-who answered; "" for a failure) and print all of them when their standard input is closed. Times are of
-CLOCK_MONOTONIC, which all processes of a machine share.
+who answered; for a failure what it was, after "!") and print all of them when their standard input is closed. Times
+are of CLOCK_MONOTONIC, which all processes of a machine share.
 """
 
 import asyncio
@@ -64,9 +64,10 @@ def _http(session: aiohttp.ClientSession, port: int) -> Send:
     async def send() -> str:
         try:
             async with session.get(f"http://127.0.0.1:{port}/checkout") as response:
-                return await response.text() if response.ok else ""
-        except (aiohttp.ClientError, TimeoutError):
-            return ""
+                text = await response.text()
+                return text if response.ok else f"!{response.status} {text}"
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return f"!{type(error).__name__}"
 
     return send
 
@@ -77,8 +78,8 @@ def _grpc(channel: grpc.aio.Channel) -> Send:
     async def send() -> str:
         try:
             answer: bytes = await call(b"", timeout=TIMEOUT_SECONDS)
-        except grpc.aio.AioRpcError:
-            return ""
+        except grpc.aio.AioRpcError as error:
+            return f"!{error.code().name} {error.details()}"
         return answer.decode()
 
     return send

@@ -11,6 +11,7 @@ import json
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ import pytest
 from tests.bench.failover_load import Answer
 from tests.envoy.backends import METHOD
 from tests.envoy.forked import ForkedBackends, forked_backends
-from tests.envoy.test_deploy import copy
+from tests.envoy.test_deploy import ROUTES, copy
 from tests.envoy.world import Cluster, EnvoyWorld, rds_yaml
 from tests.serve.server import Database, Server
 
@@ -31,6 +32,9 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(600)]
 RUNS = 30
 SETTLED_SECONDS = 1.0
 """Requests fail only this long after a kill: what fails later is of something else, and counted apart."""
+
+WHY = 100
+"""So much is told of each kind of failure."""
 
 NAMES = {"checkout": "http", "checkout-grpc": "grpc"}
 _ROOT = Path(__file__).parents[2]
@@ -88,7 +92,7 @@ def sample_envoy(folder: Path, ports: Mapping[str, int]) -> EnvoyWorld:
     return envoy
 
 
-def manifest(name: str, *, standby: int) -> str:
+def manifest(name: str, routes: Sequence[str], *, standby: int) -> str:
     """Return a Rollout whose failover is quick both ways."""
     probe = {
         NAMES[name]: {"path": "/healthz"} if NAMES[name] == "http" else {},
@@ -109,7 +113,7 @@ def manifest(name: str, *, standby: int) -> str:
         "kind": "Rollout",
         "metadata": {"name": name, "namespace": "shop"},
         "spec": {
-            "routes": [{"kind": "EnvoyRoute", "name": name}],
+            "routes": [{"kind": "EnvoyRoute", "name": route} for route in routes],
             "backends": {
                 "stable": {"name": f"{name}-v1"},
                 "canary": {"name": f"{name}-v2"},
@@ -134,7 +138,8 @@ async def bench(folder: Path, *, with_retries: bool) -> AsyncIterator[Bench]:
         await envoy.start()
         (folder / "manifests").mkdir()
         for name in NAMES:
-            (folder / "manifests" / f"{name}.yaml").write_text(manifest(name, standby=int(with_retries)))
+            text = manifest(name, ROUTES[name] if with_retries else (name,), standby=int(with_retries))
+            (folder / "manifests" / f"{name}.yaml").write_text(text)
         flags = {"manifests": folder / "manifests", "rds": envoy.rds, "database": folder / "rollout.db"}
         more = {"admin": f"http://{envoy.admin_address}", "listen": "off"}
         server = Server(folder, *(f"--{flag}={value}" for flag, value in {**flags, **more}.items()))
@@ -179,13 +184,14 @@ class Figures:
     failed: Sequence[int]
     others: int
     requests: int
+    why: Counter[str]
 
     def __str__(self) -> str:
         half, most = median(self.seconds) * 1000, max(self.seconds) * 1000
         return (
             f"{len(self.seconds)} kills, {self.requests} requests: first backup answer p50 {half:.0f} ms, "
             f"max {most:.0f} ms; failed p50 {median(self.failed):.0f}, max {max(self.failed)}; "
-            f"at other times {self.others}"
+            f"at other times {self.others}; {dict(self.why)}"
         )
 
 
@@ -195,8 +201,9 @@ def figures(kills: Sequence[Kill], answers: Sequence[Answer]) -> Figures:
     for kill in kills:
         after = [(at, who) for at, protocol, who in answers if protocol == kill.protocol and at >= kill.at]
         seconds.append(min(at for at, who in after if who == kill.backup) - kill.at)
-        failed.append(sum(at < kill.at + SETTLED_SECONDS and not who for at, who in after))
-    return Figures(seconds, failed, sum(not who for *_, who in answers) - sum(failed), len(answers))
+        failed.append(sum(at < kill.at + SETTLED_SECONDS and who.startswith("!") for at, who in after))
+    why = Counter(f"{protocol} {who[:WHY]}" for _, protocol, who in answers if who.startswith("!"))
+    return Figures(seconds, failed, why.total() - sum(failed), len(answers), why)
 
 
 async def test_backup_answers_soon_after_the_primary_died(tmp_path: Path) -> None:

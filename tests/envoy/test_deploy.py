@@ -34,6 +34,7 @@ PORTS = {
     "checkout-grpc-v2": 9082,
     "checkout-grpc-dr": 9083,
 }
+ROUTES = {"checkout": ("checkout-read", "checkout"), "checkout-grpc": ("checkout-grpc",)}
 TRIES = 40
 
 
@@ -52,13 +53,17 @@ class World:
             answer: bytes = await channel.unary_unary(METHOD)(b"", timeout=5)
         return answer.decode()
 
-    async def shift(self, route: str, *, canary: int = 0, backup: int = 0) -> Acceptance:
-        """Give the canary and the backup this much of 100."""
+    async def shift(self, service: str, *, canary: int = 0, backup: int = 0) -> None:
+        """Give the canary and the backup of a service this much of 100, in all of its routes."""
+        for route in ROUTES[service]:
+            assert await self._shift(route, service, canary, backup) is Acceptance.ACCEPTED
+
+    async def _shift(self, route: str, service: str, canary: int, backup: int) -> Acceptance:
         key = RouteKey("EnvoyRoute", "shop", route)
         view = self.table.read(key)
         assert view is not None, self.table.explain(key)
         weights = {"v1": 100 - canary - backup, "v2": canary, "dr": backup}
-        given = {BackendKey("shop", f"{route}-{which}"): weight for which, weight in weights.items()}
+        given = {BackendKey("shop", f"{service}-{which}"): weight for which, weight in weights.items()}
         rules = [RuleWeights(rule.index, rule.name, given) for rule in view.rules]
         return (await self.table.write(key, rules, expected=view.version)).acceptance
 
@@ -109,8 +114,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         servers: dict[str, HttpBackend | GrpcBackend] = {one.name: one for one in http}
         servers |= {one.name: one for one in calls}
         world = World(envoy, table, health, servers)
-        for route in ("checkout", "checkout-grpc"):
-            await world.shift(route)
+        for service in ROUTES:
+            await world.shift(service)
         yield world
 
 
@@ -138,15 +143,15 @@ def test_the_sample_lets_the_backup_stand_by() -> None:
     """The weight that its Rollouts give an idle backup is in the routes from the beginning."""
     text = (SAMPLE / "rds" / "routes.yaml").read_text()
 
-    assert "{name: checkout-dr, weight: 1}" in text
-    assert "{name: checkout-grpc-dr, weight: 1}" in text
+    assert text.count("{name: checkout-dr, weight: 1}") == len(ROUTES["checkout"])
+    assert text.count("{name: checkout-grpc-dr, weight: 1}") == len(ROUTES["checkout-grpc"])
 
 
 async def test_a_dead_version_is_covered_by_the_backup(world: World) -> None:
     """Requests are tried again there, with and without Envoy knowing of it, also while nobody moves any weight."""
-    for route in ("checkout", "checkout-grpc"):
-        await world.shift(route, backup=1)
-        await world.servers[f"{route}-v1"].close()
+    for service in ROUTES:
+        await world.shift(service, backup=1)
+        await world.servers[f"{service}-v1"].close()
     first = {await world.envoy.served_by("/anything") for _ in range(TRIES)} | {await world.call()}
     gone = [BackendKey("shop", name) for name in ("checkout-v1", "checkout-grpc-v1")]
     await until(lambda: all(world.health.endpoints(backend) == Endpoints(0, 1) for backend in gone), seconds=10)
@@ -157,7 +162,7 @@ async def test_a_dead_version_is_covered_by_the_backup(world: World) -> None:
 
 async def test_each_route_moves_on_its_own(world: World) -> None:
     """Moving the gRPC route leaves the HTTP route where it was."""
-    assert await world.shift("checkout-grpc", canary=100) is Acceptance.ACCEPTED
+    await world.shift("checkout-grpc", canary=100)
 
     assert await world.call() == "checkout-grpc-v2"
     assert await world.envoy.served_by("/anything") == "checkout-v1"
