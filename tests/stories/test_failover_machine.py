@@ -74,6 +74,7 @@ class Failover(RuleBasedStateMachine):
         """Begin a play."""
         chosen = rehearsal(strategy, signals, all_unhealthy, standby)
         probed = "probe" in SIGNALS[signals]
+        self.standby = standby
         self.by_metrics = "metrics" in SIGNALS[signals]
         self.by_endpoints = "endpoints" in SIGNALS[signals]
         self.opinions = {name: Opinion(probed) for name in BACKENDS}
@@ -300,6 +301,8 @@ class Failover(RuleBasedStateMachine):
             if self.play is not None:
                 self.to_normal()
         finally:
+            if self.play is not None:
+                self.loop.run_until_complete(_ended(self.play))
             self.logs.__exit__(None, None, None)
             self.loop.close()
 
@@ -313,10 +316,25 @@ class Failover(RuleBasedStateMachine):
         while self.failover["phase"] != "Normal" and self.begun.world.now < ends:
             self.content()
             self.advance(20.0)
-        stands = self.failover
-        self.loop.run_until_complete(_ended(self.begun))
+        self.advance(2.0)
+        status = self.begun.world.store.last_status
 
-        assert stands["phase"] == "Normal", stands
+        assert self.failover["phase"] == "Normal", self.failover
+        assert self.in_conflict(status) or self.weights() == status["weights"]["intended"]
+        assert self.of_backups(status["weights"]["intended"]) <= self.standby
+
+    def in_conflict(self, status: Mapping[str, Any]) -> bool:
+        """Return whether somebody else changes the weights so often that they are left to them."""
+        return any(each["type"] == "OwnershipConflict" and each["status"] == "True" for each in status["conditions"])
+
+    def weights(self) -> Mapping[str, int]:
+        """Return what the route says."""
+        [weights] = self.begun.world.routes.in_force()
+        return dict(weights)
+
+    def of_backups(self, weights: Mapping[str, int]) -> int:
+        """Return what the backups have."""
+        return sum(weights[name] for name in BACKUPS)
 
     def content(self) -> None:
         """Let people take back what they ordered, and clear what waits for them."""
@@ -337,7 +355,8 @@ async def _happens(play: Play, event: Event) -> None:
 
 async def _ended(play: Play) -> None:
     play.end()
-    await asyncio.sleep(0)
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*rest, return_exceptions=True)
 
 
 Failover.TestCase.settings = settings(
