@@ -57,7 +57,9 @@ class Controller:
         self._meters = meters or Meters()
         self.counts = Counts()
         self._catalog = Catalog(ports.store, options.built_in_policy, options.abilities)
-        self._vitals = Vitals(ports, options, tell=self._wake_failover)
+        self._vitals = Vitals(
+            ports, options, tell=self._wake_failover, wake=lambda keys: self._wake_all(keys, pressing=True)
+        )
         self._observer = Observer(
             ports.routes,
             ports.health,
@@ -350,6 +352,7 @@ class Controller:
             self._due_in(entry, record_wait(entry.unrecorded, self._options.chance(), refused=entry.refused))
         if decision.next_at is not None:
             self._due_in(entry, decision.next_at - seen.now)
+        self._vitals.passed(entry.key, seen.failover)
         if seen.failover is not None and seen.failover.crowded:
             self._due_in(entry, self._vitals.crowded_until(entry.key, seen.now) - seen.now)
         self._agenda.put(entry.key, min(entry.pass_at, entry.measure_at))

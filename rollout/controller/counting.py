@@ -34,6 +34,9 @@ LONGEST_ROUND_SECONDS = 15.0
 GAPS = 3
 """So many of the last gaps between two samples are remembered; the shortest says how often samples come."""
 
+LATE_PART, SOONEST_PART, LATEST_PART = 0.02, 0.3, 1.3
+"""A round comes a little after a sample should have come, if there is one to come in this part of the usual pause."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsAsk:
@@ -46,19 +49,35 @@ class MetricsAsk:
 
 @dataclass(slots=True)
 class _Kept:
-    """What is known by one ask: the reading, when samples came, why there was no answer (empty: there was one)."""
+    """What is known by one ask: the reading, when samples came, why there was no answer (empty: there was one).
+
+    ``silence`` says that there is nothing to count, empty when there is.
+    """
 
     reading: Reading
     gaps: deque[float] = field(default_factory=lambda: deque(maxlen=GAPS))
     seen_at: float = 0.0
     problem: str = ""
+    silence: str = ""
 
-    def gap(self, seen_at: float) -> float:
-        """Return how far apart samples come, 0 when nobody knows yet; the newest is of ``seen_at`` (Unix seconds)."""
+    @property
+    def gap(self) -> float:
+        """Return how far apart samples come (seconds), 0 when nobody knows yet."""
+        return min(self.gaps, default=0.0)
+
+    def sampled(self, seen_at: float) -> None:
+        """Take note of the newest sample (Unix seconds)."""
         if self.seen_at and seen_at > self.seen_at:
             self.gaps.append(seen_at - self.seen_at)
         self.seen_at = max(self.seen_at, seen_at)
-        return min(self.gaps, default=0.0)
+
+    def wait(self, now: float, usual: float) -> float | None:
+        """Return in how many seconds a new sample is there, about a ``usual`` pause from now; None: not about then."""
+        if not self.gap:
+            return None
+        first = self.seen_at + LATE_PART * usual - now
+        wait = first + self.gap * ((LATEST_PART * usual - first) // self.gap)
+        return wait if wait >= SOONEST_PART * usual else None
 
 
 class Counting:
@@ -114,17 +133,28 @@ class Counting:
         kept = self._kept.get(ask)
         return kept.problem if kept is not None else ""
 
+    def silence(self, ask: MetricsAsk) -> str:
+        """Return why there was nothing to count the last time though the source answered, empty when there was."""
+        kept = self._kept.get(ask)
+        return kept.silence if kept is not None else ""
+
     async def _run(self) -> None:
         while True:
             self._new.clear()
             await self._round()
-            pause = self._pause()
+            pause = self._aligned(self._pause())
             await asyncio.sleep(min(SHORTEST_PAUSE_SECONDS, pause))
             await self._wait(pause - SHORTEST_PAUSE_SECONDS)
 
     def _pause(self) -> float:
         windows = (ask.signal.window * WINDOW_PART for ask in self._kept)
         return max(SHORTEST_PAUSE_SECONDS, min(self._cadence_seconds, min(windows, default=self._cadence_seconds)))
+
+    def _aligned(self, usual: float) -> float:
+        """Return the pause after which most that is counted has new samples, else the ``usual`` one."""
+        now = self._clock.now()
+        waits = sorted(wait for kept in self._kept.values() if (wait := kept.wait(now, usual)) is not None)
+        return max(SHORTEST_PAUSE_SECONDS, waits[len(waits) // 2]) if waits else usual
 
     async def _wait(self, seconds: float) -> None:
         """Wait so long, or until something new is wanted."""
@@ -161,8 +191,10 @@ class Counting:
         if kept is None:
             return False  # wanted no more by now
         kept.problem = found.why if isinstance(found, Failed) else ""
-        gap = kept.gap(found.at) if isinstance(found, RequestsSeen) else 0.0
-        fresh = fresh_seconds(stale_after=ask.stale_after, interval=max(gap, self._pause()))
+        kept.silence = found if isinstance(found, str) else ""
+        if isinstance(found, RequestsSeen):
+            kept.sampled(found.at)
+        fresh = fresh_seconds(stale_after=ask.stale_after, interval=max(kept.gap, self._pause()))
         seen = found.why if isinstance(found, Failed) else found
         before = kept.reading
         kept.reading = metrics_reading(ask.signal, seen, before, fresh=fresh, now=now)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from rollout.controller.counting import Counting, MetricsAsk
 from rollout.controller.entry import Entry
 from rollout.controller.fleet import Fleet
+from rollout.controller.freshness import Freshness
 from rollout.controller.outside import Options, Ports
 from rollout.controller.watches import Asks, EndpointsAsk, Watch, watch_of
 from rollout.engine.decide import Decision
@@ -57,11 +58,22 @@ class _Known:
 class Vitals:
     """Readings of backends for the Rollouts that are kept here; ``stop`` at the end."""
 
-    def __init__(self, ports: Ports, options: Options, *, tell: Callable[[Iterable[BackendKey]], None]) -> None:
-        """Read from ``ports``; ``tell`` hears of backends whose metrics say something else now."""
+    def __init__(
+        self,
+        ports: Ports,
+        options: Options,
+        *,
+        tell: Callable[[Iterable[BackendKey]], None],
+        wake: Callable[[Iterable[Key]], None],
+    ) -> None:
+        """Read from ``ports``; ``tell`` hears of backends whose metrics say something else now.
+
+        ``wake`` hears of Rollouts for which something has become old, or known again.
+        """
         self._ports = ports
         self._calendar_of = options.calendar_of
         self._counting = Counting(ports.measurements, ports.clock, cadence_seconds=options.cadence_seconds, tell=tell)
+        self._freshness = Freshness(self._all_readings, ports.clock, wake)
         self._known: dict[Key, _Known] = {}
         self._who: defaultdict[Ask, set[Key]] = defaultdict(set)
         self._endpoints: dict[EndpointsAsk, Reading | None] = {}
@@ -76,6 +88,7 @@ class Vitals:
         """Ask for nothing any more; what is probed ends with who sends the probes."""
         self._stopped = True
         self._counting.stop()
+        self._freshness.stop()
 
     def keys(self) -> tuple[Key, ...]:
         """Return the Rollouts with failover."""
@@ -101,6 +114,7 @@ class Vitals:
     def drop(self, key: Key) -> None:
         """Keep nothing more for this Rollout."""
         known = self._known.pop(key, None)
+        self._freshness.drop(key)
         if known is not None:
             self._ask(key, set(_asks(known.watch)), set())
             self.fleet.drop(key)
@@ -135,13 +149,24 @@ class Vitals:
             calendar=self._calendar_of(watch.settings, now),
             stopped=self._ports.switch.stopped,
             crowded=self.fleet.crowd(key, watch.settings.fleet_limit, now).crowded,
-            problems=tuple(dict.fromkeys(self._problems(watch))),
+            problems=tuple(dict.fromkeys(self._problems(known))),
         )
 
     def crowded_until(self, key: Key, now: float) -> float:
         """Return until when the Rollout's primary waits for others (Unix seconds), 0 when it need not."""
         known = self._known.get(key)
         return self.fleet.crowd(key, known.watch.settings.fleet_limit, now).until if known is not None else 0.0
+
+    def passed(self, key: Key, seen: FailoverSeen | None) -> None:
+        """Note what a pass saw: the next is due when that is something else."""
+        if seen is not None and key in self._known and not self._stopped:
+            self._freshness.note(key, [one for backend in seen.backends.values() for one in backend.readings])
+
+    def _all_readings(self, key: Key) -> list[Reading] | None:
+        known, now = self._known.get(key), self._ports.clock.now()
+        if known is None:
+            return None
+        return [reading for asks in known.watch.backends.values() for reading in self._readings(asks, now)]
 
     def _readings(self, asks: Asks, now: float) -> Iterator[Reading]:
         if asks.endpoints is not None:
@@ -158,14 +183,21 @@ class Vitals:
         self._endpoints[ask] = aged(reading, now)
         return reading
 
-    def _problems(self, watch: Watch) -> Iterator[str]:
+    def _problems(self, known: _Known) -> Iterator[str]:
         """Yield why signals cannot be had, in one sentence each."""
-        if watch.settings.signals.metrics is None:
+        if known.watch.settings.signals.metrics is None:
             return
-        for asks in watch.backends.values():
-            why = self._counting.problem(asks.metrics) if asks.metrics is not None else NO_TEMPLATES
+        in_use = known.state.failover.active or known.state.stable
+        for name, asks in known.watch.backends.items():
+            why = self._why_uncounted(asks.metrics, in_use=name == in_use)
             if why:
                 yield f"The signal {Signal.METRICS} cannot be had: {why}"
+
+    def _why_uncounted(self, ask: MetricsAsk | None, *, in_use: bool) -> str:
+        """Return why requests cannot be counted; that there are none is usual for a backend which is not in use."""
+        if ask is None:
+            return NO_TEMPLATES
+        return self._counting.problem(ask) or (self._counting.silence(ask) if in_use else "")
 
     def _ask(self, key: Key, before: set[Ask], after: set[Ask]) -> None:
         """Let the Rollout ask this instead of what it asked before."""

@@ -32,9 +32,9 @@ class FailoverDecision:
     """What follows: the state to record, then the shares to write, then what to tell.
 
     ``shares`` are what the backups get, the rest is tier 0's (``shares.by_backend`` splits it).
-    ``next_at`` is when to look again without an event (Unix seconds; None: not at all). ``notes`` hold
-    beside the state's own reason. ``health`` is what is known of each backend, by name. ``down``: the
-    primary is down, for the fleet limit.
+    ``next_at`` is when to look again without an event (Unix seconds; None: not at all); that readings grow old is an
+    event, which whoever makes them tells. ``notes`` hold beside the state's own reason. ``health`` is what is known of
+    each backend, by name. ``down``: the primary is down, for the fleet limit.
     """
 
     state: FailoverState
@@ -128,8 +128,6 @@ def _times(turn: Turn) -> Iterator[float]:
     if scene.seen.written_at is not None:
         yield scene.seen.written_at + settings.verify.within
     yield from _of_calendar(turn)
-    for backend in (scene.seen.stable, *((scene.seen.canary,) if scene.seen.canary else ()), *scene.seen.backups):
-        yield from (reading.expires_at for reading in backend.readings)
 
 
 def _of_calendar(turn: Turn) -> Iterator[float]:

@@ -124,6 +124,38 @@ async def test_samples_that_come_rarely_stay_fresh() -> None:
 
 
 @virtually
+async def test_a_round_comes_just_after_the_samples() -> None:
+    """Whatever the moment of the first one: most are asked for when they are new."""
+    rounds, ask = Rounds(), asking()
+    rounds.counting.want(ask)
+    await asyncio.sleep(3.7)
+    ages = []
+    for _ in range(12):
+        rounds.sample(100)
+        sampled_at, asked = rounds.clock.now(), len(rounds.source.asks)
+        while len(rounds.source.asks) == asked:
+            await asyncio.sleep(0.1)
+        ages.append(rounds.clock.now() - sampled_at)
+        await asyncio.sleep(max(0.0, sampled_at + 10 - rounds.clock.now()))
+
+    assert max(ages[4:]) < 0.5
+    rounds.counting.stop()
+
+
+@virtually
+async def test_samples_that_come_often_are_not_all_asked_for() -> None:
+    """A source with a sample each second is asked once in a cadence all the same."""
+    rounds, ask = Rounds(), asking()
+    rounds.counting.want(ask)
+    for _ in range(120):
+        rounds.sample(10)
+        await asyncio.sleep(1)
+
+    assert 11 <= len(rounds.source.asks) <= 13
+    rounds.counting.stop()
+
+
+@virtually
 async def test_a_source_that_fails_is_told_as_a_problem() -> None:
     """And no more once it answers again."""
     rounds, ask = Rounds(), asking()

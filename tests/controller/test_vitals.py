@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
+from rollout.analysis.samples import ERRORS
 from rollout.controller.entry import Entry
 from rollout.controller.outside import Options, Ports
 from rollout.controller.vitals import MAINTENANCE, NO_TEMPLATES, Vitals, resting_in
@@ -15,6 +17,8 @@ from rollout.engine.state import OwnedRule, State, Tiers
 from rollout.errors import Unavailable
 from rollout.failover.health import Health, Reading
 from rollout.failover.seen import Calendar
+from rollout.failover.state import FailoverState
+from rollout.failover.table import Stage
 from rollout.kube.kept import kept_rollout, stored
 from rollout.ports import Key, StoredRollout
 from rollout.signals import ProbeAsk, Target
@@ -27,7 +31,7 @@ from tests.controller.test_watches import STANDS, resolved
 from tests.fakes.clock import FakeClock
 from tests.fakes.gates import FakeGates
 from tests.fakes.health import FakeBackendHealth
-from tests.fakes.measurements import FakeMeasurements
+from tests.fakes.measurements import TOTAL, FakeMeasurements
 from tests.fakes.probes import FakeProbes
 from tests.fakes.routes import FakeRouteTable
 from tests.fakes.store import FakeStore
@@ -53,7 +57,7 @@ class Bedside:
             self.clock,
             probes=self.probes,
         )
-        self.vitals = Vitals(ports, options or Options(), tell=lambda _: None)
+        self.vitals = Vitals(ports, options or Options(), tell=lambda _: None, wake=lambda _: None)
 
     def keep(self, rollout: Rollout | None, state: State = STANDS, key: Key = KEY) -> None:
         """Let the failover of a Rollout be watched."""
@@ -150,6 +154,22 @@ async def test_a_source_that_fails_is_one_problem() -> None:
     await until(lambda: bool(bed.seen().problems))
 
     assert bed.seen().problems == ("The signal metrics cannot be had: Prometheus cannot be reached",)
+    bed.vitals.stop()
+
+
+async def test_a_backend_in_use_without_samples_is_a_problem() -> None:
+    """Of an idle one there need be none; in use is the primary, or the backup that has its traffic."""
+    bed, rollout = Bedside(), resolved(failing_over({**ENDPOINTS, **METRICS}))
+    for at in (bed.clock.now() - 5, bed.clock.now()):
+        bed.source.count(V1, TOTAL, at, 0)
+        bed.source.count(V1, ERRORS, at, 0)
+    bed.keep(rollout)
+    await until(lambda: "not counted" not in bed.seen().backends[DR].readings[1].evidence)
+    of_primary = bed.seen().problems
+    bed.keep(rollout, replace(STANDS, failover=FailoverState(stage=Stage.FAILED_OVER, active=DR)))
+
+    assert of_primary == ()
+    assert bed.seen().problems == ("The signal metrics cannot be had: no sample of the last 60 s",)
     bed.vitals.stop()
 
 
