@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from rollout.demo.behaviour import Behaviour
+from rollout.demo.service import SERVED_BY
 from rollout.demo.weights import WeightWatch
 from rollout.demo.world import Plan, World, open_world, require_parts
 from rollout.errors import ConfigurationError, Unavailable
@@ -73,6 +74,22 @@ async def test_lost_program_ends_the_demo() -> None:
 
         with pytest.raises(Unavailable, match=r"envoy ended with code -9"):
             await asyncio.wait_for(world.watch(), 10)
+
+
+async def test_killed_backend_comes_back_and_the_world_goes_on() -> None:
+    """A death that the demo wants is not the end of it; the backend answers again where it was, as it is told."""
+    async with open_world(Plan()) as world, aiohttp.ClientSession() as session:
+        watching = asyncio.ensure_future(world.watch())
+        await world.kill("shop-backup")
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(f"http://127.0.0.1:{world.ports['shop-backup']}/shop")
+        await world.revive("shop-backup", Behaviour("v5"))
+        async with session.get(f"http://127.0.0.1:{world.ports['shop-backup']}/shop") as answer:
+            served_by = answer.headers[SERVED_BY]
+        lost = watching.done()
+        watching.cancel()
+
+    assert (served_by, lost) == ("shop-backup v5", False)
 
 
 async def test_prometheus_scrapes_envoy(prometheus: Path) -> None:
