@@ -292,6 +292,33 @@ async def test_nothing_is_written_on_what_is_not_known() -> None:
 
 
 @virtually
+async def test_silence_that_ends_is_noticed_though_nothing_changed() -> None:
+    """Nobody tells of it; until then nobody knows, and the condition says so."""
+    scene = await watching()
+    scene.health.heard_at = scene.clock.now()
+    await asyncio.sleep(32)
+    silent = scene.state.failover.reason
+    scene.health.heard_at = None
+    took = await scene.until(lambda: scene.state.failover.reason == Reason.WATCHING)
+
+    assert silent == Reason.BLIND
+    assert took < 6
+    await scene.stop()
+
+
+@virtually
+async def test_at_rest_there_are_no_passes() -> None:
+    """What is heard again and again, and says the same, is no reason for one."""
+    scene = await watching()
+    await asyncio.sleep(60)
+    passes = scene.controller.counts.passes
+    await asyncio.sleep(3600)
+
+    assert scene.controller.counts.passes == passes
+    await scene.stop()
+
+
+@virtually
 async def test_a_failback_goes_on_where_it_was_after_a_restart() -> None:
     """The second step of the way back is not the first once more."""
     back = {"stableFor": "10s", "steps": [10, 50, 100], "stepInterval": "30s"}
