@@ -50,8 +50,7 @@ class OperatorSwitch:
     @property
     def stopped(self) -> str:
         """Return one sentence that says who stopped it, when and why; empty: it is not stopped."""
-        standing = self.standing()
-        return standing.message if standing.stopped else ""
+        return self.standing().message if self._is_stopped() else ""  # asked in every pass: most need no sentence
 
     def standing(self) -> Standing:
         """Return how things stand."""
@@ -63,6 +62,12 @@ class OperatorSwitch:
         stopped = position.stopped or self._by_setting
         message = BY_SETTING if self._by_setting and not position.stopped else told(position, self._clock.now())
         return Standing(stopped, message, position, self._by_setting)
+
+    def _is_stopped(self) -> bool:
+        try:
+            return self._by_setting or self._record.read().stopped
+        except Unavailable:
+            return True
 
     async def turn(self, *, stopped: bool, by: str, reason: str = "") -> Standing:
         """Stop all automatic failover, or let it be; return how things stand then. What stands so already stays so.

@@ -135,12 +135,15 @@ class KubeSwitch:
 
 
 def _said(kept: Document | None) -> Position:
-    return Position() if kept is None else position_of(kept)
+    position: Position = Position() if kept is None else kept["position"]
+    return position
 
 
-def position_of(kept: Document) -> Position:
-    """Return what the ConfigMap says, as ``kept_switch`` keeps it."""
-    entries, setter = kept["data"], kept["setter"]
+def position_of(document: Document) -> Position:
+    """Return what the ConfigMap says."""
+    data, metadata = document.get("data") or {}, document["metadata"]
+    entries = {key: str(data[key])[:MOST_KEPT] for key in (STATE, REASON, BY, SINCE) if key in data}
+    setter = _setter(metadata.get("managedFields") or ())
     if STATE not in entries:
         return Position()
     state, reason = entries[STATE].strip().lower(), " ".join(entries.get(REASON, "").split())
@@ -155,13 +158,9 @@ def position_of(kept: Document) -> Position:
 
 
 def kept_switch(document: Document) -> Document:
-    """Return what stays in memory of the ConfigMap: our keys, and who set ``failover`` last."""
-    metadata, entries = document["metadata"], document.get("data") or {}
-    return {
-        "metadata": {name: metadata.get(name) for name in ("namespace", "name", "uid", "resourceVersion")},
-        "data": {key: str(entries[key])[:MOST_KEPT] for key in (STATE, REASON, BY, SINCE) if key in entries},
-        "setter": _setter(metadata.get("managedFields") or ()),
-    }
+    """Return what stays in memory of the ConfigMap: what it says, worked out once, since every pass asks."""
+    metadata = {name: document["metadata"].get(name) for name in ("namespace", "name", "uid", "resourceVersion")}
+    return {"metadata": metadata, "position": position_of(document)}
 
 
 def _setter(managed: Sequence[Mapping[str, Any]]) -> Mapping[str, str]:
