@@ -87,28 +87,35 @@ class _Play:
         self._window = window
         state = self._state()
         self._primary, self._epoch = state.stable, state.failover.epoch
+        self._behaviour = Behaviour(failure.revisions[self._primary])
+        self._is_dead = False
         self._killed_at: float | None = None
         self._back_at: float | None = None
 
     async def run(self) -> None:
-        """Let it happen, or give up when it takes too long."""
+        """Let it happen, or give up when it takes too long; the primary is there again in the end either way."""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._failure.limit_seconds):
                 await self._run()
+        if self._is_dead:
+            await self._revive()
 
     async def _run(self) -> None:
-        behaviour = Behaviour(self._failure.revisions[self._primary])
-        await self._world.deploy(backup_of(self._service), behaviour)
+        await self._world.deploy(backup_of(self._service), self._behaviour)
         write_manifest(self._world.manifests, self._service, self._failure.revision, failover=True)
         await until(partial(self._stands, Stage.NORMAL, self._epoch, Reason.WATCHING))
-        self._killed_at = time.time()
+        self._killed_at, self._is_dead = time.time(), True
         await self._world.kill(self._primary)
         await until(partial(self._stands, Stage.FAILED_OVER, self._epoch + 1))
         await until(self._backup_answers)
         await asyncio.sleep(self._failure.away_seconds)
-        await self._world.revive(self._primary, behaviour)
+        await self._revive()
         await until(partial(self._stands, Stage.NORMAL, self._epoch + 1))
         self._back_at = time.time()
+
+    async def _revive(self) -> None:
+        self._is_dead = False
+        await self._world.revive(self._primary, self._behaviour)
 
     async def _stands(self, stage: Stage, epoch: int, reason: Reason | None = None) -> bool | None:
         failover = self._state().failover

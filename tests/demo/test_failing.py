@@ -101,12 +101,13 @@ async def test_manifests_ask_for_failover_and_all_run_one_revision(stage: Stage)
 
 
 async def test_failover_that_does_not_end_has_no_outcome(stage: Stage) -> None:
-    """After its time it is undecided, and the sentence says where it stands."""
+    """After its time it is undecided, the sentence says where it stands, and the primaries are there again."""
     running = begun(stage, limit_seconds=0.3)
     await stage.until({"shop-blue", "cart-blue"})
     shop, _ = await stage.end(running)
 
     assert shop.outcome is None
+    assert not stage.world.dead
     assert shop.sentence == f"not over after 0 s: Normal, {LEFT}"
     assert shop.failover is not None
     assert (shop.failover.backup_seconds, shop.failover.ramp) == (None, ())
