@@ -40,6 +40,7 @@ async def test_no_operation_opens_to_somebody_without_a_role() -> None:
                 told[method, path] = (await api.ask(method, real, token=NOBODY, **given)).status
 
     assert {call for call, status in told.items() if status != 403} == {
+        ("GET", "/api/v1/failover"),
         ("GET", "/api/v1/version"),
         ("GET", "/api/v1/whoami"),
     }

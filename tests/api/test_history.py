@@ -25,7 +25,7 @@ async def test_transitions_come_newest_first(tmp_path: Path) -> None:
 
     assert [item["reason"] for item in page["items"]][:2] == ["Resumed", "PausedByCommand"]
     assert [item["number"] for item in page["items"]] == list(range(len(page["items"]), 0, -1))
-    assert set(page["items"][0]) == {"number", "at", "phase", "step", "weights", "reason", "message"}
+    assert set(page["items"][0]) == {"number", "at", "phase", "step", "weights", "reason", "message", "failover"}
     assert page["next"] is None
 
 

@@ -34,7 +34,15 @@ def test_an_event_names_its_rollout_and_the_whole_transition() -> None:
     (event,) = understood(frame_of(Recorded(7, WEB, told(3))).data).events
 
     assert (event.name, event.id) == ("transition", "7")
-    assert event.data == {"namespace": "shop", "name": "web", "transition": told(3)}
+    assert event.data == {"namespace": "shop", "name": "web", "transition": {**told(3), "failover": None}}
+
+
+def test_an_event_tells_where_failover_stands() -> None:
+    """As the history does."""
+    where = {"phase": "FailedOver", "active": "web-dr", "epoch": 2}
+    (event,) = understood(frame_of(Recorded(7, WEB, {**told(3), "failover": where})).data).events
+
+    assert event.data["transition"]["failover"] == where
 
 
 def test_what_only_the_engine_knows_of_a_transition_is_left_out() -> None:
