@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from rollout.analysis.samples import ERRORS
-from rollout.engine.observation import RouteKey
+from rollout.engine.observation import Endpoints, RouteKey
 from rollout.engine.table import Phase
 from rollout.errors import Unavailable
 from rollout.failover.reasons import Reason
@@ -144,7 +144,7 @@ async def test_what_is_scaled_to_zero_on_purpose_is_no_failure() -> None:
     await scene.store.apply(
         {**document, "metadata": {**metadata, "annotations": {"rollout.dev/maintenance": f" {V1} ,"}}}
     )
-    lose(scene)
+    scene.health.put(backend(V1), Endpoints(0, 0))
     await failed_over(scene)
 
     assert scene.state.failover.reason in {Reason.MAINTENANCE, Reason.ON_BACKUP}
