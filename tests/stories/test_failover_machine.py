@@ -43,7 +43,9 @@ STEPS = 50
 TO_THE_END = 400.0
 """So long it takes at most until all is normal again, in simulated seconds."""
 
-LOUD = {"AllUnhealthy", "FailoverAdopted"}
+ADOPTED = {"FailoverAdopted", "Adopted", "AdoptedByCommand"}
+"""What is found is taken as it is; whoever put it there."""
+
 WAITS = st.sampled_from([0.3, 1.0, 2.5, 4.0, 8.0, 15.0, 33.0])
 NAMES = st.sampled_from(BACKENDS)
 PEOPLE = ["hold", "unlatch", "drill", "start", "abort", "pause", "resume", "promote", "retry", "undo"]
@@ -186,6 +188,17 @@ class Failover(RuleBasedStateMachine):
         """Somebody edits the manifest."""
         self.let({"spec": spec}, wait)
 
+    @rule(names=st.sampled_from(["", "", STABLE, NEAR]), wait=WAITS)
+    def maintenance(self, names: str, wait: float) -> None:
+        """A backend is scaled to zero on purpose, or is so no more."""
+        self.let({"annotations": {"rollout.dev/maintenance": names}}, wait)
+
+    @rule(wait=WAITS)
+    def restored(self, wait: float) -> None:
+        """The Rollout is restored without its status; how often it failed over is forgotten."""
+        self.automatic.clear()
+        self.let({"status": "lost"}, wait)
+
     @rule(wait=st.sampled_from([20.0, 60.0]))
     def quiet(self, wait: float) -> None:
         """Nothing happens for a while."""
@@ -244,9 +257,9 @@ class Failover(RuleBasedStateMachine):
             assert set(write.weights) == set(BACKENDS)
         self.written = len(world.routes.writes)
         for made in world.store.history[self.moved :]:
-            before = world.store.history[self.moved - 1] if self.moved else None
+            before = world.store.history[self.moved - 1] if made["number"] > 1 else None
             self.moved += 1
-            if before is not None and before["weights"] and made["weights"]:
+            if before is not None and before["weights"] and made["weights"] and made["reason"] not in ADOPTED:
                 self.check_risers(before, made)
             self.check_damping(before, made)
 
@@ -311,17 +324,21 @@ class Failover(RuleBasedStateMachine):
         self.advance(6.0)
         self.heal()
         self.let({"failover": "auto"}, 0.0)
-        self.let({"spec": {"suspend": False, "failover": {"mode": "Auto"}}}, 1.0)
+        self.let({"spec": {"suspend": False, "failover": {"mode": "Auto", "drill": None}}}, 1.0)
         ends = self.begun.world.now + TO_THE_END
-        while self.failover["phase"] != "Normal" and self.begun.world.now < ends:
+        while not self.is_normal() and self.begun.world.now < ends:
             self.content()
             self.advance(20.0)
         self.advance(2.0)
         status = self.begun.world.store.last_status
 
-        assert self.failover["phase"] == "Normal", self.failover
-        assert self.in_conflict(status) or self.weights() == status["weights"]["intended"]
-        assert self.of_backups(status["weights"]["intended"]) <= self.standby
+        assert self.is_normal(), status
+        assert self.in_conflict(status) or self.weights() == status["weights"]["intended"], (self.weights(), status)
+
+    def is_normal(self) -> bool:
+        """Return whether nothing is moved, and it is known who is who."""
+        intended = self.begun.world.store.last_status["weights"]["intended"]
+        return bool(self.failover["phase"] == "Normal" and intended and self.of_backups(intended) <= self.standby)
 
     def in_conflict(self, status: Mapping[str, Any]) -> bool:
         """Return whether somebody else changes the weights so often that they are left to them."""
@@ -339,7 +356,9 @@ class Failover(RuleBasedStateMachine):
     def content(self) -> None:
         """Let people take back what they ordered, and clear what waits for them."""
         stands = self.failover
-        if stands["phase"] == "Latched":
+        if self.begun.world.store.last_status["reason"] == "RolesUnknown":
+            self.let({"command": "adopt", "stable": STABLE}, 0.5)
+        elif stands["phase"] == "Latched":
             self.let({"command": "unlatch"}, 0.5)
         elif stands.get("reason") == "WaitingForFailback":
             self.let({"command": "failback", "epoch": stands["epoch"]}, 0.5)
