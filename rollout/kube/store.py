@@ -6,8 +6,8 @@ controller and the API stand on it; what a status means is the engine's.
 
 The finalizer ``rollout.dev/weights`` is there only while an attempt runs or a failover is active: it comes before the
 first status that tells of an attempt is written, and goes after one that rests. A Rollout at rest is deleted at once. A
-deletion leaves what a failover moved where it is, so for a failover the finalizer comes beside the weights, which
-wait for one write less.
+deletion leaves what a failover moved where it is, so for a failover the finalizer comes a second after the record, and
+the weights wait for one write less.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ from rollout.spec.resource import PolicyRef
 
 log = structlog.get_logger(__name__)
 
+HOLD_AFTER_SECONDS = 1.0
+"""So long after it was recorded a failover gets the finalizer: many at once have better things to write first."""
+
 
 class KubeStore:
     """The store; ``journal`` tells of its transitions. All methods belong to the event loop."""
@@ -60,7 +63,7 @@ class KubeStore:
         self._api = api
         self._policies = KubePolicies(api, clock, self._tell_users, chance=chance, namespace=namespace)
         self._memory = Memory(api, clock, chance=chance, namespace=namespace, prepare=prepare)
-        self._beside: set[asyncio.Task[None]] = set()
+        self._beside: dict[Key, asyncio.Task[None]] = {}
 
     @property
     def journal(self) -> KubeJournal:
@@ -73,9 +76,10 @@ class KubeStore:
 
     async def aclose(self) -> None:
         """End the watches, and what is written beside."""
-        for task in self._beside:
+        tasks = list(self._beside.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._beside, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(self._policies.aclose(), self._memory.aclose())
 
     def watches(self) -> tuple[Reflector, ...]:
@@ -137,18 +141,21 @@ class KubeStore:
         with self._memory.recording(key, given):
             kept = await self._memory.patch(key, kept, operations, subresource="status")
         if is_running(given) and not is_deleting(kept) and holding(kept):
-            self._hold_beside(key, kept)
+            self._hold_beside(key)
         return await self._release(key, kept)
 
-    def _hold_beside(self, key: Key, kept: Document) -> None:
-        """Take the finalizer while the weights of a failover are written; what fails is tried with the next record."""
-        task = asyncio.create_task(self._hold(key, kept), name=f"finalizer of {key}")
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+    def _hold_beside(self, key: Key) -> None:
+        """Take the finalizer soon, when the weights are written; what fails is tried again with the next record."""
+        if key not in self._beside:
+            task = self._beside[key] = asyncio.create_task(self._hold(key), name=f"finalizer of {key}")
+            task.add_done_callback(lambda _: self._beside.pop(key))
 
-    async def _hold(self, key: Key, kept: Document) -> None:
+    async def _hold(self, key: Key) -> None:
+        await asyncio.sleep(HOLD_AFTER_SECONDS)
         try:
-            await self._memory.patch(key, kept, holding(kept))
+            kept = self._memory.kept(key)
+            if is_running(kept["status"]) and not is_deleting(kept):
+                await self._memory.patch(key, kept, holding(kept))
         except RolloutError as error:
             log.debug("finalizer not taken yet", rollout=str(key), why=str(error))
 
