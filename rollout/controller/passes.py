@@ -139,14 +139,14 @@ class Passes:
         status = to_status(decision.state)
         self.check(entry)
         try:
-            if decision.urgent and decision.writes:
+            if decision.pressing or (decision.urgent and decision.writes):
                 await self._record_soon(entry, stored, status)
             else:
                 await self._store.record(entry.key, status=status, expected=stored.version)
         except (ConflictError, NotOursError):
             raise
         except RolloutError as error:
-            if not decision.urgent:
+            if not (decision.urgent or decision.pressing):
                 raise
             _leave_unrecorded(entry, error)
         else:

@@ -54,6 +54,7 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
 
 def _may_begin(state: State, context: Context) -> bool:
     is_up = context.is_ready(state.canary) and not not_up(state, context)
+    is_up = is_up and (state.tiers is None or state.failover.is_normal)
     return is_up and not (context.spec and context.spec.hooks.before_start)
 
 

@@ -21,6 +21,11 @@ from rollout.spec.resource import PromotionMode, StartMode
 OLDEST_SECONDS = 300.0
 """A command older than this is refused, so that an old manifest applied again replays nothing."""
 
+MOST_ANSWER = 512
+"""So many characters say why a command was refused; the status keeps the last 20."""
+
+MOST_NUMBER = 10**9
+
 FAILOVER_ACTIONS = (Action.FAILOVER, Action.FAILBACK, Action.UNLATCH, Action.HOLD, Action.DRILL)
 _AT_REST = (Action.START, Action.RETRY, Action.UNDO, Action.PROMOTE, Action.SKIP)
 _ARGUMENTS: dict[Action, dict[str, type]] = {
@@ -45,7 +50,8 @@ def obey(state: State, context: Context) -> State:
     except TooSoon:
         return state
     except Refused as no:
-        return _remember(state, Handled(command.id, command.action[:64], done=False, reason=no.reason, message=str(no)))
+        why = str(no)[:MOST_ANSWER]
+        return _remember(state, Handled(command.id, command.action[:64], done=False, reason=no.reason, message=why))
     said = f"{command.action} was carried out"
     return _remember(changed, Handled(command.id, command.action, done=True, reason=changed.reason, message=said))
 
@@ -101,6 +107,8 @@ def _check_arguments(action: Action, command: Command) -> None:
             )
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise Refused(Refusal.BAD_ARGUMENT, f"{name} of {action} must be {kind.__name__}, not {str(value)[:64]!r}")
+        if isinstance(value, int) and not 0 <= value <= MOST_NUMBER:
+            raise Refused(Refusal.BAD_ARGUMENT, f"{name} of {action} must be from 0 to {MOST_NUMBER}")
 
 
 def _start(state: State, context: Context, command: Command) -> State:

@@ -12,8 +12,12 @@ from rollout.engine.reasons import Reason
 from rollout.engine.settling import is_settling
 from rollout.engine.state import Condition, State
 from rollout.engine.table import Phase
+from rollout.engine.tiers import unwritten
+from rollout.failover.health import Signal
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.reasons import Word
+from rollout.failover.scene import configured
+from rollout.failover.stages import BLIND_SECONDS
 
 ROUTES_ACCEPTED = "RoutesAccepted"
 _EFFECTIVE = {"Agrees": ("True", "Agrees"), "Differs": ("False", "Differs"), "Blocks": ("False", "FarOff")}
@@ -116,6 +120,7 @@ _LOUD = frozenset(
         Why.OBSERVING,
         Why.STOPPED,
         Why.SUSPENDED,
+        Why.HELD,
     }
 )
 """Reasons for which failover could not do what it is for."""
@@ -123,9 +128,28 @@ _LOUD = frozenset(
 
 def _failover(state: State, context: Context, notes: tuple[Word, ...]) -> tuple[_Found, _Found]:
     failover = state.failover
+    if (word := unwritten(state, context)) is not None:
+        return ("FailedOver", "Unknown", word.reason, word.message), _unready(word)
     told = failover.reason or "Normal", failover.message or "The primary carries the traffic."
     away = "True" if failover.active or failover.spread else "False"
     return ("FailedOver", away, *told), _failover_ready(state, context, notes)
+
+
+def _without_backup(state: State, context: Context) -> Word | None:
+    """Return that nobody could take over, None while a backup could; just after a start nobody knows yet."""
+    backups = state.tiers.backups if state.tiers is not None else ()
+    health = {name: dict(state.ready).get(name, "Unknown") for name in backups}
+    has_begun = context.now < context.seen.session_started_at + BLIND_SECONDS
+    is_tested_by_traffic = state.tiers is not None and configured(state.tiers.settings.signals) == (Signal.METRICS,)
+    seen = set(health.values()) - ({"Unknown"} if has_begun or is_tested_by_traffic else set())
+    if not seen or "Healthy" in seen or state.failover.is_away:
+        return None
+    told = ", ".join(f"{name} is {said}" for name, said in health.items())
+    return Word(Why.NO_HEALTHY_BACKUP, f"No backup could take over: {told}.")
+
+
+def _unready(word: Word) -> _Found:
+    return "FailoverReady", "False", word.reason, word.message
 
 
 def _failover_ready(state: State, context: Context, notes: tuple[Word, ...]) -> _Found:
@@ -137,7 +161,9 @@ def _failover_ready(state: State, context: Context, notes: tuple[Word, ...]) -> 
     if failover.reason in _LOUD:
         return "FailoverReady", "False", failover.reason, failover.message
     if notes:
-        return "FailoverReady", "False", notes[0].reason, notes[0].message
+        return _unready(notes[0])
+    if (word := _without_backup(state, context)) is not None:
+        return _unready(word)
     if seen is not None and seen.problems:
         return "FailoverReady", "False", "SignalUnavailable", "; ".join(seen.problems)
     return "FailoverReady", "True", "Watching", "Traffic moves to a backup when the primary is down."

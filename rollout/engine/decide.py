@@ -41,8 +41,8 @@ class Decision:
     """What follows: the state to record, then the writes and the orders to workloads, then what to tell.
 
     ``next_at`` is when to look again without an event (Unix seconds; None: not at all).
-    ``urgent``: the writes may not wait for a record that fails (an abort, a failover). ``finished``: the
-    Rollout, being deleted, needs nothing more.
+    ``urgent``: the writes may not wait for a record that fails (an abort, a failover). ``pressing``: nor may what comes
+    next, since something that carries traffic is down. ``finished``: the Rollout, being deleted, needs nothing more.
     """
 
     state: State
@@ -52,6 +52,7 @@ class Decision:
     handled: tuple[Handled, ...]
     next_at: float | None
     urgent: bool
+    pressing: bool
     finished: bool
     significant: bool
 
@@ -99,6 +100,7 @@ def _decision(before: State, settled: Settled, context: Context) -> Decision:
         handled=answered,
         next_at=_next_at(state, context, (again_at, settled.next_at)),
         urgent=state.phase in {Phase.ABORTING, Phase.ABORTED} or tiers.is_urgent(state),
+        pressing=tiers.is_pressing(state),
         finished=finished,
         significant=significant,
     )
@@ -147,7 +149,7 @@ def _next_at(state: State, context: Context, again_at: tuple[float | None, ...])
 def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:
     """Return what to fetch for the next pass: counters while the canary has weight, gates when nothing else is left."""
     spec = rollout.spec if rollout is not None else None
-    if spec is None or spec.suspend or not drift.running(state) or tiers.is_frozen(state):
+    if spec is None or spec.suspend or not drift.running(state) or state.failover.is_away:
         return Wants(measurement=False)
     measure = state.share > 0 and state.judge is not None and bool(spec.analysis.checks)
     at = At(state, Context.of(rollout, seen), last_word(state) if measure else None)

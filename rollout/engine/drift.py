@@ -13,6 +13,7 @@ from rollout.engine import weights
 from rollout.engine.moves import Context, move, note
 from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
+from rollout.engine.receiving import may_write
 from rollout.engine.state import Drift, Hold, OwnedRule, State, Weights
 from rollout.engine.table import RUNNING, Phase, Trigger
 from rollout.spec.resource import DriftMode
@@ -156,7 +157,7 @@ def is_conflict(state: State) -> bool:
 def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], float | None]:
     """Return what to write now, one write for each route, and when to look again for what may not be written yet."""
     spec = context.spec
-    if (spec is not None and spec.suspend) or not state.stable or not _may_write(state):
+    if (spec is not None and spec.suspend) or not state.stable:
         return (), None
     if state.drift.hands_off:
         return (), None if state.phase is Phase.PAUSED else _forgotten_at(state, context)
@@ -164,12 +165,27 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
     for rule in state.owned:
         now = weights.observed(rule, context.seen.routes)
         told = now is None or weights.agrees(rule, now, weights.desired(rule, state))
-        if not told and not is_left(rule, state, context):
+        if told or is_left(rule, state, context) or not _may_write(rule, state):
+            continue
+        if may_write(now or (), weights.desired(rule, state), state, context):
             changes.setdefault(rule.route, []).append(rule)
-    wait = _wait_seconds(state, context, changes, repairing=bool(foreign(state, context)))
-    if not changes or wait > 0:
-        return (), context.now + wait if changes else None
-    return tuple(_write(state, rules, context.seen.routes[route]) for route, rules in changes.items()), None
+    waits = _waits(state, context, changes)
+    due = tuple(_write(state, changes[route], context.seen.routes[route]) for route, wait in waits.items() if wait <= 0)
+    return due, min((context.now + wait for wait in waits.values() if wait > 0), default=None)
+
+
+def _may_write(rule: OwnedRule, state: State) -> bool:
+    """Return whether the rule is written: of an invalid spec only what failover moved, for the last valid settings."""
+    failover = state.failover
+    if state.phase is not Phase.INVALID or failover.is_away:
+        return True
+    return failover.moved_at > state.step_at and rule.acknowledged != weights.desired(rule, state)
+
+
+def lacks_health(state: State, context: Context) -> bool:
+    """Return whether a rule does not say what is intended since who would get more may not receive it."""
+    found = ((weights.observed(rule, context.seen.routes), weights.desired(rule, state)) for rule in state.owned)
+    return any(now is not None and not may_write(now, want, state, context) for now, want in found)
 
 
 def _forgotten_at(state: State, context: Context) -> float | None:
@@ -177,17 +193,16 @@ def _forgotten_at(state: State, context: Context) -> float | None:
     return next((at + WINDOW_SECONDS for at in _recent(state.drift, context.now)), None)
 
 
-def _wait_seconds(
-    state: State, context: Context, changes: Mapping[RouteKey, list[OwnedRule]], *, repairing: bool
-) -> float:
-    if repairing and is_for_ever(state):
-        return state.drift.next_repair_at - state.drift.gap_seconds - context.now
-    if state.phase in {Phase.ABORTING, Phase.ABORTED} or state.failover.is_away:
-        return 0.0
+def _waits(state: State, context: Context, changes: Mapping[RouteKey, list[OwnedRule]]) -> Mapping[RouteKey, float]:
+    """Return for how many seconds the write of each route has to wait; where we repair for ever, only repairs do."""
+    if is_for_ever(state):
+        theirs = {rule.route for rule in foreign(state, context)}
+        gap = state.drift.next_repair_at - state.drift.gap_seconds - context.now
+        return {route: gap if route in theirs else 0.0 for route in changes}
     rules = [rule for found in changes.values() for rule in found]
     if any(_touches_zero(weights.observed(rule, context.seen.routes), weights.desired(rule, state)) for rule in rules):
-        return 0.0
-    return state.last_write_at + state.gateway.min_write_interval - context.now
+        return dict.fromkeys(changes, 0.0)
+    return dict.fromkeys(changes, state.last_write_at + state.gateway.min_write_interval - context.now)
 
 
 def _touches_zero(now: Weights | None, want: Weights) -> bool:
@@ -216,12 +231,6 @@ def acknowledge(state: State, written: tuple[RouteKey, ...], now: float) -> Stat
 def is_for_ever(state: State) -> bool:
     """Return whether foreign changes are put back for ever: after an abort, and while a backup has the traffic."""
     return state.phase in {Phase.ABORTING, Phase.ABORTED} or state.failover.is_away
-
-
-def _may_write(state: State) -> bool:
-    """Return whether weights are written: of an invalid spec only what failover moves, for the last valid settings."""
-    failover = state.failover
-    return state.phase is not Phase.INVALID or failover.moved_at > state.last_write_at or failover.is_away
 
 
 def running(state: State) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from rollout.analysis.effective import share_agrees
 from rollout.analysis.judge import Judgement, JudgeState, Look, judge
 from rollout.analysis.samples import Batch
-from rollout.engine import guards, tiers
+from rollout.engine import guards
 from rollout.engine.drift import running
 from rollout.engine.guards import At
 from rollout.engine.moves import Context
@@ -21,7 +21,7 @@ GAP_CADENCES = 3
 def judged(state: State, context: Context) -> tuple[State, Judgement | None]:
     """Return the state after the judge has seen what was measured, and its word (None: nothing to judge)."""
     spec = context.spec
-    if spec is None or not spec.analysis.checks or tiers.is_frozen(state):
+    if spec is None or not spec.analysis.checks or state.failover.is_away:
         return state, None
     if state.judge is None or not running(state) or state.share == 0:
         return state, None

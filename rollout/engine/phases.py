@@ -40,8 +40,14 @@ def advance(state: State, context: Context, judgement: Judgement | None) -> Stat
     if drift.running(state):
         state = _abort_on_harm(_still_paused(state), context, judgement)
     if tiers.is_frozen(state) and state.phase not in {Phase.ABORTING, Phase.INVALID}:
-        return tiers.still(state, context)
+        return _frozen(state, context)
     return _by_phase(state, context, judgement)
+
+
+def _frozen(state: State, context: Context) -> State:
+    """Return the state of an attempt that stands still; one that is out of date does not wait to be given up."""
+    after = _new_revision(state, context)
+    return tiers.still(after, context) if after.number == state.number else after
 
 
 def _by_phase(state: State, context: Context, judgement: Judgement | None) -> State:

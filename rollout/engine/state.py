@@ -162,7 +162,7 @@ class State:
     a route as it stands (0: it has accepted all). ``templates`` are the pod templates seen last, by
     name of the backend. ``copying_at`` is since when stable is to run what the canary runs (0: it is not),
     ``copied`` the pod template for that. ``tiers`` is the failover that is asked for (None: none),
-    ``failover`` where it stands.
+    ``failover`` where it stands, ``frozen_at`` since when the attempt stands still for it (0: it does not).
     """
 
     phase: Phase = Phase.IDLE
@@ -213,3 +213,4 @@ class State:
     recorded: Recorded = Recorded()
     tiers: Tiers | None = None
     failover: FailoverState = field(default_factory=FailoverState)
+    frozen_at: float = 0.0

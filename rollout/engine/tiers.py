@@ -11,18 +11,20 @@ from dataclasses import dataclass, replace
 from rollout.analysis.judge import begin_attempt
 from rollout.engine import drift
 from rollout.engine.attempt import is_written
-from rollout.engine.moves import Context, move_failover, say
+from rollout.engine.moves import MOST_MESSAGE, Context, move_failover, say
 from rollout.engine.observation import Acceptance, FailoverSeen
 from rollout.engine.reasons import Reason
+from rollout.engine.receiving import backends_seen
 from rollout.engine.state import Hold, State, Tiers
 from rollout.engine.table import RUNNING, Phase
 from rollout.failover.decide import decide_failover
 from rollout.failover.orders import Answer
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.reasons import Word
-from rollout.failover.seen import BackendSeen, Order, Seen
+from rollout.failover.seen import Order, Seen
 from rollout.failover.state import FailoverState
 from rollout.failover.table import Stage
+from rollout.spec.failover import FailoverMode
 from rollout.spec.resource import RolloutSpec
 
 
@@ -54,8 +56,19 @@ def in_force(spec: RolloutSpec | None, state: State) -> Tiers | None:
 
 
 def is_frozen(state: State) -> bool:
-    """Return whether the attempt stands still where it is, and none may start: failover is not Normal."""
-    return state.tiers is not None and not state.failover.is_normal
+    """Return whether the attempt stands still where it is, and none may start: failover is not Normal.
+
+    What is only observed stops nothing.
+    """
+    if state.tiers is None or state.failover.is_normal:
+        return False
+    observes = state.tiers.settings.mode is FailoverMode.OBSERVE
+    return not (observes and state.failover.stage is Stage.CONFIRMING)
+
+
+def is_pressing(state: State) -> bool:
+    """Return whether something that carries traffic is down, and a move away from it may be next."""
+    return state.tiers is not None and state.failover.pressing_since > 0
 
 
 def is_urgent(state: State) -> bool:
@@ -70,6 +83,9 @@ def problems(spec: RolloutSpec, state: State) -> tuple[str, ...]:
     if state.tiers is None or not state.failover.is_away:
         return ()
     asked, number, stage = asked_for(spec), state.failover.epoch, state.failover.stage
+    if state.stable and state.stable not in spec.backends.names:
+        names = " and ".join(filter(None, spec.backends.names))
+        return (f"spec.backends: {names} cannot take the place of {state.stable} while failover is {stage}",)
     if asked is None:
         return (f"spec.failover: cannot be taken away while failover {number} is {stage}; fail back first",)
     lost = [name for name, _ in state.failover.shares if name not in asked.backups]
@@ -101,18 +117,23 @@ def settle(state: State, context: Context, order: Order | None = None) -> Settle
         after = move_failover(after, context, change)
     if decision.state.is_normal and state.failover.is_away:
         after = _going_on(after, context)
-    return Settled(after, decision.next_at, decision.notes, decision.answer)
+    return Settled(_without_frozen_time(after, context.now), decision.next_at, decision.notes, decision.answer)
+
+
+def _without_frozen_time(state: State, now: float) -> State:
+    """Return the state whose deadlines do not count the time in which the attempt stood still."""
+    if is_frozen(state) == bool(state.frozen_at):
+        return state
+    if not state.frozen_at:
+        return replace(state, frozen_at=now)
+    lost = now - state.frozen_at
+    copying_at = state.copying_at + lost if state.copying_at else 0.0
+    return replace(state, frozen_at=0.0, started_at=state.started_at + lost, copying_at=copying_at)
 
 
 def _asked(state: State, context: Context, backups: tuple[str, ...], seen: FailoverSeen) -> Seen:
-    def of(name: str) -> BackendSeen:
-        return seen.backends.get(name, BackendSeen(name))
-
-    return Seen(
-        stable=of(state.stable),
-        backups=tuple(map(of, backups)),
-        canary=of(state.canary) if state.canary else None,
-        split=state.share,
+    return replace(
+        backends_seen(state, backups, seen),
         session_started_at=context.seen.session_started_at,
         attempt=drift.running(state) or state.phase is Phase.ABORTING,
         stopped=bool(seen.stopped),
@@ -153,6 +174,19 @@ def _going_on(state: State, context: Context) -> State:
     return replace(state, judge=begin_attempt(context.now), word=None, evidence=(), effective="Unknown")
 
 
+def unwritten(state: State, context: Context) -> Word | None:
+    """Return why the weights that failover wants are not in every route, None while nothing keeps them from it."""
+    failover = state.failover
+    if not failover.moved_at or is_written(state, context):
+        return None
+    what = f"The weights of failover {failover.epoch} ({failover.stage}) are not in every route"
+    if failed := context.seen.write_problem:
+        return Word(Reason.WAITING_FOR_WRITE, f"{what}: {failed}"[:MOST_MESSAGE])
+    if drift.lacks_health(state, context):
+        return Word(Why.WAITING_FOR_HEALTH, f"{what}: who would get more is not known to be healthy.")
+    return None
+
+
 def still(state: State, context: Context) -> State:
     """Return the state of a pass in which the attempt stands still, saying why."""
     failover = state.failover
@@ -161,6 +195,8 @@ def still(state: State, context: Context) -> State:
     if carries and context.is_down(state.stable):
         told = f"{state.stable} has no ready endpoint and no backup is healthy; the canary may carry all traffic."
         return say(held, Reason.CANARY_CARRIES_ALL, told)
+    if (word := unwritten(state, context)) is not None:
+        return say(held, word.reason, word.message)
     return say(held, failover.reason, failover.message) if failover.reason else held
 
 

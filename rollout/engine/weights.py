@@ -15,6 +15,7 @@ from math import inf
 from rollout.engine.observation import BackendKey, RouteKey, RouteView, Rule
 from rollout.engine.state import OwnedRule, State, Weights
 from rollout.failover.shares import by_backend
+from rollout.spec.failover import Strategy
 from rollout.spec.plan import steps_of
 from rollout.spec.resource import BackendRef, RolloutSpec, RouteRef
 
@@ -123,8 +124,18 @@ def _own(key: RouteKey, rule: Rule, backends: tuple[BackendKey, ...], spec: Roll
     present = tuple(backend for backend in backends if weights_in(rule, (backend,)))
     total = sum(weight for _, weight in weights_in(rule, present))
     alone = sum(ref.weight for ref in rule.refs) == total
-    coarse = total < len(backends) or (alone and is_coarse(total, tuple(step.weight for step in steps_of(spec))))
+    coarse = total < len(backends) or (alone and is_coarse(total, _percents(spec)))
     return OwnedRule(key, rule.index, rule.name, spec.precision if coarse else total, present, alone)
+
+
+def _percents(spec: RolloutSpec) -> tuple[float, ...]:
+    """Return the percentages that the steps and the failover of the spec name; Spill gives any."""
+    steps, failover = tuple(step.weight for step in steps_of(spec)), spec.failover
+    if failover is None:
+        return steps
+    drill = (failover.drill.percent,) if failover.drill is not None else ()
+    any_ = (1.0,) if failover.strategy is Strategy.SPILL else ()
+    return (*steps, failover.standby_weight, *failover.failback.steps, *failover.ramp_up, *drill, *any_)
 
 
 @lru_cache(maxsize=1024)

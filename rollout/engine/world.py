@@ -22,8 +22,8 @@ def take_in(state: State, context: Context) -> tuple[State, tuple[str, ...]]:
     if spec is None or rollout is None:
         return _with_seen(state, context, state.owned, state.gateway), problems or ("the Rollout cannot be read",)
     found, missing = weights.find_rules(spec, rollout.metadata.namespace, context.seen.routes)
-    state, pair_problems = _with_pair(state, spec.backends.names)
-    pair_problems += tiers.problems(spec, state)
+    kept = tiers.problems(spec, state)
+    state, pair_problems = _with_pair(state, spec.backends.names) if not kept else (state, kept)
     complete = found and not missing and not pair_problems
     owned = weights.keep_totals(found, state.owned) if complete else state.owned
     gateway = spec.gateway if complete else state.gateway

@@ -82,7 +82,7 @@ def begin(turn: Turn, target: str, *, by: str = "") -> Turn:
     shares = mixed(origin, goal or (), steps[0])
     if goal is None or not admits(state, scene, shares):
         return say(turn, _unknown(scene.standing(target)))
-    journey = Journey(origin=origin, goal=goal, step=1, at=turn.now, back=True, target=target)
+    journey = Journey(origin, goal, step=1, at=turn.now, back=True, target=target, ordered=bool(by))
     after = replace(state, shares=shares, journey=journey, pressing_since=0.0, held=False, spread=False)
     shown = scene.standing(target).shown
     message = f"Failback {state.epoch} to {shown} began{by}, step 1 of {len(steps)}: {as_text(scene, shares)}."

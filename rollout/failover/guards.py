@@ -20,8 +20,9 @@ Guard = Callable[[Turn, str], Word | None]
 
 
 def stopped(turn: Turn, what: str) -> Word | None:
-    """All automatic failover is stopped by the operator."""
-    if not turn.scene.seen.stopped:
+    """All automatic failover is stopped by the operator; a failback that a person ordered is none."""
+    journey = turn.state.journey
+    if not turn.scene.seen.stopped or (journey is not None and journey.ordered):
         return None
     return Word(Reason.STOPPED, f"All automatic failover is stopped; without that: {what}.", loud=True)
 
@@ -51,9 +52,11 @@ def cools_until(turn: Turn) -> float:
 
 
 def cooling(turn: Turn, what: str) -> Word | None:
-    """The last move is too recent for one that metrics alone ask for, or for one while latched."""
-    only_metrics = turn.scene.standing(turn.state.active).vote.failing == (Signal.METRICS,)
-    if not (only_metrics or turn.state.stage is Stage.LATCHED):
+    """The last move is too recent for one that metrics alone ask for, or for a second one while latched."""
+    state = turn.state
+    only_metrics = turn.scene.standing(state.active).vote.failing == (Signal.METRICS,)
+    again = state.stage is Stage.LATCHED and state.moved_at > state.since
+    if not (only_metrics or again):
         return None
     return cooling_always(turn, what)
 

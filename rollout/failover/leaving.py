@@ -164,6 +164,9 @@ def despair(turn: Turn) -> Turn:
     if wanted is AllUnhealthy.PREFER_PRIMARY and share_of(state.shares, PRIMARY) < ALL:
         word = Word(Reason.ALL_UNHEALTHY, f"All are down, so the primary has everything ({told}).")
         return move(turn, cleared(state), Trigger.RESCUE, word)
+    cooling = guards.cooling_always(turn, "all have equal shares") if wanted is AllUnhealthy.SPREAD else None
+    if cooling is not None:
+        return say(turn, cooling)
     if wanted is AllUnhealthy.SPREAD:
         equal = spread([tier.name for tier in scene.backups])
         word = Word(Reason.ALL_UNHEALTHY, f"All are down, so all have equal shares ({told}).")

@@ -74,7 +74,8 @@ def _failover(turn: Turn, order: Order) -> Turn:
     if order.to and order.to not in names:
         allowed = ", ".join(names) or "none"
         raise _Refused(Refusal.NO_SUCH_BACKUP, f"{order.to[:64]!r} is not a backup; allowed: {allowed}")
-    others = [backup for backup in scene.backups if backup.name != turn.state.active]
+    returns = turn.state.stage is Stage.FAILING_BACK
+    others = [backup for backup in scene.backups if returns or backup.name != turn.state.active]
     wanted = [scene.standing(order.to)] if order.to else others
     able = [backup for backup in wanted if backup.receives]
     if not able:
@@ -90,7 +91,7 @@ def _failback(turn: Turn, order: Order) -> Turn:
     scene = turn.scene
     if not turn.state.active:
         raise _Refused(Refusal.ILLEGAL, f"{scene.primary.shown} carries the traffic already")
-    after = failback.begin(turn, PRIMARY, by=_by(order))
+    after = failback.begin(turn, PRIMARY, by=_by(order) or " as ordered")
     if after.state.stage is not Stage.FAILING_BACK:
         message = f"{scene.primary.shown} is not known to be healthy ({scene.primary.vote.evidence})"
         raise _Refused(Refusal.PRIMARY_NOT_HEALTHY, message)

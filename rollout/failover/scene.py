@@ -78,7 +78,7 @@ def standing(seen: BackendSeen, signals: Signals, now: float) -> Standing:
         whole=may_receive(said) and part == 1,
         part=part,
         failed_at=max((reading.failed_at for reading in fresh), default=0.0),
-        resting=seen.resting,
+        resting=seen.resting and all(r.total == 0 for r in fresh if r.signal is Signal.ENDPOINTS),
         lost=said.health is Health.UNHEALTHY,
     )
 
@@ -91,6 +91,9 @@ def _tier_0(members: list[tuple[Standing, Fraction]], lead: Standing, strategy: 
         said = _joint([member.vote for member in all_])
         part = sum((member.part * weight for member, weight in members), Fraction(0))
         part = part.limit_denominator(_FINEST)
+        if lead.is_down:
+            # The split inside the tier stands: what the tier gets, the one that is down gets its part of.
+            said, part = lead.vote, Fraction(0)
     return Standing(
         name=PRIMARY,
         shown=lead.name,

@@ -13,7 +13,7 @@ from rollout.failover.table import Action
 
 @dataclass(frozen=True, slots=True)
 class BackendSeen:
-    """A backend and what each signal says of it; ``resting``: its workload is scaled to zero on purpose."""
+    """A backend and what each signal says of it; ``resting``: it is said to be scaled to zero on purpose."""
 
     name: str
     readings: tuple[Reading, ...] = ()

@@ -60,7 +60,8 @@ class Drilled:
 class Journey:
     """A way from one distribution to another in steps: ``step`` (1-based) was entered ``at`` (Unix seconds).
 
-    ``back``: a failback, towards ``target`` (empty: tier 0); else the ramp-up of a cold backup.
+    ``back``: a failback, towards ``target`` (empty: tier 0), ``ordered`` by a person or not; else the ramp-up of a cold
+    backup.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CAMEL
@@ -71,6 +72,7 @@ class Journey:
     at: float
     back: bool = False
     target: str = ""
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

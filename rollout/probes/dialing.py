@@ -47,7 +47,7 @@ async def located(target: Target) -> tuple[socket.AddressFamily, str]:
     """Return the family and the IP address of a target; only a name has to be looked up.
 
     Raises:
-        Unsent: its port or its address is not known.
+        Unsent: its port or its address is not known, or its name leads to ourselves.
     """
     if not target.port:
         raise Unsent("no port is known")
@@ -60,7 +60,18 @@ async def located(target: Target) -> tuple[socket.AddressFamily, str]:
         # Also where the time was up before a name server answered: the target has not heard of it.
         raise Unsent(f"{target.address} has no address") from error
     first, _, _, _, address = found[0]
+    if _is_ours(str(address[0])):
+        raise Unsent(f"{target.address} is an address of this machine or its link")
     return first, str(address[0])
+
+
+def _is_ours(address: str) -> bool:
+    """Return whether an address to which a name led is this machine's or its link's, which no backend has for us.
+
+    Whoever can make a name could else have us ask ourselves, or what clouds offer on the link.
+    """
+    found = ipaddress.ip_address(address.partition("%")[0])
+    return found.is_loopback or found.is_link_local or found.is_unspecified or found.is_multicast
 
 
 @lru_cache(maxsize=65536)

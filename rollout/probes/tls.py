@@ -64,16 +64,25 @@ class Certificates:
         """Return the context for these files, made anew when one of them changed.
 
         Raises:
-            Unsent: a file cannot be read, or holds no certificate or key.
+            Unsent: a file cannot be read, not in time either, or holds no certificate or key.
         """
-        if self._is_old(tls):
-            async with self._locks.setdefault(tls, asyncio.Lock()):
-                if self._is_old(tls):
-                    self._kept[tls] = await asyncio.to_thread(self._look, tls, self._kept.get(tls))
+        try:
+            await self._renew(tls)
+        except asyncio.CancelledError:
+            # The time of the probe is up, and the target was not even asked.
+            raise Unsent("the certificates are still being read") from None
         kept = self._kept[tls]
         if isinstance(kept, _Refused):
             raise Unsent(kept.why)
         return kept.context, kept.papers
+
+    async def _renew(self, tls: ProbeTls) -> None:
+        """Look at the files if the last look is too long ago, one look at a time."""
+        if not self._is_old(tls):
+            return
+        async with self._locks.setdefault(tls, asyncio.Lock()):
+            if self._is_old(tls):
+                self._kept[tls] = await asyncio.to_thread(self._look, tls, self._kept.get(tls))
 
     def _is_old(self, tls: ProbeTls) -> bool:
         kept = self._kept.get(tls)

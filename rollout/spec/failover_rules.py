@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rollout.errors import Problem
 from rollout.spec.failover import Failover, Signals
 from rollout.spec.metrics import MetricTemplates
-from rollout.spec.probe import ProbeTls
-from rollout.spec.quantities import format_fraction
+from rollout.spec.probe import ProbeSignal, ProbeTls
+from rollout.spec.quantities import format_duration, format_fraction
+from rollout.spec.sentences import shown
 from rollout.spec.traffic import Backends
 
 _LEAST_FOR_FLEET = 2
+
+LEAST_INTERVAL_SECONDS = 0.02
+"""More often no target is probed: all Rollouts share one process."""
+
+LEAST_WINDOW_SECONDS = 1.0
+
+_HOST = re.compile(r"[A-Za-z0-9.\-_:\[\]]{1,253}")
+_PATH = re.compile(r"/[\x21-\x7e]*")
 
 
 def failover_problems(failover: Failover, *, backends: Backends, metrics: MetricTemplates | None) -> Iterator[Problem]:
@@ -61,11 +71,28 @@ def _of_signals(signals: Signals) -> Iterator[Problem]:
         if ways != 1:
             message, allowed = "needs one way to ask", "one of http, grpc and tcp"
             yield Problem(f"{path}.probe", message, given=f"{ways} ways" if ways else "nothing", allowed=allowed)
+        yield from _of_probe(f"{path}.probe", signals.probe)
         yield from _of_tls(f"{path}.probe.tls", signals.probe.tls)
+    if signals.metrics is not None and signals.metrics.window < LEAST_WINDOW_SECONDS:
+        given = format_duration(signals.metrics.window)
+        yield Problem(f"{path}.metrics.window", "is too short", given=given, allowed="at least 1s")
     if signals.metrics is not None and signals.metrics.recover_below > signals.metrics.fail_above:
         given = format_fraction(signals.metrics.recover_below)
         allowed = f"at most failAbove ({format_fraction(signals.metrics.fail_above)})"
         yield Problem(f"{path}.metrics.recoverBelow", "is above failAbove", given=given, allowed=allowed)
+
+
+def _of_probe(path: str, probe: ProbeSignal) -> Iterator[Problem]:
+    if probe.interval < LEAST_INTERVAL_SECONDS:
+        given = format_duration(probe.interval)
+        yield Problem(f"{path}.interval", "is too short", given=given, allowed="at least 20ms")
+    http = probe.http
+    if http is not None and not _PATH.fullmatch(http.path):
+        allowed = "/ and printable ASCII without a space"
+        yield Problem(f"{path}.http.path", "is no path", given=shown(http.path), allowed=allowed)
+    if http is not None and http.host is not None and not _HOST.fullmatch(http.host):
+        given, allowed = shown(http.host), "a name or an address, with a port or without"
+        yield Problem(f"{path}.http.host", "is no host", given=given, allowed=allowed)
 
 
 def _of_tls(path: str, tls: ProbeTls | None) -> Iterator[Problem]:

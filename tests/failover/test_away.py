@@ -160,14 +160,14 @@ def test_a_latch_lasts() -> None:
 
 
 def test_a_latched_backup_that_is_lost_is_left() -> None:
-    """After the cooldown, for another backup, then for the primary; the latch stays."""
+    """At once for another backup, after the cooldown for the primary; the latch stays."""
     world = _latched()
     world.set(DR, DOWN)
-    world.run(20)
-    assert (world.shares, world.state.reason) == ({DR: 100}, Reason.COOLING_DOWN)
-    world.run(10)
+    world.run(3)
     assert (world.stage, world.shares) == (Stage.LATCHED, {FAR: 100})
     world.set(FAR, DOWN)
+    world.run(20)
+    assert (world.shares, world.state.reason) == ({FAR: 100}, Reason.COOLING_DOWN)
     world.run(31)
 
     assert (world.stage, world.shares, world.state.active) == (Stage.LATCHED, {}, "")

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from rollout.failover.probing import Answer
+from rollout.probes import dialing
 from rollout.probes.asking import asker_for
 from rollout.probes.said import BadAnswer, Said, Unsent, told
 from rollout.probes.tcp import TcpAsker
@@ -29,8 +30,9 @@ async def test_a_port_where_nobody_listens_is_bad() -> None:
     assert await probe(TcpAsker(free_target(), None)) == Said(Answer.BAD, "refused")
 
 
-async def test_a_name_is_looked_up() -> None:
+async def test_a_name_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Envoy and slices of names have such targets."""
+    monkeypatch.setattr(dialing, "_is_ours", lambda _: False)  # the only name that every machine has is its own
     async with serving(hanging) as target:
         assert (await probe(TcpAsker(Target("localhost", target.port), None))).answer is not Answer.UNSENT
 
@@ -107,3 +109,11 @@ def test_a_target_is_written_as_an_address_with_its_port() -> None:
     """An IPv6 address in brackets."""
     assert str(Target("10.0.0.1", 80)) == "10.0.0.1:80"
     assert str(Target("fd00::1", 80)) == "[fd00::1]:80"
+
+
+async def test_a_name_that_leads_to_ourselves_is_not_asked() -> None:
+    """Whoever may make a slice of names could have us ask our own services."""
+    async with serving(hanging) as target:
+        said = await probe(TcpAsker(Target("localhost", target.port), None))
+
+    assert said == Said(Answer.UNSENT, "localhost is an address of this machine or its link")
