@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 from rollout.engine.decide import wants
-from rollout.engine.observation import UNKNOWN_ENDPOINTS, Acceptance
+from rollout.engine.observation import UNKNOWN_ENDPOINTS, Acceptance, Endpoints, RouteKey
 from rollout.engine.outlook import outlook
 from rollout.engine.reasons import Reason, Refusal
 from rollout.engine.state import Condition, Failing, State
 from rollout.engine.status import from_status, to_status
 from rollout.engine.table import Phase
-from rollout.engine.tiers import asked_for, in_force
+from rollout.engine.tiers import asked_for, in_force, is_frozen
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.table import Stage
 from rollout.spec.resource import Rollout
@@ -736,3 +736,261 @@ def test_a_reason_of_failover_that_is_over_is_not_said_any_more() -> None:
     world.look(after=1)
 
     assert (blind, world.state.reason) == (Why.BLIND, Why.WATCHING)
+
+
+# What a severe reading found
+
+
+WEB = RouteKey("HTTPRoute", "shop", "web")
+
+
+def _two_routes() -> Backed:
+    names = [{"kind": "HTTPRoute", "name": "checkout"}, {"kind": "HTTPRoute", "name": "web"}]
+    views = {ROUTE: tiers(100, 0, 0), WEB: replace(tiers(100, 0, 0), key=WEB)}
+    return at_home(wanted=backed(routes=names), views=views)
+
+
+def test_what_was_decided_is_not_written_onto_a_backup_that_is_down_by_now() -> None:
+    """Recorded, refused by the gateway, and looked at again an hour later: the primary is up, the backup is not."""
+    world = at_home()
+    world.endpoints[V1] = DOWN
+    world.lost = True
+    world.look(after=1)
+    world.lost = False
+    world.restart()
+    world.endpoints |= {V1: UP, DR: DOWN}
+    world.look(after=3600)
+    world.pass_time(5)
+
+    assert (world.weights(), world.stage) == ((100, 0, 0), Stage.NORMAL)
+
+
+@pytest.mark.parametrize("known", [UNKNOWN_ENDPOINTS, DOWN])
+def test_nothing_is_put_back_onto_a_backup_that_is_not_healthy(known: Endpoints) -> None:
+    """A person moved the traffic off it."""
+    world = away()
+    world.endpoints[DR] = known
+    world.meddle(100, 0, by="kubectl")
+    world.views[ROUTE] = tiers(100, 0, 0, version="9")
+    world.pass_time(30)
+
+    assert world.weights() == (100, 0, 0)
+
+
+def test_a_write_that_waits_for_health_says_so() -> None:
+    """In the status and in both conditions, and it goes once the backup is known again."""
+    world = away()
+    world.endpoints[DR] = UNKNOWN_ENDPOINTS
+    world.views[ROUTE] = tiers(100, 0, 0, version="9")
+    world.look(after=1)
+    world.look(after=1)
+    waits = world.state.reason, _condition(world, "FailedOver").status, _condition(world, "FailoverReady").reason
+    world.endpoints[DR] = UP
+    world.pass_time(5)
+
+    assert waits == (Why.WAITING_FOR_HEALTH, "Unknown", Why.WAITING_FOR_HEALTH)
+    assert world.weights() == (0, 0, 100)
+
+
+def test_nothing_is_put_back_while_nobody_looks() -> None:
+    """Not onto a backup, and not onto the primary."""
+    world = away()
+    world.views[ROUTE] = tiers(100, 0, 0, version="9")
+    world.look(after=1, failover=None)
+
+    assert world.weights() == (100, 0, 0)
+
+
+def test_equal_shares_of_what_is_all_down_are_written() -> None:
+    """That is what allUnhealthy asks."""
+    world = at_home(wanted=backed({"allUnhealthy": "Spread"}))
+    world.endpoints |= {V1: DOWN, DR: DOWN}
+    world.look(after=1)
+    world.look(after=1)
+
+    assert world.weights() == (50, 0, 50)
+
+
+def test_a_write_that_is_refused_is_told_of() -> None:
+    """Nobody reads that the traffic is on the backup while it is not."""
+    world = at_home()
+    world.endpoints[V1] = DOWN
+    world.lost = True
+    world.look(after=1)
+    world.look(after=1, write_problem="HTTPRoute shop/checkout: refused by a webhook")
+    told = _condition(world, "FailedOver")
+
+    assert (told.status, told.reason) == ("Unknown", Reason.WAITING_FOR_WRITE)
+    assert "refused by a webhook" in world.state.message
+    assert _condition(world, "FailoverReady").reason == Reason.WAITING_FOR_WRITE
+
+
+def test_of_two_routes_the_one_that_did_not_land_is_written_also_while_invalid() -> None:
+    """The way back of a failover is finished by the last valid settings."""
+    world = _two_routes()
+    world.endpoints[V1] = DOWN
+    world.look(after=1)
+    world.wanted = None
+    world.look(after=1, problems=("the policy is missing",))
+    world.endpoints |= {V1: UP, DR: DOWN}
+    world.lost = True
+    decision = world.look(after=1, problems=("the policy is missing",))
+    world.lost = False
+    world.take(replace(decision, writes=decision.writes[:1]))
+    world.look(after=2, problems=("the policy is missing",))
+
+    assert len(decision.writes) == 2
+    assert (world.weights(), world.weights(WEB)) == ((100, 0, 0), (100, 0, 0))
+
+
+def test_the_gap_of_one_route_holds_up_no_other() -> None:
+    """Somebody fights for one of them; the other is written at once."""
+    world = _two_routes()
+    world.endpoints[V1] = DOWN
+    world.look(after=1)
+    for _ in range(5):
+        world.views[ROUTE] = replace(tiers(100, 0, 0, version=f"{world.now}"[:7]), changed_by="argocd")
+        while world.weights()[0]:
+            world.look(after=1)
+    world.endpoints[V1] = UP
+    world.views[ROUTE] = replace(tiers(100, 0, 0, version="77"), changed_by="argocd")
+    before = world.now
+    while world.weights(WEB) == (0, 0, 100):
+        world.look(after=1)
+
+    assert world.now - before <= 62
+
+
+def test_who_only_observes_stops_no_attempt() -> None:
+    """Hold time runs, and a bad canary is taken back."""
+    world = _in_step({"mode": "Observe"}, analysis=ERRORS_ONLY)
+    world.failover = {"backends": {}}
+    world.endpoints[DR] = DOWN
+    world.look(after=1)
+
+    assert world.stage is Stage.NORMAL
+    assert not is_frozen(replace(world.state, failover=replace(world.state.failover, stage=Stage.CONFIRMING)))
+
+
+def test_a_canary_is_judged_while_no_backup_can_take_over() -> None:
+    """The attempt stands still, and a bad canary is still given up."""
+    world = _in_step(analysis=ERRORS_ONLY)
+    world.endpoints |= {DR: DOWN}
+    world.readings.clear()
+    world.look(after=1)
+    world.state = replace(
+        world.state, failover=replace(world.state.failover, stage=Stage.CONFIRMING, pressing_since=1.0)
+    )
+
+    assert is_frozen(world.state)
+    assert wants(world.wanted, world.state, world.observation()).measurement
+
+
+def test_a_revision_that_is_withdrawn_while_traffic_is_away_gets_nothing_on_the_way_back() -> None:
+    """The attempt is given up as soon as stable can have the traffic."""
+    world = _in_step()
+    world.endpoints[V1] = DOWN
+    world.look(after=1)
+    world.wanted = backed(steps=STEPS, revision="1")
+    world.look(after=1)
+    world.endpoints[V1] = UP
+    seen = []
+    for _ in range(120):
+        world.look(after=1)
+        seen.append(world.weights()[1])
+
+    assert set(seen) == {0}
+    assert (world.state.phase, world.weights()) == (Phase.ABORTED, (100, 0, 0))
+
+
+def test_a_newer_revision_waits_at_its_beginning() -> None:
+    """The attempt begins anew, and its first step comes after failback."""
+    world = _in_step()
+    world.endpoints[V1] = DOWN
+    world.look(after=1)
+    world.endpoints[V1] = UP
+    world.wanted = backed(steps=STEPS, revision="3")
+    world.look(after=1)
+    waits = world.state.attempt, world.state.step, world.state.share
+    world.pass_time(100)
+
+    assert waits == (2, 0, 0.0)
+    assert (world.state.step, world.weights()) == (1, (75, 25, 0))
+
+
+def test_a_deadline_does_not_run_while_traffic_is_away() -> None:
+    """The canary has its whole time afterwards."""
+    world = at_home(wanted=backed(steps=STEPS, revision="1", progressDeadline="2m"))
+    world.endpoints[V2] = DOWN
+    world.wanted = backed(steps=STEPS, revision="2", progressDeadline="2m")
+    world.look(after=1)
+    world.endpoints[V1] = DOWN
+    world.pass_time(600)
+    world.endpoints[V1] = UP
+    world.pass_time(100)
+
+    assert (world.stage, world.state.phase) == (Stage.NORMAL, Phase.PROGRESSING)
+
+
+def test_a_pair_cannot_be_renamed_while_traffic_is_away() -> None:
+    """What is on its way back would stay where it is."""
+    world = away()
+    world.endpoints |= {V1: UP, "x1": UP, "x2": UP}
+    world.pass_time(62)
+    world.wanted = backed(backends={"stable": {"name": "x1"}, "canary": {"name": "x2"}, "backups": [{"name": DR}]})
+    world.views[ROUTE] = route(rule({V1: 50, V2: 0, DR: 50, "x1": 0, "x2": 0}), version="9")
+    world.look(after=1)
+
+    assert (world.state.phase, world.state.stable) == (Phase.INVALID, V1)
+    assert world.state.message.startswith(f"spec.backends: x1 and x2 cannot take the place of {V1} while failover is")
+
+
+def test_a_small_share_is_no_tenth() -> None:
+    """Totals that cannot say what failover names give way."""
+    world = Backed(wanted=backed({"standbyWeight": 1}), views={ROUTE: tiers(10, 0, 0)})
+    world.pass_time(62)
+
+    assert world.weights() == (99, 0, 1)
+
+
+def test_totals_of_spill_can_say_any_percentage() -> None:
+    """And those of drills and ramps what they name."""
+    drill = {"schedule": "0 10 * * 2", "percent": 3}
+    for failover in ({"strategy": "Spill"}, {"drill": drill}, {"rampUp": [7, 100]}):
+        world = Backed(wanted=backed(failover), views={ROUTE: tiers(10, 0, 0)})
+        world.look()
+        assert world.state.owned[0].total == 100
+
+
+def test_nobody_could_take_over_from_the_primary() -> None:
+    """That is told before it is needed; just after a start nobody knows yet, and traffic tests what metrics see."""
+    world = at_home()
+    world.endpoints[DR] = DOWN
+    world.look(after=1)
+    down = _condition(world, "FailoverReady")
+    world.endpoints[DR] = UNKNOWN_ENDPOINTS
+    world.look(after=1, session_started_at=world.now - 1)
+    begun = _condition(world, "FailoverReady").status
+    metrics = Backed(wanted=backed({"signals": {"endpoints": None, "metrics": {}}}), endpoints={V1: UP, V2: UP})
+    metrics.look()
+
+    assert (down.status, down.reason) == ("False", Why.NO_HEALTHY_BACKUP)
+    assert begun == "True"
+
+
+def test_held_is_not_ready() -> None:
+    """A person ordered that nothing moves."""
+    world = at_home()
+    world.tell("hold")
+
+    assert _condition(world, "FailoverReady").reason == Why.HELD
+
+
+def test_numbers_and_answers_are_bounded() -> None:
+    """What is sent as a number does not fill a status."""
+    world = at_home()
+    world.tell("failback", epoch=10**4000)
+    world.tell("failback", epoch=-1)
+    answers = [done.message for done in world.state.handled]
+
+    assert answers == ["epoch of failback must be from 0 to 1000000000"] * 2
