@@ -224,6 +224,7 @@ class Controller:
             self.wake(key)
             if pressing and (entry := self._entries.get(key)) is not None:
                 entry.pressing = True
+                entry.hurry.set()
                 self._lanes.hurry(key)
 
     def _entry(self, key: Key) -> Entry:
@@ -260,6 +261,7 @@ class Controller:
         try:
             async with self._lanes.place(entry.key, urgent=is_pressing(entry, self._ports.store)):
                 entry.pressing = False
+                entry.hurry.clear()
                 await timed(self._pass(entry), self._meters.passed)
             entry.failures = 0
         except NotOursError:

@@ -22,7 +22,8 @@ NEVER = float("inf")
 class Entry:
     """The mutable part: where the Rollout stands, what was measured for the next pass, what is due.
 
-    Times are monotonic seconds. ``pressing``: what is due may take weight away, and goes before the rest.
+    Times are monotonic seconds. ``pressing``: what is due may take weight away, and goes before the rest; a pass
+    that is under way then is told by ``hurry``.
     ``recorded`` is the number of the last transition that the store
     has; ``unrecorded`` is how often in a row the status could not be written although the weights were,
     ``refused`` says that the last time it was for good.
@@ -60,6 +61,7 @@ class Entry:
     busy: bool = False
     again: bool = False
     pressing: bool = False
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
     passing: asyncio.Task[None] | None = None
     measuring: asyncio.Task[None] | None = None
     asking: asyncio.Task[None] | None = None

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from rollout.analysis.judge import JudgeState
 from rollout.controller import act
 from rollout.controller.entry import Entry, is_lost
+from rollout.controller.hurry import unless_pressed
 from rollout.engine.decide import Decision, acknowledge, decide
 from rollout.engine.drift import RouteWrite
 from rollout.engine.observation import Observation
@@ -142,7 +143,7 @@ class Passes:
             if decision.pressing or (decision.urgent and decision.writes):
                 await self._record_soon(entry, stored, status)
             else:
-                await self._store.record(entry.key, status=status, expected=stored.version)
+                await unless_pressed(entry, self._store.record(entry.key, status=status, expected=stored.version))
         except (ConflictError, NotOursError):
             raise
         except RolloutError as error:
@@ -174,7 +175,10 @@ class Passes:
 
     async def _act(self, entry: Entry, decision: Decision) -> BaseException | None:
         may = partial(self._may, entry)
-        tries = (act.write(self._routes, write, urgent=decision.urgent, may=may) for write in decision.writes)
+        tries = (
+            unless_pressed(entry, act.write(self._routes, write, urgent=decision.urgent, may=may))
+            for write in decision.writes
+        )
         results = await asyncio.gather(*tries, return_exceptions=True)
         for result in results:
             if isinstance(result, LeaseLost):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from rollout.controller.catalog import Abilities, Catalog
 from rollout.controller.entry import Entry
+from rollout.controller.hurry import unless_pressed
 from rollout.controller.passes import Passes, Told
 from rollout.engine.decide import Decision
 from rollout.engine.observation import Endpoints, FailoverSeen, Observation
 from rollout.errors import Unavailable
+from rollout.failover.health import Reading
 from rollout.failover.readings import EndpointsSeen, endpoints_reading
 from rollout.failover.seen import BackendSeen
 from rollout.failover.table import Stage
@@ -24,7 +28,6 @@ DR = "checkout-dr"
 DOWN = Endpoints(0, 2)
 SPEC: dict[str, object] = {
     "backends": {"stable": {"name": V1}, "canary": {"name": V2}, "backups": [{"name": DR}]},
-    "failover": {"signals": {"endpoints": {}}, "confirmFor": "0s"},
 }
 
 
@@ -35,6 +38,7 @@ class Table:
         self.store, self.routes, self.entry, self.now = FakeStore(), ContestedRoutes(), Entry(KEY), NOW
         self.endpoints = {V1: UP, V2: UP, DR: UP}
         self.told: list[Told] = []
+        self.readings: dict[str, Reading] = {}
         self.passes = Passes(self.store, self.routes, FakeMeasurements(), FakeClock(unix=NOW))
         self.passes.listeners.append(self.told.append)
 
@@ -61,7 +65,9 @@ class Table:
     def _seen(self, name: str) -> BackendSeen:
         found = self.endpoints[name]
         seen = EndpointsSeen(found.ready, found.total, self.now)
-        return BackendSeen(name, (endpoints_reading(EndpointsSignal(), seen, None, self.now),))
+        before = self.readings.get(name)
+        self.readings[name] = endpoints_reading(EndpointsSignal(), seen, before, self.now)
+        return BackendSeen(name, (self.readings[name],))
 
     @property
     def stage(self) -> Stage:
@@ -76,10 +82,11 @@ class Table:
         return {ref.backend.name: ref.weight for ref in view.rules[0].refs if ref.weight}
 
 
-async def _down() -> Table:
-    """Return a table whose primary has just lost its endpoints."""
+async def _down(**failover: object) -> Table:
+    """Return a table whose primary has just lost its endpoints, `failover` laid over its settings."""
     table = Table()
-    await table.store.apply(manifest(**SPEC))
+    wanted = {"signals": {"endpoints": {}}, "confirmFor": "0s", **failover}
+    await table.store.apply(manifest(**{**SPEC, "failover": wanted}))
     table.routes.put(ROUTE, {V1: 100, V2: 0, DR: 0})
     await table.look()
     await table.look()
@@ -119,3 +126,38 @@ async def test_what_is_neither_recorded_nor_written_is_decided_anew() -> None:
 
     assert (stage, told) == (Stage.NORMAL, [])
     assert (table.stage, table.weights()) == (Stage.NORMAL, {V1: 100})
+
+
+@virtually
+async def test_a_failover_is_confirmed_although_nothing_can_be_recorded() -> None:
+    """A store that is full does not keep the time of confirmation from running."""
+    table = await _down(confirmFor="2s")
+    for _ in range(4):
+        table.store.fail(*[Unavailable("disk full")] * 2)
+        await table.look()
+
+    assert table.weights() == {DR: 100}
+
+
+@virtually
+async def test_a_record_that_hangs_is_given_up_for_what_presses() -> None:
+    """After a second; else it has the time that it needs."""
+    table = await _down()
+    table.entry.hurry.set()
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(Unavailable, match="presses"):
+        await unless_pressed(table.entry, asyncio.sleep(60))
+    gave_up = asyncio.get_running_loop().time() - began
+    table.entry.hurry.clear()
+
+    assert gave_up == pytest.approx(1.0, abs=0.1)
+    assert await unless_pressed(table.entry, asyncio.sleep(60, "there")) == "there"
+
+
+@virtually
+async def test_what_presses_lets_a_call_end_that_is_about_to() -> None:
+    """It may come while the call is under way."""
+    table = await _down()
+    asyncio.get_running_loop().call_later(5, table.entry.hurry.set)
+
+    assert await unless_pressed(table.entry, asyncio.sleep(5.5, "there")) == "there"
