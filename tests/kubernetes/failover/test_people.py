@@ -94,13 +94,26 @@ async def test_maintenance_is_no_failure(stage: Stage) -> None:
     async with stage.controller():
         await at_home(stage)
         await stage.annotate("checkout", MAINTENANCE, "checkout-v1")
-        await stage.endpoints("checkout-v1", ready=0)
+        await stage.endpoints("checkout-v1", ready=0, total=0)
         status = await is_in(stage, "FailedOver")
         await stage.weighs(*AWAY)
 
     assert len(told(status, "PrimaryScaledToZero")) == 1
     assert not status["failover"].get("failovers")
     assert ("Normal", "PrimaryScaledToZero", "FailedOver") in await events(stage)
+
+
+async def test_pods_that_die_in_maintenance_are_a_failure(stage: Stage) -> None:
+    """Whoever scales to zero leaves no pods: those that are there and not ready have failed."""
+    await shop(stage, failover=failover(failback=MANUAL))
+    async with stage.controller():
+        await at_home(stage)
+        await stage.annotate("checkout", MAINTENANCE, "checkout-v1")
+        await stage.endpoints("checkout-v1", ready=0, total=1)
+        status = await is_in(stage, "FailedOver")
+
+    assert len(told(status, "FailedOver")) == 1
+    assert len(status["failover"]["failovers"]) == 1
 
 
 async def test_events_tell_of_the_way_there_and_back(stage: Stage) -> None:
