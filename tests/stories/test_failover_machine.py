@@ -24,6 +24,7 @@ from tests.stories.machine_worlds import (
     BACKENDS,
     BACKUPS,
     CANARY,
+    COOLDOWN,
     MOST_FAILOVERS,
     NEAR,
     PER,
@@ -63,7 +64,7 @@ class Failover(RuleBasedStateMachine):
         self.play: Play | None = None
         self.written = self.moved = 0
         self.automatic: list[float] = []
-        self.last_move = -PER
+        self.last_move = self.last_failure = -PER
         self.stable = {0: STABLE}
 
     @initialize(
@@ -283,13 +284,16 @@ class Failover(RuleBasedStateMachine):
         return opinion.may_be_known_healthy(at) and not opinion.is_known_ill(at)
 
     def check_damping(self, before: Mapping[str, Any] | None, made: Mapping[str, Any]) -> None:
-        """Not more than maxFailovers without a person, the last one latched; no failback sooner than stableFor."""
+        """Not more than maxFailovers without a person, the last one latched; failback after cooldown and stableFor."""
         at, reason, stands = made["at"] - EPOCH, made["reason"], made["failover"]
         by_person = " ordered" in made["message"] or " by rehearsal" in made["message"]
         if reason == "FailingBack" and "began" in made["message"] and not by_person:
-            assert at - self.last_move >= STABLE_FOR - 0.01, made
+            assert at - self.last_move >= COOLDOWN - 0.01, made
+            assert at - self.last_failure >= STABLE_FOR - 0.01, made
         if before is not None and before["weights"] != made["weights"]:
             self.last_move = at
+        if reason in {"FailedOver", "FailbackBroke", "Latched"}:
+            self.last_failure = at
         if reason not in {"FailedOver", "Latched"} or by_person:
             return
         self.automatic = [*(each for each in self.automatic if each > at - PER), at]
