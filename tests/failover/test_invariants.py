@@ -82,7 +82,8 @@ class Sequences(RuleBasedStateMachine):
         if before.stage is decision.state.stage is Stage.LATCHED and order is None:
             moved = decision.state.moved_at != before.moved_at and decision.state.reason != Reason.ALL_UNHEALTHY
             ramped = any(change.trigger is Trigger.RAMP for change in decision.changes)
-            assert ramped or before.spread or not (moved and decision.state.moved_at < before.moved_at + COOLDOWN)
+            soon = before.moved_at > before.since and decision.state.moved_at < before.moved_at + COOLDOWN
+            assert ramped or before.spread or not (moved and soon)
 
     def nobody_gets_more_who_is_not_healthy(self, decision: FailoverDecision, before: dict[str, int]) -> None:
         """Only fresh Healthy evidence moves traffic in, unless all are down and the settings ask for it."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rollout.failover.reasons import Reason
-from rollout.failover.state import MOST_FAILOVERS, Drilled, FailoverState, Journey, Result, Well
+from rollout.failover.state import MOST_FAILOVERS, Drilled, Drilling, FailoverState, Journey, Result, Well
 from rollout.failover.status import adopted, from_status, is_significant, to_status
 from rollout.failover.table import Stage
 from tests.failover.builders import DR, FAR, METRICS, NOW, PROBE, World
@@ -112,3 +112,12 @@ def test_only_at_rest_may_an_attempt_start() -> None:
     assert FailoverState().is_normal
     assert not FULL.is_normal
     assert not FailoverState(spread=True).is_normal
+
+
+def test_what_only_failover_brings_back() -> None:
+    """Traffic on a backup, on all, or on one for a drill."""
+    drilling = Drilling("by hand", DR, NOW)
+    away = (FULL, FailoverState(spread=True), FailoverState(drilling=drilling))
+
+    assert all(state.is_away for state in away)
+    assert not FailoverState(stage=Stage.LATCHED).is_away

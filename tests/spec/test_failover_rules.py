@@ -149,3 +149,26 @@ def test_a_policy_limits_the_fleet_only_with_two_signals() -> None:
 
     assert [problem.field for problem in found] == ["spec.failover.fleetLimit"]
     assert found[0].given == "1 signal"
+
+
+@pytest.mark.parametrize(
+    ("signals", "problem"),
+    [
+        (
+            {"probe": {"tcp": {}, "interval": "1ms"}},
+            ".probe.interval: is too short (given: 1ms); allowed: at least 20ms",
+        ),
+        ({"metrics": {"window": "10ms"}}, ".metrics.window: is too short (given: 10ms); allowed: at least 1s"),
+        (
+            {"probe": {"http": {"path": "healthz"}}},
+            '.probe.http.path: is no path (given: "healthz"); allowed: / and printable ASCII without a space',
+        ),
+        (
+            {"probe": {"http": {"host": "jo:secret@dr"}}},
+            '.probe.http.host: is no host (given: "jo:secret@dr"); allowed: a name or an address, with a port or without',
+        ),
+    ],
+)
+def test_what_no_probe_could_do_well_is_refused(signals: dict[str, object], problem: str) -> None:
+    """Too often for a process that all share, over too short a time, or to nowhere."""
+    assert said(signals=signals) == [f"spec.failover.signals{problem}"]
