@@ -15,7 +15,7 @@ import structlog
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints
 from rollout.envoy.admin import AdminClient, ClusterStatus, Host
-from rollout.errors import PermanentError, TemporaryError
+from rollout.errors import PermanentError, TemporaryError, Unavailable
 from rollout.failover.readings import EndpointsSeen
 from rollout.ports import Clock
 from rollout.signals import Target
@@ -40,8 +40,8 @@ _EMPTY = _Found(Endpoints(0, 0))
 class EnvoyBackendHealth:
     """``BackendHealth`` of one Envoy; ``start`` before use, ``aclose`` at the end.
 
-    A cluster that Envoy does not know has no endpoints, and that is known. When Envoy cannot be
-    asked twice in a row nothing is known.
+    A cluster that Envoy does not know has no endpoints, and that is known, but of an Envoy that starts. When Envoy
+    cannot be asked twice in a row nothing is known.
     """
 
     def __init__(self, admin: AdminClient, clock: Clock, *, poll_seconds: float = 1.0) -> None:
@@ -123,6 +123,9 @@ class EnvoyBackendHealth:
             for start in range(0, len(names), _CHUNK):
                 clusters = await self._admin.clusters(names[start : start + _CHUNK])
                 found.update((name, _found(status)) for name, status in clusters.items())
+            now = {name: found.get(name, _EMPTY) for name in names}
+            if any(not each.endpoints.ready for each in now.values()) and not await self._admin.ready():
+                raise Unavailable("Envoy is starting")  # it has not found its clusters yet, nor asked their hosts
         except (TemporaryError, PermanentError):
             self._misses += 1
             if self._misses >= _TRUSTED_MISSES:
@@ -130,7 +133,7 @@ class EnvoyBackendHealth:
             return
         self._misses = 0
         self._heard_at = self._clock.now()
-        self._take({name: found.get(name, _EMPTY) for name in names})
+        self._take(now)
 
     def _take(self, found: Mapping[str, _Found]) -> None:
         """Keep what was found and tell of changes; of what is not in it only the place is still known."""

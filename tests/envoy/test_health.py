@@ -51,3 +51,26 @@ async def test_a_first_question_is_answered_before_the_next_round(envoy: EnvoyWo
         await until(lambda: health.endpoints(V1).known)
     finally:
         await health.aclose()
+
+
+@pytest.mark.real
+async def test_an_envoy_that_starts_knows_nothing_of_what_it_has_not_found(
+    envoy: EnvoyWorld, admin: AdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hosts were not asked yet, which is no reason to fail over."""
+
+    async def starting() -> bool:
+        return False
+
+    monkeypatch.setattr(admin, "ready", starting)  # a real one is through with that before anybody can look
+    health = EnvoyBackendHealth(admin, SystemClock(), poll_seconds=0.02)
+    nobody = BackendKey("shop", "nobody")
+    await health.start()
+    try:
+        await until(lambda: health.endpoints(V1).known)
+        assert not health.endpoints(nobody).known
+        await until(lambda: not health.endpoints(V1).known)
+
+        assert not health.endpoints(nobody).known
+    finally:
+        await health.aclose()

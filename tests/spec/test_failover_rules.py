@@ -164,8 +164,8 @@ def test_a_policy_limits_the_fleet_only_with_two_signals() -> None:
             '.probe.http.path: is no path (given: "healthz"); allowed: / and printable ASCII without a space',
         ),
         (
-            {"probe": {"http": {"host": "jo:secret@dr"}}},
-            '.probe.http.host: is no host (given: "jo:secret@dr"); allowed: a name or an address, with a port or without',
+            {"probe": {"http": {"host": "jo:pw@dr"}}},
+            '.probe.http.host: is no host (given: "jo:pw@dr"); allowed: a name or an address, with a port or without',
         ),
     ],
 )
