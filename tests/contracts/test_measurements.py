@@ -10,7 +10,7 @@ import pytest
 
 from rollout.analysis.samples import ERRORS, Family
 from rollout.clock import SystemClock
-from rollout.controller.requests import RequestsAsk, count_requests
+from rollout.controller.requests import Failed, RequestsAsk, count_requests
 from rollout.engine.observation import BackendKey
 from rollout.errors import RolloutError
 from rollout.failover.readings import RequestsSeen
@@ -207,7 +207,7 @@ async def test_a_query_without_answer_is_a_problem_of_its_check(world: World) ->
     assert batch.problems == {"depth": "the answer is empty"}
 
 
-async def requests(world: World, *names: str, seconds: float = 60) -> tuple[RequestsSeen | str, ...]:
+async def requests(world: World, *names: str, seconds: float = 60) -> tuple[RequestsSeen | str | Failed, ...]:
     """Return what is known of the requests to these backends in the last seconds."""
     asks = [RequestsAsk("shop", "checkout", BackendKey("shop", name), ENVOY, seconds) for name in names]
     return await count_requests(world.source, asks, now=world.now())

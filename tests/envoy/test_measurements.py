@@ -13,7 +13,7 @@ import pytest
 
 from rollout.analysis.samples import ERRORS, Batch, Family, slower_than
 from rollout.clock import SystemClock
-from rollout.controller.requests import RequestsAsk, count_requests
+from rollout.controller.requests import Failed, RequestsAsk, count_requests
 from rollout.engine.observation import BackendKey
 from rollout.envoy.admin import AdminClient
 from rollout.envoy.measurements import EnvoyMeasurements
@@ -179,7 +179,7 @@ async def test_requests_without_a_healthy_host_are_errors(world: World) -> None:
     assert errors(batch, "sick") == (4, 4)
 
 
-async def requests(world: World, *names: str) -> tuple[RequestsSeen | str, ...]:
+async def requests(world: World, *names: str) -> tuple[RequestsSeen | str | Failed, ...]:
     """Return what is known of the requests of the last minute."""
     asks = [RequestsAsk("shop", "checkout", BackendKey("shop", name), None, 60) for name in names]
     return await count_requests(world.source, asks, now=time.time())
