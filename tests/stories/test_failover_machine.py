@@ -106,6 +106,13 @@ class Failover(RuleBasedStateMachine):
         self.outage(STABLE, dead=True, wait=down)
         self.outage(STABLE, dead=False, wait=up)
 
+    @rule(times=st.integers(3, 5))
+    def flap_on_and_on(self, times: int) -> None:
+        """The primary dies again as soon as all is back."""
+        self.heal()
+        for _ in range(times):
+            self.flap(down=3.0, up=STABLE_FOR + 3 * 3.0 + 2.0)
+
     @rule(wait=st.sampled_from([8.0, 15.0, 33.0]))
     def blind_on_the_way_back(self, wait: float) -> None:
         """The controller goes blind in the middle of a failback."""
@@ -227,8 +234,6 @@ class Failover(RuleBasedStateMachine):
     def let(self, happens: Mapping[str, Any], wait: float) -> None:
         """Let an event happen, then time pass."""
         self.loop.run_until_complete(_happens(self.begun, Event.model_validate({"at": "0s", **happens})))
-        if happens.get("command") == "unlatch":
-            self.automatic.clear()
         self.advance(wait)
 
     def advance(self, seconds: float) -> None:
@@ -294,6 +299,8 @@ class Failover(RuleBasedStateMachine):
             self.last_move = at
         if reason in {"FailedOver", "FailbackBroke", "Latched"}:
             self.last_failure = at
+        if reason == "Unlatched":
+            self.automatic.clear()
         if reason not in {"FailedOver", "Latched"} or by_person:
             return
         self.automatic = [*(each for each in self.automatic if each > at - PER), at]
