@@ -337,23 +337,25 @@ class Failover(RuleBasedStateMachine):
         self.let({"failover": "auto"}, 0.0)
         self.let({"spec": {"suspend": False, "failover": {"mode": "Auto", "drill": None}}}, 1.0)
         ends = self.begun.world.now + TO_THE_END
-        while not self.is_normal() and self.begun.world.now < ends:
+        while not (self.is_normal() and self.is_written()) and self.begun.world.now < ends:
             self.content()
             self.advance(20.0)
         self.advance(2.0)
         status = self.begun.world.store.last_status
 
         assert self.is_normal(), status
-        assert self.in_conflict(status) or self.weights() == status["weights"]["intended"], (self.weights(), status)
+        assert self.is_written(), (self.weights(), status)
 
     def is_normal(self) -> bool:
         """Return whether nothing is moved, and it is known who is who."""
         intended = self.begun.world.store.last_status["weights"]["intended"]
         return bool(self.failover["phase"] == "Normal" and intended and self.of_backups(intended) <= self.standby)
 
-    def in_conflict(self, status: Mapping[str, Any]) -> bool:
-        """Return whether somebody else changes the weights so often that they are left to them."""
-        return any(each["type"] == "OwnershipConflict" and each["status"] == "True" for each in status["conditions"])
+    def is_written(self) -> bool:
+        """Return whether the route says what is intended, or is left to somebody who changes it again and again."""
+        status = self.begun.world.store.last_status
+        [conflict] = [each for each in status["conditions"] if each["type"] == "OwnershipConflict"]
+        return bool(conflict["status"] == "True" or self.weights() == status["weights"]["intended"])
 
     def weights(self) -> Mapping[str, int]:
         """Return what the route says."""
