@@ -51,7 +51,7 @@ async def server() -> AsyncIterator[Faulty]:
 
 def cluster(elector: Competitor, *reflectors: Reflector) -> Cluster:
     """Return a cluster of these watches."""
-    parts: Any = (None, Part(reflectors), Part(), Part(), Part(), elector, random.random)
+    parts: Any = (None, Part(reflectors), Part(), Part(), Part(), elector, None, random.random)
     return Cluster(*parts)
 
 
