@@ -89,7 +89,7 @@ def test_the_operator_stops_everything(tmp_path: Path) -> None:
 def test_a_backend_that_rests_on_purpose_is_no_failure(tmp_path: Path) -> None:
     """The traffic moves all the same, and it is said why."""
     annotations = {"rollout.dev/maintenance": STABLE}
-    outcome, [_] = moves(tmp_path, {"at": "5s", "annotations": annotations}, {"at": "10s", **DEAD})
+    outcome, [_] = moves(tmp_path, {"at": "5s", "annotations": annotations}, {"at": "10s", **DEAD, "ready": "0/0"})
 
     assert "PrimaryScaledToZero" in [made["reason"] for made in outcome.transitions]
     assert outcome.final["failover"].get("failovers", []) == []
