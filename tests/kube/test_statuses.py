@@ -9,6 +9,7 @@ from rollout.kube.statuses import (
     FINALIZER,
     annotating,
     holding,
+    is_attempted,
     is_running,
     recording,
     releasing,
@@ -49,6 +50,18 @@ def test_weights_that_stand_in_the_middle_hold_the_object(status: dict[str, Any]
 def test_weights_that_rest_hold_nothing(status: dict[str, Any]) -> None:
     """Such a Rollout is deleted at once."""
     assert not is_running(status)
+
+
+@pytest.mark.parametrize(
+    ("status", "attempted"),
+    [
+        ({"phase": "Progressing", "failover": {"phase": "FailedOver"}}, True),
+        ({"phase": "Idle", "failover": {"phase": "FailedOver"}}, False),
+    ],
+)
+def test_only_an_attempt_is_held_before_it_is_told_of(status: dict[str, Any], *, attempted: bool) -> None:
+    """A deletion leaves what a failover moved where it is, so its weights need not wait for the finalizer."""
+    assert is_attempted(status) is attempted
 
 
 def test_a_status_is_written_over_the_version_that_was_seen() -> None:
