@@ -36,6 +36,15 @@ def test_01_one_write_when_all_endpoints_go() -> None:
     assert 10 + CONFIRM <= at <= 10 + CONFIRM + 1
 
 
+def test_01_a_rollout_for_failover_alone() -> None:
+    """The same without a canary, and all of it returns."""
+    found = writes(played("failover-01-a-rollout-for-failover-alone"))
+
+    assert [weights[BACKUP] for _, weights in found] == [100, 90, 50, 0]
+    assert all(set(weights) == {STABLE, BACKUP} for _, weights in found)
+    assert 10 + CONFIRM <= found[0][0] <= 10 + CONFIRM + 1
+
+
 def test_02_ready_pods_that_answer_500() -> None:
     """After three probes and confirmFor; the status names the probe and what it was answered."""
     outcome = played("failover-02-ready-pods-that-answer-500")
