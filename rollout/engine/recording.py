@@ -14,6 +14,7 @@ from rollout.engine.moves import intended
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Recorded, State
 from rollout.engine.table import Phase
+from rollout.failover.reasons import Reason as Why
 
 MOST_LOST_SECONDS = 1800.0
 """Samples that were judged in so much time may be in no record: a source is asked for them again, one hour back."""
@@ -29,6 +30,9 @@ ON_COURSE = frozenset(
     }
 )
 """Reasons of a step that goes as it should: from its beginning to the end of its hold time there is no news."""
+
+AWAY = frozenset({Why.FAILED_OVER, Why.MAINTENANCE, Why.ON_BACKUP})
+"""Reasons of a failover that was made: that it was is told by its transition, that it lasts is no news."""
 
 
 def is_significant(before: State, state: State) -> bool:
@@ -50,16 +54,16 @@ def recorded(state: State) -> State:
 
 def _gist(state: State) -> tuple[object, ...]:
     conditions = tuple((condition.type, condition.status) for condition in state.conditions)
-    as_recorded = state.writing_at > 0 or state.observed == intended(state)
+    as_recorded = state.writing_at > 0 or _is_moved(state) or state.observed == intended(state)
     weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), as_recorded or state.observed)
     hold = (state.hold.since is not None or state.writing_at > 0, state.hold_over, state.approved_step)
     seen = (state.seen_revision, state.templates, state.stable, state.steps_seen, state.observed_generation)
     workloads = (state.copying_at, state.copied, state.scaling)
-    drifted = (state.drift.hands_off, state.drift.repairs)
+    drifted, failover = (state.drift.hands_off, state.drift.repairs), state.failover
     return (
         state.number,
         state.phase,
-        state.reason not in ON_COURSE and state.reason,
+        state.reason not in ON_COURSE | AWAY and state.reason,
         conditions,
         weights,
         hold,
@@ -68,9 +72,16 @@ def _gist(state: State) -> tuple[object, ...]:
         state.handled,
         _rests(state) or state.ready,
         drifted,
-        replace(state.failover, message=""),
+        replace(failover, message="", reason="" if failover.reason in AWAY else failover.reason),
         state.tiers,
     )
+
+
+def _is_moved(state: State) -> bool:
+    """Return whether what failover wants is being written, or was: that the routes show it then is no news."""
+    moved_at = state.failover.moved_at
+    written = bool(state.owned) and state.owned[0].acknowledged == intended(state)
+    return moved_at > 0 and (moved_at > state.last_write_at or written)
 
 
 def _rests(state: State) -> bool:

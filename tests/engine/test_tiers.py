@@ -994,3 +994,14 @@ def test_numbers_and_answers_are_bounded() -> None:
     answers = [done.message for done in world.state.handled]
 
     assert answers == ["epoch of failback must be from 0 to 1000000000"] * 2
+
+
+def test_a_failover_is_recorded_once() -> None:
+    """Before its write; that the route shows it then is no news."""
+    world = at_home()
+    world.endpoints[V1] = DOWN
+    first = world.look(after=1)
+    later = [world.look(after=0.1).significant for _ in range(3)]
+
+    assert first.significant
+    assert later == [False, False, False]
