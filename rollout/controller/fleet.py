@@ -32,6 +32,7 @@ class Fleet:
         self._primaries: dict[Key, BackendKey] = {}
         self._watched: Counter[BackendKey] = Counter()
         self._gone: dict[BackendKey, float] = {}
+        self._waiting: dict[Key, float] = {}
 
     def watch(self, key: Key, primary: BackendKey | None, gone_at: float) -> None:
         """Count the primary of a Rollout (None: it has none), left at ``gone_at`` (Unix seconds; 0: never) at last."""
@@ -45,6 +46,7 @@ class Fleet:
 
     def drop(self, key: Key) -> None:
         """Count the primary of a Rollout no more; one that nobody watches has not gone, either."""
+        self._waiting.pop(key, None)
         primary = self._primaries.pop(key, None)
         if primary is None:
             return
@@ -59,15 +61,28 @@ class Fleet:
         if primary is not None:
             self._gone[primary] = max(at, self._gone.get(primary, 0.0))
 
+    def waits(self, key: Key, since: float | None) -> None:
+        """Note that a Rollout waits for a second signal since then (Unix seconds), or no more (None)."""
+        if since is None:
+            self._waiting.pop(key, None)
+        else:
+            self._waiting.setdefault(key, since)
+
     def crowd(self, key: Key, limit: FleetLimit | None, now: float) -> Crowd:
-        """Return whether the Rollout's primary must wait at ``now``; one that another Rollout left need not."""
+        """Return whether the Rollout's primary must wait at ``now``; one that another Rollout left need not.
+
+        As long as somebody waits, time alone makes no room: what is suspected is still to be cleared up.
+        """
         if limit is None:
             return Crowd()
-        since, primary = now - limit.within, self._primaries.get(key)
+        suspected_at = min(self._waiting.values(), default=now)
+        since, primary = min(now, suspected_at) - limit.within, self._primaries.get(key)
         recent = {name: at for name, at in self._gone.items() if at > since}
         total = len(self._watched)
         if primary in recent or not is_crowded(limit, gone=len(recent), total=total):
             return Crowd()
+        if self._waiting:
+            return Crowd(crowded=True, until=now + limit.within)
         # So many of the others must be long gone before there is room for this one.
         lasting = sorted(recent.values())
         return Crowd(crowded=True, until=lasting[len(lasting) - allowed_at_once(limit, total=total)] + limit.within)

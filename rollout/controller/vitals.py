@@ -24,6 +24,7 @@ from rollout.engine.observation import BackendKey, FailoverSeen
 from rollout.engine.state import State
 from rollout.failover.health import Reading, Signal, aged
 from rollout.failover.readings import endpoints_reading
+from rollout.failover.reasons import Reason
 from rollout.failover.seen import BackendSeen
 from rollout.failover.state import FailoverState
 from rollout.ports import Key, StoredRollout
@@ -110,6 +111,7 @@ class Vitals:
         self._known[key] = _Known(rollout, state, watch)
         self._ask(key, set(_asks(before.watch)) if before is not None else set(), set(_asks(watch)))
         self.fleet.watch(key, watch.primary, max(state.failover.failovers, default=0.0))
+        self._note_waiting(key, state.failover)
 
     def drop(self, key: Key) -> None:
         """Keep nothing more for this Rollout."""
@@ -125,6 +127,11 @@ class Vitals:
         before = entry.state.failover if entry.state is not None else FailoverState()
         if not before.active and made and made[-1:] != before.failovers[-1:]:
             self.fleet.went(entry.key, made[-1])
+        self._note_waiting(entry.key, decision.state.failover)
+
+    def _note_waiting(self, key: Key, failover: FailoverState) -> None:
+        waits = failover.reason == Reason.SUSPECT_OBSERVER
+        self.fleet.waits(key, failover.pressing_since if waits else None)
 
     def heard(self, backend: BackendKey) -> None:
         """Take note that the endpoints of a backend are others: since when, and where to probe them."""

@@ -17,7 +17,7 @@ from rollout.failover.health import Signal
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.reasons import Word
 from rollout.failover.scene import configured
-from rollout.failover.stages import BLIND_SECONDS
+from rollout.failover.seen import BLIND_SECONDS
 
 ROUTES_ACCEPTED = "RoutesAccepted"
 _EFFECTIVE = {"Agrees": ("True", "Agrees"), "Differs": ("False", "Differs"), "Blocks": ("False", "FarOff")}

@@ -16,7 +16,7 @@ from rollout.failover.orders import Answer, obey
 from rollout.failover.plan import pressure
 from rollout.failover.reasons import Reason, Word
 from rollout.failover.scene import Scene, standing
-from rollout.failover.seen import Seen
+from rollout.failover.seen import BLIND_SECONDS, Seen
 from rollout.failover.shares import Shares
 from rollout.failover.state import FailoverState
 from rollout.failover.table import Stage
@@ -73,6 +73,7 @@ def _suspended(turn: Turn) -> Turn:
 
 def _advanced(turn: Turn, before: FailoverState) -> Turn:
     """Go on step by step until nothing more follows, or there are other shares to record and write."""
+    turn = drill.first_look(turn)
     if drill.is_due(turn) and turn.state.stage is not Stage.NORMAL:
         turn = drill.by_calendar(turn)
     return turn if turn.state.shares != before.shares else _on_and_on(turn, before, MOST_STEPS)
@@ -116,7 +117,7 @@ def _times(turn: Turn) -> Iterator[float]:
     if found is not None and state.pressing_since:
         yield pressed_until(state, found)
     yield guards.cools_until(turn)
-    yield scene.seen.session_started_at + stages.BLIND_SECONDS
+    yield scene.seen.session_started_at + BLIND_SECONDS
     for well in state.well:
         full_at = well.full_at(failback.wait_seconds(state, scene), scene.seen.session_started_at)
         if full_at is not None:

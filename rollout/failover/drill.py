@@ -7,6 +7,8 @@ from dataclasses import replace
 from rollout.failover.leaving import as_text, cleared
 from rollout.failover.plan import Pressure, admits, at_rest, pressure
 from rollout.failover.reasons import Reason, Word
+from rollout.failover.scene import configured
+from rollout.failover.seen import BLIND_SECONDS
 from rollout.failover.shares import share_of
 from rollout.failover.state import Drilled, Drilling, FailoverState, Result
 from rollout.failover.table import Stage, Trigger
@@ -35,6 +37,17 @@ def objection(turn: Turn) -> str:
         (first is None or not first.whole, f"{first.shown if first else 'the backup'} is not whole"),
     )
     return next((why for holds, why in objections if holds), "")
+
+
+NONE_YET = "none yet"
+
+
+def first_look(turn: Turn) -> Turn:
+    """Return the turn that has taken note of the calendar: what was due before it was first looked at is no drill."""
+    state, due = turn.state, turn.scene.seen.calendar.drill_due
+    if turn.scene.settings.drill is None or state.drill_seen:
+        return turn
+    return keep(turn, replace(state, drill_seen=due or NONE_YET))
 
 
 def is_due(turn: Turn) -> bool:
@@ -103,6 +116,9 @@ def _ending(turn: Turn, drill: Drilling) -> tuple[Result, str] | None:
     if scene.settings.drill is None or backup not in scene.backups:
         return Result.ABORTED, "the spec asks for it no more"
     if turn.now < drill.began_at + scene.settings.drill.duration:
+        return None
+    just_begun = turn.now < scene.seen.session_started_at + BLIND_SECONDS
+    if just_begun and len(backup.vote.passing) < len(configured(scene.settings.signals)):
         return None
     if not backup.receives:
         return Result.FAILED, f"nobody can tell how {backup.shown} did: {backup.vote.evidence}"

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from rollout.failover.health import Reading
 from rollout.failover.table import Action
 
+BLIND_SECONDS = 30.0
+"""So long after a start nobody knows yet how the backends are, and that is nothing to tell of."""
+
 
 @dataclass(frozen=True, slots=True)
 class BackendSeen:

@@ -8,13 +8,11 @@ from rollout.failover import drill, failback, guards
 from rollout.failover.leaving import as_text, gathered, relieved, under_pressure
 from rollout.failover.plan import admits, at_rest, preferred, pressure
 from rollout.failover.reasons import Reason, Word
+from rollout.failover.seen import BLIND_SECONDS
 from rollout.failover.shares import mixed
 from rollout.failover.state import FailoverState, Journey
 from rollout.failover.table import Stage, Trigger
 from rollout.failover.turn import Turn, keep, move, say
-
-BLIND_SECONDS = 30.0
-"""So long after a start nobody knows yet how the backends are, and that is nothing to tell of."""
 
 
 def advance(turn: Turn) -> Turn:

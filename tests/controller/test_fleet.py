@@ -86,3 +86,19 @@ def test_a_primary_that_nobody_watches_is_not_counted() -> None:
     made.went(key(1), NOW)
 
     assert not made.crowd(key(2), LIMIT, NOW).crowded
+
+
+def test_while_somebody_waits_time_makes_no_room() -> None:
+    """It takes a second signal, or the end of what is suspected; then the count begins anew."""
+    made = fleet(10)
+    for place in range(3):
+        made.went(key(place), NOW)
+    made.waits(key(3), NOW + 5)
+    made.waits(key(3), NOW + 9)
+    made.waits(key(4), NOW + 7)
+    later = made.crowd(key(4), LIMIT, NOW + 3600)
+    made.waits(key(3), None)
+    made.drop(key(4))
+
+    assert later == Crowd(crowded=True, until=NOW + 3660)
+    assert made.crowd(key(5), LIMIT, NOW + 3600) == Crowd()

@@ -6,18 +6,19 @@ from typing import Any
 
 import pytest
 
+from rollout.failover.drill import NONE_YET
 from rollout.failover.reasons import Reason
 from rollout.failover.seen import Calendar
-from rollout.failover.state import Result
+from rollout.failover.state import FailoverState, Result
 from rollout.failover.table import Action, Stage
-from tests.failover.builders import DOWN, DR, FAR, LOST, UP, V1, World, failed_over, settings
+from tests.failover.builders import DOWN, DR, FAR, LOST, PROBE, UP, V1, World, failed_over, settings
 
 DRILL: dict[str, Any] = {"schedule": "0 10 * * 2", "percent": 10, "duration": "5m"}
 
 
 def due(**fields: object) -> World:
-    """Return a world in which a drill is due."""
-    world = World(settings(drill=DRILL, **fields), backups=(DR, FAR))
+    """Return a world in which a drill is due, and none was before."""
+    world = World(settings(drill=DRILL, **fields), backups=(DR, FAR), state=FailoverState(drill_seen=NONE_YET))
     world.calendar(Calendar(drill_due="drill-1", next_drill_at=world.now + 86400))
     return world
 
@@ -211,3 +212,32 @@ def test_a_drill_needs_settings() -> None:
     world.run(10)
 
     assert (world.writes, world.state.drilled) == ([], None)
+
+
+def test_a_drill_that_was_due_before_anybody_looked_is_none() -> None:
+    """A Rollout that is made just after the time of its schedule begins with no drill; the next one takes place."""
+    world = due()
+    world.state = FailoverState()
+    world.run(60)
+    before = world.writes[:]
+    world.calendar(Calendar(drill_due="drill-2"))
+    world.run(10)
+
+    assert (before, world.stage) == ([], Stage.DRILL)
+
+
+def test_a_drill_does_not_end_well_before_all_signals_have_spoken_again() -> None:
+    """Just after a start one of them is not enough."""
+    world = due(signals={"endpoints": {}, "probe": {"tcp": {}}})
+    for name in (V1, DR, FAR):
+        world.set(name, UP, PROBE)
+    world.run(290)
+    world.extra["session_started_at"] = world.now
+    world.set(DR, LOST, PROBE)
+    world.run(20)
+    waits = world.stage
+    world.set(DR, UP, PROBE)
+    world.run(2)
+
+    assert waits is Stage.DRILL
+    assert outcome(world)[1] is Result.SUCCEEDED
