@@ -21,7 +21,7 @@ from rollout.spec.resource import PromotionMode, StartMode
 OLDEST_SECONDS = 300.0
 """A command older than this is refused, so that an old manifest applied again replays nothing."""
 
-MOST_ANSWER = 512
+MOST_ANSWER = 320
 """So many characters say why a command was refused; the status keeps the last 20."""
 
 MOST_NUMBER = 10**9

@@ -26,6 +26,13 @@ _TOLD = ("transitions", "handled", "conditions", "evidence", "judge", "failover"
 MOST_TEXT = 8192
 """So many characters have the messages of all transitions together; what is beyond is cut, the oldest first."""
 
+MOST_WEIGHTS = 4096
+"""So many characters have the weights of all transitions together; with many long names older ones are left out."""
+
+WEIGHT_TEXT = 12
+LEAST_KEPT = 5
+"""So many transitions stay in any case."""
+
 SHORTEST_TEXT = 80
 """So much of a message stays in any case."""
 
@@ -80,9 +87,12 @@ def to_status(state: State) -> dict[str, object]:
 
 
 def _bounded(transitions: tuple[Transition, ...]) -> tuple[Transition, ...]:
-    """Return the transitions, old ones with shorter messages where all of them would be too much for a status."""
-    left, kept = MOST_TEXT, []
+    """Return the transitions, old ones with shorter messages, or left out, where all would be too much for a status."""
+    left, room, kept = MOST_TEXT, MOST_WEIGHTS, list[Transition]()
     for made in reversed(transitions):
+        room -= sum(len(name) + WEIGHT_TEXT for name, _ in made.weights)
+        if room < 0 and len(kept) >= LEAST_KEPT:
+            break
         message = made.message[: max(left, SHORTEST_TEXT)]
         left -= len(message)
         kept.append(replace(made, message=message) if message != made.message else made)

@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
+from rollout.engine.commands import MOST_ANSWER
 from rollout.engine.decide import decide
 from rollout.engine.moves import MOST_MESSAGE
-from rollout.engine.state import MOST_TRANSITIONS, Scaling, State
+from rollout.engine.state import MOST_TRANSITIONS, Handled, Scaling, State
 from rollout.engine.status import SHORTEST_TEXT, from_status, to_status
-from tests.engine.builders import V1, V2, World, aborted, at_rest, batch, under_way
+from tests.engine.builders import V1, V2, World, aborted, at_rest, backend, batch, under_way
+from tests.engine.tiered import away
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"}
 
@@ -190,3 +192,35 @@ GARBAGE: list[dict[str, object]] = [
 def test_a_status_that_cannot_be_read_is_none(status: dict[str, object]) -> None:
     """Nothing, a part, or a wrong kind of value: there is no state, and the Rollout is adopted anew."""
     assert from_status(status) is None
+
+
+def test_many_long_names_do_not_make_the_status_too_large() -> None:
+    """Ten backends of 63 letters, the longest messages and answers, a failover with them all: below 32 KiB."""
+    names = [f"{place}".rjust(63, "b") for place in range(10)]
+    weights = tuple((name, 1_000_000) for name in names)
+    state = away().state
+    made = replace(state.transitions[-1], weights=weights, message="m" * MOST_MESSAGE)
+    rule = replace(state.owned[0], backends=tuple(backend(name) for name in names), acknowledged=weights)
+    handled = Handled("i" * 36, "failover", done=False, reason="BackupNotHealthy", message="m" * MOST_ANSWER)
+    wide = replace(
+        state,
+        transitions=tuple(replace(made, number=number) for number in range(1, 21)),
+        owned=(rule,),
+        observed=weights,
+        ready=tuple((name, "Unhealthy") for name in names),
+        handled=(handled,) * 20,
+        message="m" * MOST_MESSAGE,
+        stable=names[0],
+        canary=names[1],
+        failover=replace(state.failover, shares=((names[2], 100),), active=names[2], message="m" * MOST_MESSAGE),
+        conditions=tuple(
+            replace(one, message="m" * MOST_MESSAGE) if one.type.startswith("Fail") else one for one in state.conditions
+        ),
+    )
+    status = to_status(wide)
+    kept = status["transitions"]
+
+    assert isinstance(kept, list)
+    assert kept[-1]["number"] == 20
+    assert 5 <= len(kept) < 20
+    assert len(json.dumps(status)) <= 32 * 1024
