@@ -167,7 +167,10 @@ def desired(rule: OwnedRule, state: State) -> Weights:
     total = FLOOR_TOTAL if floored or _is_fine(rule, state) else rule.total
     names = [backend.name for backend in rule.backends]
     by_name = by_backend(state.failover.shares, stable=state.stable, canary=state.canary, split=state.share)
-    given = list(allocate(tuple(by_name.get(name, 0.0) for name in names), total))
+    shares = tuple(by_name.get(name, 0.0) for name in names)
+    if not any(shares):
+        return rule.acknowledged  # a rule that names nobody who should have weight is left as it was
+    given = list(allocate(shares, total))
     for place, name in enumerate(names):
         if given[place] == 0 and name in floored and _may_stand_by(name, rule, state):
             given[place] = 1

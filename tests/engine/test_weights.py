@@ -272,3 +272,10 @@ def test_nothing_is_observed_where_something_is_gone() -> None:
 def test_weights_read_as_a_sentence() -> None:
     """People read backend and weight, one after the other."""
     assert as_sentence(((V1, 95), (V2, 5))) == f"{V1} 95, {V2} 5"
+
+
+def test_a_rule_that_names_nobody_with_a_share_is_left_as_it_was() -> None:
+    """Never all zero, and never a guess."""
+    rule_ = OwnedRule(ROUTE, 0, "", 100, (backend(V2),), alone=True, acknowledged=((V2, 7),))
+
+    assert desired(rule_, State(stable=V1, canary="")) == ((V2, 7),)
