@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from schemathesis import Case
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
@@ -67,17 +67,19 @@ def _try_sequences(url: str) -> int:
                 response, excluded_checks=[positive_data_acceptance], transport_kwargs=given, recorder=self.recorder
             )
 
-    Sequences.run(
-        settings=settings(
-            max_examples=SEQUENCES,
-            stateful_step_count=STEPS,
-            deadline=None,
-            database=None,
-            derandomize=True,
-            phases=[Phase.generate],
-            suppress_health_check=list(HealthCheck),
+    # One run for each sequence: the server remembers what came before, so that the same calls lead elsewhere later.
+    for number in range(SEQUENCES):
+        seed(number)(Sequences)
+        Sequences.run(
+            settings=settings(
+                max_examples=1,
+                stateful_step_count=STEPS,
+                deadline=None,
+                database=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
         )
-    )
     return calls
 
 

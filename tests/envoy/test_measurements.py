@@ -196,7 +196,7 @@ async def test_requests_of_a_window_are_counted_from_the_first_look_on(world: Wo
 
     assert [(seen.total, seen.bad) for seen in first if isinstance(seen, RequestsSeen)] == [(0, 0), (0, 0)]
     assert [(seen.total, seen.bad) for seen in second if isinstance(seen, RequestsSeen)] == [(3, 0), (2, 2)]
-    assert first[2] == second[2] == "Envoy has no cluster nobody"
+    assert first[2] == second[2] == Failed("Envoy has no cluster nobody")
 
 
 async def test_the_window_of_a_backend_takes_nothing_from_an_attempt(world: World) -> None:

@@ -173,9 +173,9 @@ async def test_the_revision_at_work_is_not_started_again(stage: Stage, by: str) 
     assert (status["phase"], status["attempt"]) == ("Progressing", 1)
 
 
-@pytest.mark.parametrize("action", ["failover", "failback", "unlatch", "drill"])
+@pytest.mark.parametrize("action", ["failover", "failback", "unlatch", "hold", "drill"])
 async def test_commands_of_failover_are_refused_by_name(stage: Stage, action: str) -> None:
-    """They say that they are not there yet."""
+    """They say that the Rollout has no failover."""
     await stage.pair()
     await stage.route()
     await stage.rollout()
@@ -183,7 +183,7 @@ async def test_commands_of_failover_are_refused_by_name(stage: Stage, action: st
         await stage.phase("Idle")
         answer = await giving(stage, "kubectl", "")(action)
 
-    assert (answer["done"], answer["reason"]) == (False, "NotAvailable")
+    assert (answer["done"], answer["reason"]) == (False, "NoFailover")
 
 
 # ---------------------------------------------------------------- an old manifest
