@@ -738,7 +738,7 @@ def test_a_reason_of_failover_that_is_over_is_not_said_any_more() -> None:
     assert (blind, world.state.reason) == (Why.BLIND, Why.WATCHING)
 
 
-# What a severe reading found
+# What comes late, in part, or in the wrong moment
 
 
 WEB = RouteKey("HTTPRoute", "shop", "web")
