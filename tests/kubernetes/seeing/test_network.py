@@ -67,10 +67,10 @@ async def test_a_watch_that_ends_in_a_dead_network_holds_no_socket(far: KubeApi,
     proxy.set(Mode.SWALLOW)
 
     await reflector.aclose()
-    after_the_watch = sockets_to(proxy)
+    await until(lambda: sockets_to(proxy) == BOTH - 1)
     await far.aclose()
 
-    assert (after_the_watch, sockets_to(proxy)) == (BOTH - 1, 0)
+    await until(lambda: sockets_to(proxy) == 0)
 
 
 def test_with_the_settings_of_endpoints_it_is_found_within_20_s() -> None:
