@@ -21,6 +21,8 @@ from rollout.api.shapes import MissingView
 from rollout.controller.look import Look
 from rollout.engine.state import Condition, State, Tiers
 from rollout.engine.tiers import in_force
+from rollout.failover.failback import wait_seconds
+from rollout.failover.guards import cools_until
 from rollout.failover.health import Reading, aged
 from rollout.failover.reasons import Reason
 from rollout.failover.scene import standing
@@ -159,7 +161,7 @@ def _lasting(now: _Now) -> float | None:
 
 
 def _cooled(now: _Now) -> float:
-    return now.state.moved_at + now.settings.damping.cooldown
+    return cools_until(now.state, now.settings)
 
 
 def _next_step(now: _Now) -> float | None:
@@ -168,7 +170,7 @@ def _next_step(now: _Now) -> float | None:
 
 
 def _stable(now: _Now) -> float | None:
-    wait = max(now.state.wait_seconds, now.settings.failback.stable_for)
+    wait = wait_seconds(now.state, now.settings)
     ends = [well.full_at(wait, now.session) for well in now.state.well]
     return min((end for end in ends if end is not None), default=None)
 

@@ -82,13 +82,14 @@ def adopt(state: State, context: Context, spec: RolloutSpec) -> State:
     if (standing_by := _with_standby(as_found, context, carriers & set(pair))) is not None:
         return _baseline(standing_by, context, spec)
     if len(carriers) == 1 and carriers <= set(pair):
-        return _baseline(_with_roles(as_found, pair, carriers.pop()), context, spec)
+        return _baseline(with_roles(as_found, pair, carriers.pop()), context, spec)
     if state.tiers is not None and len(carriers) == 1 and carriers <= set(state.tiers.backups):
-        return _failed_over(_with_roles(as_found, pair, pair[0]), context, carriers.pop())
+        return _failed_over(with_roles(as_found, pair, pair[0]), context, carriers.pop())
     return _unknown(state, context, spec, carriers)
 
 
-def _with_roles(state: State, pair: tuple[str, str], stable: str) -> State:
+def with_roles(state: State, pair: tuple[str, str], stable: str) -> State:
+    """Return the state in which ``stable`` of the pair has the stable role, and the other one the canary's."""
     return replace(state, stable=stable, canary=pair[1] if stable == pair[0] else pair[0])
 
 
@@ -100,7 +101,7 @@ def _with_standby(state: State, context: Context, stables: set[str]) -> State | 
     pair = spec.backends.names if spec is not None else ("", "")
     shares = ((state.tiers.backups[0], state.tiers.settings.standby_weight),)
     failover = replace(state.failover, standby=True, shares=shares, since=context.now)
-    stands = replace(_with_roles(state, pair, next(iter(stables))), failover=failover)
+    stands = replace(with_roles(state, pair, next(iter(stables))), failover=failover)
     return stands if all(rule.acknowledged == weights.desired(rule, stands) for rule in stands.owned) else None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rollout.engine import attempt, copying, drift, tiers
+from rollout.engine.adoption import with_roles
 from rollout.engine.failover_orders import of_failover
 from rollout.engine.moves import Context, move
 from rollout.engine.observation import Command
@@ -228,8 +229,7 @@ def _adopt(state: State, context: Context, command: Command) -> State:
         raise Refused(Refusal.ILLEGAL, f"the roles are known: {state.stable} is stable")
     if not stable or stable not in pair:
         raise Refused(Refusal.BAD_ARGUMENT, f"stable must be one of {', '.join(filter(None, pair))}")
-    canary = pair[1] if stable == pair[0] else pair[0]
-    told = replace(state, stable=str(stable), canary=canary, share=0.0, drift=Drift())
+    told = replace(with_roles(state, pair, str(stable)), share=0.0, drift=Drift())
     return move(told, context, Trigger.ADOPT, Reason.ADOPTED, f"{stable} is stable{by(command)}.")
 
 

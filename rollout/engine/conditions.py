@@ -12,7 +12,7 @@ from rollout.engine.reasons import Reason
 from rollout.engine.settling import is_settling
 from rollout.engine.state import Condition, State
 from rollout.engine.table import Phase
-from rollout.engine.tiers import unwritten
+from rollout.engine.tiers import LOUD, unwritten
 from rollout.failover.health import Signal
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.reasons import Word
@@ -111,18 +111,7 @@ def _suspended(context: Context) -> _Found:
     return "Suspended", "False", "Active", "Weights are written when needed."
 
 
-_LOUD = frozenset(
-    {
-        Why.BLIND,
-        Why.NO_HEALTHY_BACKUP,
-        Why.ALL_UNHEALTHY,
-        Why.SUSPECT_OBSERVER,
-        Why.OBSERVING,
-        Why.STOPPED,
-        Why.SUSPENDED,
-        Why.HELD,
-    }
-)
+_LOUD = LOUD | {Why.ALL_UNHEALTHY, Why.HELD}
 """Reasons for which failover could not do what it is for."""
 
 

@@ -200,11 +200,12 @@ def still(state: State, context: Context) -> State:
     return say(held, failover.reason, failover.message) if failover.reason else held
 
 
-_LOUD = frozenset({Why.BLIND, Why.NO_HEALTHY_BACKUP, Why.SUSPECT_OBSERVER, Why.STOPPED, Why.OBSERVING, Why.SUSPENDED})
+LOUD = frozenset({Why.BLIND, Why.NO_HEALTHY_BACKUP, Why.SUSPECT_OBSERVER, Why.STOPPED, Why.OBSERVING, Why.SUSPENDED})
+"""Reasons for which failover cannot do what it is for; when they are over, another is said."""
 
 
 def up_to_date(state: State) -> State:
     """Return the state at rest whose reason is not one of failover's that is over."""
     failover = state.failover
-    is_over = state.reason in _LOUD and failover.is_normal and failover.reason not in {"", state.reason}
+    is_over = state.reason in LOUD and failover.is_normal and failover.reason not in {"", state.reason}
     return say(state, failover.reason, failover.message) if is_over and state.tiers is not None else state

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.engine import tiers, weights
+from rollout.engine.adoption import with_roles
 from rollout.engine.drift import running
 from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
@@ -49,7 +50,7 @@ def _with_pair(state: State, pair: tuple[str, str]) -> tuple[State, tuple[str, .
             f"spec.backends: {' and '.join(pair)} cannot take the place of {names} during an attempt; abort first",
         )
     if state.stable in pair:
-        return replace(state, canary=pair[1] if state.stable == pair[0] else pair[0], previous_revision=None), ()
+        return replace(with_roles(state, pair, state.stable), previous_revision=None), ()
     return replace(state, stable="", canary="", owned=(), previous_revision=None), ()
 
 

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from rollout.failover import drill, failback, guards, stages
-from rollout.failover.health import Vote
 from rollout.failover.leaving import pressed_until
 from rollout.failover.orders import Answer, obey
 from rollout.failover.plan import pressure
 from rollout.failover.reasons import Reason, Word
-from rollout.failover.scene import Scene, standing
+from rollout.failover.scene import Scene
 from rollout.failover.seen import BLIND_SECONDS, Seen
 from rollout.failover.shares import Shares
 from rollout.failover.state import FailoverState
@@ -42,8 +41,6 @@ class FailoverDecision:
     changes: tuple[Change, ...]
     notes: tuple[Word, ...]
     answer: Answer | None
-    health: tuple[tuple[str, Vote], ...]
-    down: bool
     next_at: float | None
 
 
@@ -59,8 +56,6 @@ def decide_failover(settings: Failover, state: FailoverState, seen: Seen, now: f
         changes=turn.changes,
         notes=notes,
         answer=answer,
-        health=_health(scene),
-        down=scene.primary.is_down,
         next_at=_next_at(turn),
     )
 
@@ -99,12 +94,6 @@ def _noted(turn: Turn) -> tuple[Turn, tuple[Word, ...]]:
     return tell_once(turn, word), (word,)
 
 
-def _health(scene: Scene) -> tuple[tuple[str, Vote], ...]:
-    seen, signals = scene.seen, scene.settings.signals
-    backends = [seen.stable, *([seen.canary] if seen.canary is not None else []), *seen.backups]
-    return tuple((backend.name, standing(backend, signals, scene.now).vote) for backend in backends)
-
-
 def _next_at(turn: Turn) -> float | None:
     times = [at for at in _times(turn) if at > turn.now]
     return min(times, default=None)
@@ -116,10 +105,10 @@ def _times(turn: Turn) -> Iterator[float]:
     found = pressure(state, scene)
     if found is not None and state.pressing_since:
         yield pressed_until(state, found)
-    yield guards.cools_until(turn)
+    yield guards.cools_until(state, settings)
     yield scene.seen.session_started_at + BLIND_SECONDS
     for well in state.well:
-        full_at = well.full_at(failback.wait_seconds(state, scene), scene.seen.session_started_at)
+        full_at = well.full_at(failback.wait_seconds(state, settings), scene.seen.session_started_at)
         if full_at is not None:
             yield full_at
     if state.journey is not None:

@@ -18,11 +18,12 @@ from rollout.failover.leaving import (
 )
 from rollout.failover.plan import admits, at_rest, best_of, destination, home, preferred, pressure, spilled, wants_back
 from rollout.failover.reasons import Reason, Word
-from rollout.failover.scene import Scene, Standing
+from rollout.failover.scene import Standing
 from rollout.failover.shares import PRIMARY, mixed, share_of
 from rollout.failover.state import FailoverState, Journey, Well
 from rollout.failover.table import Trigger
 from rollout.failover.turn import Turn, keep, move, say
+from rollout.spec.failover import Failover
 
 ROUNDING_SECONDS = 0.001
 """Sums of floating seconds are exact to this."""
@@ -31,9 +32,9 @@ _LEAST_WAIT = 1.0
 """What the wait grows from where ``stableFor`` is 0."""
 
 
-def wait_seconds(state: FailoverState, scene: Scene) -> float:
+def wait_seconds(state: FailoverState, settings: Failover) -> float:
     """Return how long a backend must have been healthy before failback."""
-    return max(state.wait_seconds, scene.settings.failback.stable_for)
+    return max(state.wait_seconds, settings.failback.stable_for)
 
 
 def with_health(turn: Turn, names: tuple[str, ...]) -> Turn:
@@ -59,7 +60,7 @@ def _counted(well: Well, turn: Turn) -> Well:
 def consider(turn: Turn) -> Turn:
     """Return the turn in which failback begins, or says what it waits for."""
     state, scene = turn.state, turn.scene
-    wait = wait_seconds(state, scene)
+    wait = wait_seconds(state, scene.settings)
     healthy = {well.name: well.at(turn.now, scene.seen.session_started_at) for well in state.well}
     ready = [name for name in preferred(state, scene) if name in healthy and healthy[name] >= wait - ROUNDING_SECONDS]
     ready = [name for name in ready if wants_back(state, scene, name)]
@@ -175,7 +176,7 @@ def _broken(turn: Turn, journey: Journey, target: Standing) -> Turn:
         because = f"{target.shown} failed at step {journey.step} of failback ({target.vote.evidence})"
         return despair(turn) if goal is None else leave(turn, goal, because)
     growth = scene.settings.failback.hold_growth
-    wait = wait_seconds(state, scene)
+    wait = wait_seconds(state, scene.settings)
     grown = max(wait, min(growth.max, max(wait, _LEAST_WAIT) * growth.factor))
     after = replace(relieved(turn).state, shares=journey.origin, journey=None, wait_seconds=grown, well=())
     message = (

@@ -9,9 +9,10 @@ from collections.abc import Callable
 
 from rollout.failover.health import Signal
 from rollout.failover.reasons import Reason, Word
+from rollout.failover.state import FailoverState
 from rollout.failover.table import Stage
 from rollout.failover.turn import Turn
-from rollout.spec.failover import FailbackMode, FailoverMode
+from rollout.spec.failover import FailbackMode, Failover, FailoverMode
 
 SIGNALS_FOR_A_CROWD = 2
 
@@ -46,9 +47,9 @@ def crowded(turn: Turn, what: str) -> Word | None:
     return Word(Reason.SUSPECT_OBSERVER, message, loud=True)
 
 
-def cools_until(turn: Turn) -> float:
+def cools_until(state: FailoverState, settings: Failover) -> float:
     """Return until when the last move delays another one (Unix seconds)."""
-    return turn.state.moved_at + turn.scene.settings.damping.cooldown if turn.state.moved_at else 0.0
+    return state.moved_at + settings.damping.cooldown if state.moved_at else 0.0
 
 
 def cooling(turn: Turn, what: str) -> Word | None:
@@ -63,7 +64,7 @@ def cooling(turn: Turn, what: str) -> Word | None:
 
 def cooling_always(turn: Turn, what: str) -> Word | None:
     """The last move is too recent."""
-    left = cools_until(turn) - turn.now
+    left = cools_until(turn.state, turn.scene.settings) - turn.now
     return Word(Reason.COOLING_DOWN, f"The last move is too recent, {left:.0f} s before: {what}.") if left > 0 else None
 
 
