@@ -31,6 +31,9 @@ SYSTEM = "rollout-system"
 ACCOUNT = "rollout-controller"
 USER = f"system:serviceaccount:{SYSTEM}:{ACCOUNT}"
 DAY = "24h"
+BOTH = ("HTTPRoute", "GRPCRoute")
+LATE = "late"
+"""Routes of both kinds that exist from the beginning, and a Rollout that refers to them when all else is over."""
 
 
 class Day:
@@ -92,15 +95,22 @@ class Day:
         """Promote one with routes of both kinds, made after the service began."""
         stage = self.stage
         await stage.pair()
-        await stage.route()
-        await stage.route(kind="GRPCRoute")
-        kinds = ({"kind": kind, "name": "checkout"} for kind in ("HTTPRoute", "GRPCRoute"))
-        await stage.rollout(routes=list(kinds), steps=[{"weight": 50, "hold": "300ms"}])
+        for kind in BOTH:
+            await stage.route(kind=kind)
+            await stage.route(LATE, kind=kind)
+        await stage.rollout(routes=routes_of("checkout"), steps=[{"weight": 50, "hold": "300ms"}])
         await stage.phase("Idle")
         await stage.edit(revision="2")
         await stage.phase("Idle", reason="Promoted")
         await stage.weighs(0, 100)
         await stage.weighs(0, 100, kind="GRPCRoute")
+
+    async def late_reference(self) -> None:
+        """Refer to routes of which the watches told long ago, when nobody needed them."""
+        await self.stage.pair(LATE)
+        await self.stage.rollout(LATE, routes=routes_of(LATE), steps=[{"weight": 50}])
+        for kind in BOTH:
+            await self.did("get", f"gateway.networking.k8s.io/{kind.lower()}s")
 
     async def abort_and_deletion(self) -> None:
         """Abort an attempt by the API, begin again, and delete the Rollout in the middle."""
@@ -220,6 +230,11 @@ class Day:
         finally:
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
+
+
+def routes_of(name: str) -> list[dict[str, str]]:
+    """Return references to the routes of both kinds of this name."""
+    return [{"kind": kind, "name": name} for kind in BOTH]
 
 
 def _has_handled(number: str, status: Mapping[str, Any]) -> bool:

@@ -87,6 +87,7 @@ def seen(own: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Seen:
                 await day.switch()
                 await day.refusals()
                 await day.conflicts()
+                await day.late_reference()
                 found.answers |= await answers(day)
 
     try:
