@@ -1,4 +1,4 @@
-"""What failover sees, as Protocols: endpoints of backends, the answers to our own probes, the operator's switch.
+"""What failover sees, and who is told, as Protocols: endpoints, answers to our own probes, the switch, sinks.
 
 Beside ``rollout.ports``, and by the same rules: reads come from what an adapter keeps fresh by itself, a listener is
 called on the loop. What the readings mean together is ``rollout.failover``'s.
@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rollout.engine.observation import BackendKey, Endpoints
+from rollout.engine.observation import BackendKey, Endpoints, Telling
+from rollout.engine.state import State
 from rollout.failover.health import Reading
 from rollout.failover.readings import EndpointsSeen
 from rollout.failover.seen import Calendar
+from rollout.ports import StoredRollout
 from rollout.spec.failover import Failover
 from rollout.spec.probe import ProbeSignal
+from rollout.spec.resource import Rollout
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,3 +139,55 @@ class SwitchRecord(Protocol):
 
 CalendarOf = Callable[[Failover, float], Calendar]
 """From failover's settings and a time (Unix seconds) to what its cron expressions come to at that time."""
+
+
+class Notices(Protocol):
+    """Those who are told of transitions: sinks that the operator named."""
+
+    def telling(self, stored: StoredRollout, rollout: Rollout | None, state: State) -> Telling | None:
+        """Return who is to be told of the Rollout and how far each was; asked once in each pass, from memory.
+
+        None: nobody is. Without a ``rollout`` (its spec is invalid) they are those of ``state.notified``.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkStanding:
+    """How it goes with a sink since this replica started; times are Unix seconds (0: never).
+
+    ``kind`` is what it is, ``delivered`` and ``failed`` count messages and tries, ``folded`` transitions that were told
+    as a number only. ``pending`` Rollouts have something that it was not told; ``lag_seconds`` is the age of the oldest
+    of that. ``problem`` is why the last try failed (empty: it did not), ``closed_until`` until when nothing is tried,
+    ``quiet`` whether it is left alone by its calendar.
+    """
+
+    name: str
+    kind: str
+    delivered: int = 0
+    failed: int = 0
+    folded: int = 0
+    pending: int = 0
+    lag_seconds: float = 0.0
+    delivered_at: float = 0.0
+    problem: str = ""
+    problem_at: float = 0.0
+    closed_until: float = 0.0
+    quiet: bool = False
+
+
+class NoticeDesk(Protocol):
+    """What people ask of the sinks."""
+
+    def standings(self) -> tuple[SinkStanding, ...]:
+        """Return how it goes with each sink, in the order of the file."""
+        ...
+
+    async def trial(self, sink: str, *, by: str) -> None:
+        """Send the sink a message that says it is a trial, and by whom it was asked for; try once.
+
+        Raises:
+            NotOursError: there is no such sink.
+            TemporaryError, PermanentError: it was not delivered; the sentence says why, and no secret.
+        """
+        ...

@@ -179,6 +179,37 @@ class FailoverSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a sink was told of a Rollout: up to the transition of this ``number``, which is not told again.
+
+    ``thread`` (at most 128 characters, empty: none) is the sink's own name of what belongs together there, as the first
+    message of ``attempt`` that later ones answer to. ``at`` is when it was told last (Unix seconds, 0: never),
+    ``problem`` one clause of at most 200 characters about why it cannot be told more now (empty: nothing speaks
+    against it).
+    """
+
+    sink: str
+    number: int
+    at: float = 0.0
+    thread: str = ""
+    attempt: int = 0
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Who is to be told of the Rollout, and how far each has been told as of now.
+
+    ``sinks`` are named in order, each once; ``told`` has those of them that were told of anything since this replica
+    acts for the Rollout. ``due``: what is recorded of it is so old that it must be recorded now.
+    """
+
+    sinks: tuple[str, ...]
+    told: Mapping[str, Cursor] = field(default_factory=dict)
+    due: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """Everything that a pass has seen.
 
@@ -189,7 +220,7 @@ class Observation:
     metrics source that failed. ``workloads`` has the workload of each backend that the spec names one for, by
     the backend's name (not by role, which changes), None where it does not exist. ``write_problem`` says why the
     last write failed, ``order_problem`` why the last order to a workload did; empty when it did not.
-    ``failover`` is None where nobody looks, as for a Rollout without it.
+    ``failover`` is None where nobody looks, as for a Rollout without it; ``telling`` where nobody is told anything.
     """
 
     now: float
@@ -208,3 +239,4 @@ class Observation:
     write_problem: str = ""
     order_problem: str = ""
     failover: FailoverSeen | None = None
+    telling: Telling | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rollout.analysis.judge import CheckReport, JudgeState, Verdict
-from rollout.engine.observation import BackendKey, RouteKey
+from rollout.engine.observation import BackendKey, Cursor, RouteKey
 from rollout.engine.table import Phase
 from rollout.failover.state import FailoverState
 from rollout.failover.table import Stage
@@ -20,6 +20,11 @@ Weights = tuple[tuple[str, int], ...]
 """(backend name, weight) in the order of the spec: stable, canary, backups as first named."""
 
 MOST_TRANSITIONS = 20
+"""So many transitions stay in any case."""
+
+MOST_UNTOLD = 100
+"""So many transitions stay at most, while a sink has not been told of them."""
+
 MOST_HANDLED = 20
 
 
@@ -36,7 +41,8 @@ class Failing:
 class Transition:
     """A numbered change of phase, step, roles or failover; ``at`` is Unix seconds, ``step`` 1-based (0: none).
 
-    ``failover`` is where that stood then, None where the Rollout has none.
+    ``failover`` is where that stood then, None where the Rollout has none; ``attempt`` the attempt's number (0: none
+    yet, or not known).
     """
 
     number: int
@@ -47,6 +53,7 @@ class Transition:
     reason: str
     message: str
     failover: Failing | None = None
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +170,7 @@ class State:
     name of the backend. ``copying_at`` is since when stable is to run what the canary runs (0: it is not),
     ``copied`` the pod template for that. ``tiers`` is the failover that is asked for (None: none),
     ``failover`` where it stands, ``frozen_at`` since when the attempt stands still for it (0: it does not).
+    ``notified`` is how far each sink was told.
     """
 
     phase: Phase = Phase.IDLE
@@ -214,3 +222,4 @@ class State:
     tiers: Tiers | None = None
     failover: FailoverState = field(default_factory=FailoverState)
     frozen_at: float = 0.0
+    notified: tuple[Cursor, ...] = ()

@@ -1,0 +1,113 @@
+"""The sinks as the operator names them: one file, checked whole when the service starts.
+
+The file is YAML: ``link`` and ``sinks``, a list. Secrets stand in files of their own (``urlFile``, ``tokenFile``,
+``secretFile``), which are read anew for each message, or in this file, which then is a secret itself. It knows no
+network; who sends is ``rollout.notify.senders``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from rollout.notify.templates import refuse_unknown
+from rollout.spec.base import Model, Name
+from rollout.spec.cron import Cron, TimeZone
+from rollout.spec.lifecycle import Reason
+from rollout.spec.quantities import Duration, Flag, PositiveDuration
+
+MOST_SINKS = 32
+
+
+class SinkKind(StrEnum):
+    """What a sink is, and with that the shape of its messages."""
+
+    SLACK = "Slack"
+    SLACK_BOT = "SlackBot"
+    MATTERMOST = "Mattermost"
+    DISCORD = "Discord"
+    TEAMS = "Teams"
+    CLOUD_EVENTS = "CloudEvents"
+    APPRISE = "Apprise"
+
+
+Template = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(refuse_unknown)]
+"""Text with placeholders, as in ``rollout.notify.templates``."""
+
+
+class Templates(Model):
+    """What a message says instead of the built-in words."""
+
+    title: Template | None = None
+    """Who and what, in one line."""
+    text: Template | None = None
+    """Why."""
+
+
+class QuietHours(Model):
+    """When people are left alone: what happens then is told at the end of it, together."""
+
+    during: Annotated[tuple[Cron, ...], Field(min_length=1, max_length=16)]
+    """Cron expressions; each minute at which one is true is quiet, such as ``* 22-23 * * *``."""
+    time_zone: TimeZone = "UTC"
+    """The time zone in which they are meant."""
+    besides: Annotated[tuple[Reason, ...], Field(alias="except", max_length=40)] = ()
+    """Reasons (or phases) that are told at any hour."""
+
+
+class Digest(Model):
+    """When several notices become one message with a list."""
+
+    least: Annotated[int, Field(ge=2, le=1000)] = 5
+    """From so many Rollouts that wait at the same time on."""
+    gather: Duration = 0.1
+    """How long the first one waits for others."""
+
+
+class Sink(Model):
+    """One sink."""
+
+    name: Name
+    """How Rollouts call it."""
+    kind: SinkKind
+    """What it is."""
+    url: SecretStr | None = None
+    """Where messages go; a secret."""
+    url_file: Path | None = None
+    """File with the URL, read for each message."""
+    token_file: Path | None = None
+    """File with the bot token of kind SlackBot."""
+    channel: Annotated[str, Field(max_length=128)] = ""
+    """Channel of kind SlackBot."""
+    secret_file: Path | None = None
+    """File with the signing secret (``whsec_...``) of kind CloudEvents."""
+    ca_file: Path | None = None
+    """File (PEM) with authorities that the sink's certificate is checked against, instead of the system's."""
+    every: Flag = False
+    """Whether it is told of all Rollouts, and not only of those that name it."""
+    on: Annotated[tuple[Reason, ...], Field(max_length=40)] = ()
+    """Reasons (or phases) that it is told of; none: all."""
+    namespaces: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    """Namespaces that it is told of, ``*`` standing for any characters; none: all."""
+    labels: Annotated[dict[str, str], Field(default_factory=dict, max_length=16)]
+    """Labels that a Rollout must have, with these values."""
+    quiet: QuietHours | None = None
+    """When it is left alone."""
+    digest: Digest | Literal[False] | None = None
+    """When notices are told together; ``false``: never. Default: from 5 Rollouts on, never for kind CloudEvents."""
+    templates: Templates = Templates()
+    """What messages say."""
+    timeout: PositiveDuration = 5.0
+    """How long the sink may take for a message."""
+
+
+class Sinks(Model):
+    """The file of sinks."""
+
+    link: Template | None = None
+    """Where a message leads, with the placeholders of templates; no link without it."""
+    sinks: Annotated[tuple[Sink, ...], Field(max_length=MOST_SINKS)] = ()
+    """The sinks, each with a name of its own."""
