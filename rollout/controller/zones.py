@@ -31,7 +31,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 def zone_problems(rollout: Rollout) -> Iterator[Problem]:
     """Yield what is wrong with the time zone of failover, where there is one."""
     if rollout.spec.failover is not None:
-        yield from _of(rollout.spec.failover.time_zone)
+        yield from unknown_zone(rollout.spec.failover.time_zone)
 
 
 def zone_problems_in(document: Mapping[str, object]) -> Iterator[Problem]:
@@ -40,13 +40,14 @@ def zone_problems_in(document: Mapping[str, object]) -> Iterator[Problem]:
     failover = spec.get("failover") if isinstance(spec, Mapping) else None
     name = failover.get("timeZone") if isinstance(failover, Mapping) else None
     if isinstance(name, str) and _FORM.fullmatch(name):
-        yield from _of(name)
+        yield from unknown_zone(name)
 
 
-def _of(name: str) -> Iterator[Problem]:
+def unknown_zone(name: str, field: str = "spec.failover.timeZone") -> Iterator[Problem]:
+    """Yield what is wrong when there is no time zone ``name``, which ``field`` has."""
     if zone_of(name) is not None:
         return
     near = guess(name, sorted(available_timezones()))
     hint = f"; did you mean {near}?" if near else ""
     message = f"is no time zone that is known here{hint}"
-    yield Problem("spec.failover.timeZone", message, given=shown(name), allowed=ZONE_ALLOWED)
+    yield Problem(field, message, given=shown(name), allowed=ZONE_ALLOWED)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, WrapValidator
 
 from rollout.notify.templates import refuse_unknown
 from rollout.spec.base import Model, Name
@@ -20,6 +20,12 @@ from rollout.spec.lifecycle import Reason
 from rollout.spec.quantities import Duration, Flag, PositiveDuration
 
 MOST_SINKS = 32
+URL_ALLOWED = "an http:// or https:// URL (kind Apprise: one of apprise's), at most 2048 characters; it is a secret"
+FILE_ALLOWED = "a path, seen from the folder of this file"
+
+
+FILES = ("url_file", "token_file", "secret_file", "ca_file")
+"""Fields of a sink that name files."""
 
 
 class SinkKind(StrEnum):
@@ -34,8 +40,19 @@ class SinkKind(StrEnum):
     APPRISE = "Apprise"
 
 
-Template = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(refuse_unknown)]
+Template = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=2000,
+        json_schema_extra={"allowed": "text of at most 2000 characters with placeholders such as {{ rollout.name }}"},
+    ),
+    AfterValidator(refuse_unknown),
+]
 """Text with placeholders, as in ``rollout.notify.templates``."""
+
+Url = Annotated[SecretStr, Field(max_length=2048, json_schema_extra={"allowed": URL_ALLOWED})]
+FilePath = Annotated[Path, WithJsonSchema({"type": "string", "allowed": FILE_ALLOWED})]
 
 
 class Templates(Model):
@@ -67,6 +84,12 @@ class Digest(Model):
     """How long the first one waits for others."""
 
 
+if TYPE_CHECKING:
+    DigestWish = Digest | Literal[False] | None
+else:  # a union would put the names of its members into the places of problems
+    DigestWish = Annotated[Digest | None, WrapValidator(lambda value, read: False if value is False else read(value))]
+
+
 class Sink(Model):
     """One sink."""
 
@@ -74,17 +97,17 @@ class Sink(Model):
     """How Rollouts call it."""
     kind: SinkKind
     """What it is."""
-    url: SecretStr | None = None
+    url: Url | None = None
     """Where messages go; a secret."""
-    url_file: Path | None = None
+    url_file: FilePath | None = None
     """File with the URL, read for each message."""
-    token_file: Path | None = None
+    token_file: FilePath | None = None
     """File with the bot token of kind SlackBot."""
     channel: Annotated[str, Field(max_length=128)] = ""
     """Channel of kind SlackBot."""
-    secret_file: Path | None = None
+    secret_file: FilePath | None = None
     """File with the signing secret (``whsec_...``) of kind CloudEvents."""
-    ca_file: Path | None = None
+    ca_file: FilePath | None = None
     """File (PEM) with authorities that the sink's certificate is checked against, instead of the system's."""
     every: Flag = False
     """Whether it is told of all Rollouts, and not only of those that name it."""
@@ -96,7 +119,7 @@ class Sink(Model):
     """Labels that a Rollout must have, with these values."""
     quiet: QuietHours | None = None
     """When it is left alone."""
-    digest: Digest | Literal[False] | None = None
+    digest: DigestWish = None
     """When notices are told together; ``false``: never. Default: from 5 Rollouts on, never for kind CloudEvents."""
     templates: Templates = Templates()
     """What messages say."""

@@ -38,11 +38,16 @@ def read_file(path: Path) -> Written:
     source = str(path)
     if path.suffix not in SUFFIXES:
         raise _refused("is of no known kind", source, given=path.suffix or "no suffix", allowed=", ".join(SUFFIXES))
-    text = _text(path)
+    text = text_of(path)
     return _toml(text, source) if path.suffix == ".toml" else _yaml(text, source)
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return what a file of the operator's says; no more than ``MOST_BYTES`` are read.
+
+    Raises:
+        ConfigurationError: it cannot be read, is too large, or is not UTF-8.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MOST_BYTES + 1)

@@ -160,6 +160,8 @@ class ServeSettings(BaseModel):
     probe_certificates: FilePath | None = None
     """Folder of the certificates, keys and authorities (PEM) that probes of failover may use; Rollouts name files in
     it. A changed file is taken without a restart. Without it, probes with files of their own say nothing."""
+    sinks: FilePath | None = None
+    """File (YAML) of the sinks that are told of transitions, such as chats and webhooks. Without it nobody is told."""
     failover: FailoverSwitch = FailoverSwitch.AUTO
     """``stopped``: nothing is failed over or back by itself here, whatever the switch of `rollout switch` says."""
     listen: Listen = "127.0.0.1:8686"

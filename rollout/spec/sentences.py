@@ -36,6 +36,7 @@ _SENTENCES = {
     "less_than_equal": "is too large",
     "literal_error": "is not one of the known values",
     "missing": REQUIRED,
+    "path_type": "must be text",
     "model_attributes_type": "must be a mapping",
     "model_type": "must be a mapping",
     "string_pattern_mismatch": "does not have the right form",

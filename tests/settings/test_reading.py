@@ -78,6 +78,7 @@ BOTH = {
     "tick": "1m30s",
     "gate_hosts": "h:80",
     "probe_certificates": "p",
+    "sinks": "k",
     "failover": "stopped",
     "listen": "[::1]:0",
     "tls_certificate": "c",
