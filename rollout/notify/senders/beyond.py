@@ -1,0 +1,137 @@
+"""Sends through Apprise, which knows e-mail and a hundred other services; it is an extra, imported when it is used.
+
+Made by ``rollout.notify.senders.make``. Apprise blocks, so it runs in a thread. A call that does not end in time is
+left behind in a thread that ends with the process, and only so many of those may be. What Apprise and the libraries
+below it log has addresses in it, so nothing of it is logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from rollout.errors import ConfigurationError, PermanentError, Problem, Unavailable
+from rollout.notify.message import Level, Message
+from rollout.notify.senders.secret_files import Secret
+from rollout.notify.senders.webhook import Shape
+
+MOST_CALLS = 8
+"""Calls of one sink that may be under way, those left behind included."""
+
+_TYPES = {Level.GOOD: "success", Level.NEWS: "info", Level.WARNING: "warning", Level.BAD: "failure"}
+_THREAD = "apprise"
+_BELOW = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
+"""Loggers of what Apprise calls; other parts of the service use it, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of a call: ``known`` says whether Apprise knows such an address, ``taken`` whether it went out."""
+
+    known: bool = True
+    taken: bool = False
+
+
+class AppriseSender:
+    """A sink that one address of Apprise names."""
+
+    def __init__(self, owner: str, address: Secret, shape: Shape, *, seconds: float) -> None:
+        """Give Apprise ``seconds`` for the title and the body that ``shape`` makes of a message.
+
+        Raises:
+            ConfigurationError: Apprise is not installed.
+        """
+        _demand_apprise(owner)
+        _silence()
+        self._owner = owner
+        self._address = address
+        self._shape = shape
+        self._seconds = seconds
+        self._calls: tuple[threading.Thread, ...] = ()
+        self._closed = False
+
+    async def send(self, message: Message) -> str:
+        """Deliver the message, as ``Sender`` says; why something failed Apprise tells only in its log."""
+        url = await self._address.read()
+        self._calls = tuple(thread for thread in self._calls if thread.is_alive())
+        if self._closed or len(self._calls) >= MOST_CALLS:
+            raise Unavailable(f"{self._owner} {'is closed' if self._closed else 'has calls that do not end'}")
+        outcome = await self._outcome(url, self._shape(message), message.level)
+        if outcome is None:
+            raise Unavailable(f"{self._owner} does not answer within {self._seconds:g} s")
+        if not outcome.known:
+            raise PermanentError(f"{self._owner} has an address that Apprise does not know, or more than one")
+        if not outcome.taken:
+            raise Unavailable(f"{self._owner} does not take the message; Apprise does not say why")
+        return message.thread
+
+    async def aclose(self) -> None:
+        """Send nothing any more; calls that are under way end by themselves, or with the process."""
+        self._closed = True
+
+    async def _outcome(self, url: str, words: Mapping[str, object], level: Level) -> _Outcome | None:
+        """Return what became of the call, None when it did not end in time."""
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[_Outcome] = loop.create_future()
+
+        def run() -> None:
+            outcome = _call(url, words, level)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, ended, outcome)
+
+        thread = threading.Thread(target=run, name=_THREAD, daemon=True)
+        self._calls = (*self._calls, thread)
+        thread.start()
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await ended
+        except TimeoutError:
+            return None
+
+
+def _settle(ended: asyncio.Future[_Outcome], outcome: _Outcome) -> None:
+    if not ended.done():
+        ended.set_result(outcome)
+
+
+def _call(url: str, words: Mapping[str, object], level: Level) -> _Outcome:
+    """Call Apprise, in a thread; whatever it raises may have the address in it, and goes no further."""
+    try:
+        import apprise  # noqa: PLC0415 - an extra, and half a second of imports
+
+        asset = apprise.AppriseAsset(async_mode=False, service_timeout=0, storage_mode="memory")
+        sinks = apprise.Apprise(asset=asset)
+        if not sinks.add([url]) or len(sinks) != 1:
+            return _Outcome(known=False)
+        told = sinks.notify(
+            title=str(words["title"]), body=str(words["body"]), notify_type=_TYPES[level], body_format="text"
+        )
+    except Exception:  # noqa: BLE001 - a hundred plugins raise what they like
+        return _Outcome()
+    return _Outcome(taken=bool(told))
+
+
+def _demand_apprise(owner: str) -> None:
+    if importlib.util.find_spec("apprise") is None:
+        message = f"{owner} is of kind Apprise, which is not installed; install it with pip install 'rollout[apprise]'"
+        raise ConfigurationError((Problem(field="kind", message=message),))
+
+
+def _silence() -> None:
+    """Let nothing be logged by Apprise, nor by what it calls in threads of ours."""
+    own = logging.getLogger("apprise")
+    own.propagate = False
+    own.handlers[:] = [logging.NullHandler()]
+    for name in _BELOW:
+        logger = logging.getLogger(name)
+        logger.removeFilter(_from_others)
+        logger.addFilter(_from_others)
+
+
+def _from_others(record: logging.LogRecord) -> bool:
+    return record.threadName != _THREAD
