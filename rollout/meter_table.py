@@ -165,10 +165,11 @@ TABLE: tuple[Metric, ...] = (
     Metric("rollout_rate_limited", Kind.COUNTER, "Requests that were refused because they came too often."),
     Metric("rollout_event_streams", Kind.GAUGE, "Event streams that are open."),
     Metric("rollout_event_streams_ended", Kind.COUNTER, "Event streams that ended, by why.", ("why",)),
+    Metric("rollout_shards", Kind.GAUGE, "Shards that there are: `--shards`, the same for all replicas."),
     Metric(
         "rollout_shards_held",
         Kind.GAUGE,
-        "Shards that this replica acts for; over all replicas their sum is `--shards`.",
+        "Shards that this replica acts for; over all replicas their sum is `rollout_shards`.",
         (),
         "a sum that is less for more than a minute: nobody acts for some Rollouts; `/readyz` and the log say why",
     ),
@@ -200,6 +201,15 @@ TABLE: tuple[Metric, ...] = (
         Kind.GAUGE,
         "1 for the health of a backend: `Healthy`, `Unhealthy` or `Unknown`.",
         (*_ONE, "backend", "health"),
+        live=True,
+    ),
+    Metric(
+        "rollout_weights_effective",
+        Kind.GAUGE,
+        "1 when requests go to the backends as the weights say, else 0; absent while too few are counted: the condition "
+        "`WeightsEffective`.",
+        _ONE,
+        "0 for minutes: the gateway does not follow, or the metrics cannot tell the backends apart",
         live=True,
     ),
     Metric(

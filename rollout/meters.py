@@ -150,8 +150,9 @@ class Meters:
         self._counters["rollout_queries"].labels(source, outcome_of(error)).inc()
         self._histograms["rollout_query_seconds"].labels(source).observe(seconds)
 
-    def shards_are(self, count: Callable[[], int]) -> None:
-        """Learn how many shards are held from ``count``, when somebody scrapes."""
+    def shards_are(self, count: Callable[[], int], *, of: int) -> None:
+        """Learn how many of all shards are held from ``count``, when somebody scrapes."""
+        self._gauges["rollout_shards"].set(of)
         self._gauges["rollout_shards_held"].set_function(lambda: float(count()))
 
     def event_lost(self) -> None:

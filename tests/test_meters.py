@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from rollout.controller.gauges import RolloutGauges
 from rollout.controller.metered import MeteredGates
 from rollout.engine.observation import GateAnswer
-from rollout.engine.state import State, Transition
+from rollout.engine.state import Condition, State, Transition
 from rollout.engine.table import Phase
 from rollout.envoy.admin import AdminClient
 from rollout.errors import (
@@ -55,10 +55,11 @@ def read(meters: Meters, name: str) -> Samples:
 def test_shards_and_lost_events_are_counted() -> None:
     """Whether anybody acts can be seen from outside, and what nobody was told."""
     meters, held = Meters(), [0, 3]
-    meters.shards_are(lambda: len(held))
+    meters.shards_are(lambda: len(held), of=4)
     meters.event_lost()
     held.clear()
 
+    assert read(meters, "rollout_shards") == {(): 4.0}
     assert read(meters, "rollout_shards_held") == {(): 0.0}
     assert read(meters, "rollout_events_lost_total") == {(): 1.0}
 
@@ -201,6 +202,17 @@ def test_every_row_is_told_once() -> None:
     assert len(names) == len(set(names))
     assert all(row.name.startswith("rollout_") and row.meaning.endswith(".") for row in TABLE)
     assert not [row.name for row in TABLE if row.kind is Kind.COUNTER and row.name.endswith("_total")]
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"), [("True", {("web", "shop"): 1.0}), ("False", {("web", "shop"): 0.0}), ("Unknown", {})]
+)
+def test_weights_that_nobody_could_compare_are_not_shown(status: str, shown: dict[tuple[str, ...], float]) -> None:
+    """An alert on weights without effect rests on what was counted."""
+    meters, condition = Meters(), Condition("WeightsEffective", status, "Told", "", 1_800_000_000.0)
+    meters.registry.register(RolloutGauges(lambda: [(Key("shop", "web"), State(conditions=(condition,)))]))
+
+    assert read(meters, "rollout_weights_effective") == shown
 
 
 @pytest.mark.real

@@ -61,7 +61,7 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
             settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})), calendar_of=Almanac()
         )
         work = Work.of(ports, options, meters)
-        meters.shards_are(lambda: 1)  # nobody else acts for any of them
+        meters.shards_are(lambda: 1, of=1)  # nobody else acts for any of them
         done = work.start(stack)
         calendar = _calendar(work.controller, store)
         calendar.start()

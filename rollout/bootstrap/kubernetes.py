@@ -108,7 +108,7 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         )
         work = Work.of(ports, options, meters)
         work.first = cluster.begin
-        meters.shards_are(lambda: len(cluster.elector.shards))
+        meters.shards_are(lambda: len(cluster.elector.shards), of=settings.shards)
         recorder = EventRecorder(
             cluster.api, ports.clock, instance=settings.replica, chance=cluster.chance, count_lost=meters.event_lost
         )

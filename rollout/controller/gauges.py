@@ -21,6 +21,8 @@ from rollout.ports import Key
 
 States = Callable[[], Iterable[tuple[Key, State]]]
 READY = "FailoverReady"
+EFFECTIVE = "WeightsEffective"
+_KNOWN = {"True": 1.0, "False": 0.0}
 
 _LIVE = tuple(row for row in TABLE if row.live)
 
@@ -58,7 +60,9 @@ def _add(families: dict[str, GaugeMetricFamily], who: tuple[str, str], state: St
     families["rollout_canary_weight_percent"].add_metric(who, state.share)
     if state.tiers is not None:
         families["rollout_failover_state"].add_metric((*who, state.failover.stage.value), 1)
-        families["rollout_failover_ready"].add_metric(who, float(_is_ready(state)))
+        families["rollout_failover_ready"].add_metric(who, float(_condition(state, READY) == "True"))
+    if (effective := _KNOWN.get(_condition(state, EFFECTIVE))) is not None:
+        families["rollout_weights_effective"].add_metric(who, effective)
     if state.transitions:
         families["rollout_last_transition_timestamp_seconds"].add_metric(who, state.transitions[-1].at)
     for backend, weight in intended(state):
@@ -70,8 +74,8 @@ def _add(families: dict[str, GaugeMetricFamily], who: tuple[str, str], state: St
         _add_attempt(families, who, state)
 
 
-def _is_ready(state: State) -> bool:
-    return any(condition.type == READY and condition.status == "True" for condition in state.conditions)
+def _condition(state: State, kind: str) -> str:
+    return next((condition.status for condition in state.conditions if condition.type == kind), "Unknown")
 
 
 def _add_attempt(families: dict[str, GaugeMetricFamily], who: tuple[str, str], state: State) -> None:

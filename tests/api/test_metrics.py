@@ -17,8 +17,11 @@ from tests.waiting import until
 
 AUTHORIZED = "/api/v1/rollouts/shop/web/commands"
 OF_LIBRARY = re.compile(r"(process|python)_")
-BY_ADAPTERS = {"rollout_queries", "rollout_query_seconds", "rollout_shards_held", "rollout_events_lost"}
-"""What the doors to Prometheus, Envoy and the cluster count: see tests/test_meters.py."""
+BY_ADAPTERS = {
+    *("rollout_queries", "rollout_query_seconds", "rollout_shards", "rollout_shards_held", "rollout_events_lost"),
+    "rollout_weights_effective",
+}
+"""What the doors to Prometheus, Envoy and the cluster count, and what many requests show: see tests/test_meters.py."""
 
 BY_FAILOVER = {
     "rollout_failovers",
