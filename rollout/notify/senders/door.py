@@ -31,6 +31,7 @@ NO_ADDRESS = "has an address that is not a URL with http or https"
 
 USER_AGENT = f"rollout/{__version__}"
 
+_SPARE_SECONDS = 0.01
 _SCHEMES = ("http", "https")
 _NUMBERS: Mapping[int | None, str] = {
     errno.ECONNREFUSED: "refuses the connection",
@@ -85,7 +86,7 @@ class Door:
         problem = f"does not answer within {self.seconds:g} s"
         try:
             async with asyncio.timeout_at(deadline):
-                return await self._exchange(url, body, headers, most)
+                return await self._exchange(url, body, headers, most=most, deadline=deadline)
         except TimeoutError:
             wrong = False
         except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
@@ -101,13 +102,15 @@ class Door:
         if self._session is not None:
             await self._session.close()
 
-    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str], most: int) -> Answer:
+    async def _exchange(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, most: int, deadline: float
+    ) -> Answer:
         context = await self._trust.context()
         async with self._opened().post(url, data=body, headers=headers, ssl=context, allow_redirects=False) as answer:
             return Answer(
                 status=answer.status,
                 retry_after=answer.headers.get("Retry-After", ""),
-                body=await _body(answer, most),
+                body=await _body(answer, most, deadline),
             )
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -134,12 +137,13 @@ class Door:
             raise PermanentError(f"{self._owner} {NO_ADDRESS}")
 
 
-async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:
+async def _body(answer: aiohttp.ClientResponse, most: int, deadline: float) -> bytes:
     """Return the body's beginning; once a status is there, what follows is worth no failure unless it is asked for."""
     if most > MOST_BYTES:
         return await _beginning(answer, most)
+    patience = min(asyncio.get_running_loop().time() + BODY_SECONDS, deadline - _SPARE_SECONDS)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout_at(patience):
             return await _beginning(answer, most)
     except (TimeoutError, aiohttp.ClientError, OSError):
         return b""

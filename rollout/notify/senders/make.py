@@ -17,6 +17,7 @@ from rollout.notify.senders.slack_bot import API, SlackBotSender
 from rollout.notify.senders.trust import Trust
 from rollout.notify.senders.webhook import Parts, Style, WebhookSender, confirmed
 from rollout.notify.sending import Sender
+from rollout.notify.shapes import cloud_events
 from rollout.notify.sinks import Sink, SinkKind
 from rollout.ports import Clock
 
@@ -25,7 +26,7 @@ _STYLES = {
     SinkKind.MATTERMOST: Style(reading=words.mattermost),
     SinkKind.DISCORD: Style(reading=words.discord, address=confirmed),
     SinkKind.TEAMS: Style(),
-    SinkKind.CLOUD_EVENTS: Style(reading=words.receiver, media_type="application/cloudevents+json; charset=utf-8"),
+    SinkKind.CLOUD_EVENTS: Style(reading=words.receiver, media_type=f"{cloud_events.CONTENT_TYPE}; charset=utf-8"),
 }
 
 
