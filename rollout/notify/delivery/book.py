@@ -1,0 +1,208 @@
+"""The book: the desks of all Rollouts that we act for.
+
+Passes ask it who is told (``telling``), those who work for a sink ask what is owed to it and say what became of that;
+a tick has cursors recorded. It sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from rollout.engine.observation import Cursor, Telling
+from rollout.engine.state import State
+from rollout.notify.delivery.desk import Desk, Wisher, life_of
+from rollout.notify.delivery.options import Reach
+from rollout.notify.delivery.owed import Due, Owed, owed
+from rollout.notify.sinks import Sink
+from rollout.ports import Key, StoredRollout
+from rollout.spec.resource import Rollout
+
+MOST_PROBLEM = 200
+
+MOST_GONE = 1000
+"""Of so many Rollouts that are gone is kept what was not told yet."""
+
+
+class Book:
+    """Knows who is told of what, and how far."""
+
+    def __init__(self, sinks: Iterable[Sink], fresh: Callable[[Key], None]) -> None:
+        """Begin with no desk; ``fresh`` is called with Rollouts that may owe something to somebody."""
+        self._wisher = Wisher(sinks)
+        self._fresh = fresh
+        self._reach: Reach | None = None
+        self._desks: dict[Key, Desk] = {}
+        self._moved: dict[Key, None] = {}
+        self._closing = False
+
+    def begin(self, reach: Reach) -> None:
+        """Look at Rollouts by ``reach`` from now on."""
+        self._reach = reach
+
+    def __len__(self) -> int:
+        """Return how many desks there are."""
+        return len(self._desks)
+
+    def telling(self, stored: StoredRollout, rollout: Rollout | None, state: State) -> Telling | None:
+        """Return who is to be told of the Rollout, and how far each was."""
+        key = stored.key
+        desk = self._desks.get(key)
+        if desk is None or desk.rollout is not rollout or desk.life != life_of(stored):
+            desk = self._open(desk, stored, rollout, state)
+        if desk.seen != state.number:
+            if desk.told:
+                desk.rewind(state.number)
+            desk.seen = state.number
+            self._fresh(key)
+        if not desk.wishes.sinks:
+            return Telling(()) if state.notified else None
+        if desk.wishes.problems:
+            self._remark(key, desk, state)
+        due, desk.due = desk.due or (self._closing and bool(desk.told)), False
+        return Telling(desk.wishes.sinks, desk.told, due)
+
+    def _open(self, desk: Desk | None, stored: StoredRollout, rollout: Rollout | None, state: State) -> Desk:
+        """Return the desk with what is wanted now: the one there is, unless it is of another life."""
+        wishes = self._wisher.of(stored.key, rollout, state)
+        if desk is None or desk.life != life_of(stored):
+            desk = self._desks[stored.key] = Desk(life_of(stored), rollout, wishes)
+            self._moved.pop(stored.key, None)
+        elif rollout is None:
+            desk.rollout, desk.wishes = None, replace(desk.wishes, sinks=wishes.sinks)
+        else:
+            desk.rollout, desk.wishes, desk.seen = rollout, wishes, -1
+        return desk
+
+    def _remark(self, key: Key, desk: Desk, state: State) -> None:
+        """Let cursors of sinks that cannot be told say why."""
+        for sink, problem in desk.wishes.problems.items():
+            cursor = desk.cursor(sink, state)
+            if cursor is not None and cursor.problem != problem:
+                self._move(key, desk, replace(cursor, problem=problem))
+
+    def uid(self, key: Key) -> str | None:
+        """Return the platform's id of the Rollout (empty: it has none); None: there is no desk."""
+        desk = self._desks.get(key)
+        return desk.life[0] if desk is not None else None
+
+    def sinks(self, key: Key) -> tuple[str, ...]:
+        """Return the sinks that are told of the Rollout and are set up."""
+        desk = self._desks.get(key)
+        return tuple(desk.wishes.rules) if desk is not None else ()
+
+    def told(self, key: Key) -> tuple[Cursor, ...]:
+        """Return how far each sink was told, as far as it is known."""
+        desk, state = self._desks.get(key), self._state(key)
+        if desk is None or state is None:
+            return ()
+        return tuple(cursor for sink in desk.wishes.sinks if (cursor := desk.cursor(sink, state)) is not None)
+
+    def state(self, key: Key) -> State | None:
+        """Return where the Rollout stands, or stood when it went; None: others act for it, or nobody."""
+        reach, desk = self._reach, self._desks.get(key)
+        if reach is None or desk is None:
+            return None
+        if not reach.holds(key):
+            self._drop(key)
+            return None
+        state = self._state(key)
+        if state is None:
+            desk.seen = -1  # whoever sees it next has it looked at
+        return state
+
+    def _state(self, key: Key) -> State | None:
+        if self._reach is None:
+            return None
+        stored, desk = self._reach.stored(key), self._desks.get(key)
+        if stored is None:
+            return desk.last if desk is not None else None
+        if desk is None or desk.life != life_of(stored):
+            return None
+        return self._reach.state(key)
+
+    def owed(self, key: Key, sink: str) -> Owed | None:
+        """Return what is owed to the sink, and move its cursor over what is not told at all; None: nothing."""
+        desk, state = self._desks.get(key), self.state(key)
+        rule = desk.wishes.rules.get(sink) if desk is not None else None
+        if desk is None or state is None or rule is None:
+            return None
+        cursor = desk.cursor(sink, state)
+        if cursor is None or sink not in desk.wishes.sinks:
+            return None
+        found = owed(state.transitions, cursor.number, rule)
+        problem = desk.wishes.problems.get(sink, "") if not found.dues else cursor.problem
+        if found.skipped > cursor.number or problem != cursor.problem:
+            self._move(key, desk, replace(cursor, number=max(found.skipped, cursor.number), problem=problem))
+        if not found.dues:
+            return None
+        desk.last = state
+        return found
+
+    def thread(self, key: Key, sink: str, due: Due) -> str:
+        """Return the thread of the attempt to which the transition belongs; empty: it has none yet."""
+        desk, state = self._desks.get(key), self._state(key)
+        cursor = desk.cursor(sink, state) if desk is not None and state is not None else None
+        attempt = due.transition.attempt if due.transition is not None else 0
+        return cursor.thread if cursor is not None and attempt and cursor.attempt == attempt else ""
+
+    def moved(self, key: Key, sink: str, due: Due, *, at: float, thread: str = "") -> None:
+        """Take note that the sink was told up to ``due``, at ``at`` (Unix seconds; 0: it is passed over)."""
+        desk, state = self._desks.get(key), self._state(key)
+        cursor = desk.cursor(sink, state) if desk is not None and state is not None else None
+        if desk is None or cursor is None or cursor.number >= due.number:
+            return
+        attempt = due.transition.attempt if due.transition is not None else cursor.attempt
+        kept = thread or (cursor.thread if attempt == cursor.attempt else "")
+        self._move(key, desk, Cursor(sink, due.number, at or cursor.at, kept[:128], attempt))
+
+    def failed(self, key: Key, sink: str, problem: str) -> None:
+        """Take note why the sink could not be told more."""
+        desk, state = self._desks.get(key), self._state(key)
+        cursor = desk.cursor(sink, state) if desk is not None and state is not None else None
+        if desk is not None and cursor is not None and cursor.problem != problem[:MOST_PROBLEM]:
+            self._move(key, desk, replace(cursor, problem=problem[:MOST_PROBLEM]))
+
+    def _move(self, key: Key, desk: Desk, cursor: Cursor) -> None:
+        desk.told = {**desk.told, cursor.sink: cursor}
+        self._moved[key] = None
+
+    def unrecorded(self) -> tuple[Key, ...]:
+        """Return the Rollouts whose cursors have moved since they were recorded; what is recorded is forgotten here."""
+        return tuple(key for key in tuple(self._moved) if not self._settled(key))
+
+    def _settled(self, key: Key) -> bool:
+        desk, state = self._desks.get(key), self.state(key)
+        if desk is None or state is None or self._is_gone(key):
+            self._moved.pop(key, None)
+            return True
+        if desk.is_recorded(state):
+            self._moved.pop(key, None)
+            desk.told = {}
+            return True
+        return False
+
+    def _is_gone(self, key: Key) -> bool:
+        return self._reach is not None and self._reach.stored(key) is None
+
+    def remember(self, key: Key) -> None:
+        """Let the next pass of the Rollout record its cursors."""
+        desk = self._desks.get(key)
+        if desk is not None and self._reach is not None:
+            desk.due = True
+            self._reach.wake(key)
+
+    def close(self) -> None:
+        """Let each pass from now on record cursors that have moved."""
+        self._closing = True
+
+    def sweep(self) -> None:
+        """Forget Rollouts for which others act, and those that are gone: but for a few, when all was told of them."""
+        gone = [key for key in tuple(self._desks) if self.state(key) is None or self._is_gone(key)]
+        for place, key in enumerate(reversed(gone)):
+            if place >= MOST_GONE or all(self.owed(key, sink) is None for sink in self.sinks(key)):
+                self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        self._desks.pop(key, None)
+        self._moved.pop(key, None)

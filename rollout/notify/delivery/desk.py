@@ -1,0 +1,110 @@
+"""A desk: what is known of one Rollout that we act for, who is told of it and how far each has been told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rollout.engine.observation import Cursor
+from rollout.engine.state import State
+from rollout.notify.delivery.filters import Rule, fits
+from rollout.notify.sinks import Sink
+from rollout.ports import Key, StoredRollout
+from rollout.spec.resource import Rollout
+
+UNKNOWN_SINK = "no such sink is set up"
+NOT_TAKEN = "the sink is not told of this namespace or these labels"
+
+Life = tuple[str, float]
+"""What tells one life of a name from the next: the platform's id, and when it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """Who is told of a Rollout (``sinks``, each once), of what, and the standing problems with that, by sink."""
+
+    sinks: tuple[str, ...]
+    rules: Mapping[str, Rule]
+    problems: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Desk:
+    """The mutable part. ``told`` has the cursors that are newer than the record, and is replaced, never changed.
+
+    ``due``: the next pass is to record them. ``seen`` is the number of the last transition that was looked at (-1:
+    none). ``last`` is the state with which something was owed last, for a Rollout that is gone before all was told.
+    """
+
+    life: Life
+    rollout: Rollout | None
+    wishes: Wishes
+    told: Mapping[str, Cursor] = field(default_factory=dict)
+    due: bool = False
+    seen: int = -1
+    last: State | None = None
+
+    def cursor(self, sink: str, state: State) -> Cursor | None:
+        """Return how far the sink was told; None: it is not wanted, or not noted yet."""
+        newer = self.told.get(sink)
+        recorded = next((cursor for cursor in state.notified if cursor.sink == sink), None)
+        if newer is None or recorded is None:
+            return newer or recorded
+        return newer if newer.number >= recorded.number else recorded  # others may have told of it meanwhile
+
+    def rewind(self, number: int) -> None:
+        """Forget cursors beyond transition ``number``: what they are of was never recorded, and did not happen."""
+        self.told = {sink: cursor for sink, cursor in self.told.items() if cursor.number <= number}
+
+    def is_recorded(self, state: State) -> bool:
+        """Return whether the state has all that is told here, as far as it is wanted still."""
+        recorded = {cursor.sink: cursor for cursor in state.notified}
+        return all(_covers(recorded.get(sink), cursor) for sink, cursor in self.told.items() if sink in recorded)
+
+
+def _covers(recorded: Cursor | None, cursor: Cursor) -> bool:
+    if recorded is None or recorded.number < cursor.number:
+        return False
+    same = (recorded.thread, recorded.problem) == (cursor.thread, cursor.problem)
+    return same or recorded.number > cursor.number
+
+
+def life_of(stored: StoredRollout) -> Life:
+    """Return which life of the name this is."""
+    return stored.uid, stored.created_at
+
+
+class Wisher:
+    """Works out who is told of a Rollout, from its spec and from the sinks as the operator set them up."""
+
+    def __init__(self, sinks: Iterable[Sink]) -> None:
+        """Take the sinks in the order of the file."""
+        self._sinks = {sink.name: sink for sink in sinks}
+
+    def of(self, key: Key, rollout: Rollout | None, state: State) -> Wishes:
+        """Return who is told; without a ``rollout``, which is then invalid, those who were told before."""
+        if rollout is None:
+            return self._named({cursor.sink: frozenset() for cursor in state.notified}, key, None)
+        asked = dict[str, frozenset[str]]()
+        for wish in rollout.spec.notify:
+            before = asked.get(wish.sink, frozenset(wish.on))
+            asked[wish.sink] = before | frozenset(wish.on) if before and wish.on else frozenset()
+        labels = rollout.metadata.labels
+        for name, sink in self._sinks.items():
+            if sink.every and name not in asked and fits(sink, key.namespace, labels):
+                asked[name] = frozenset()
+        return self._named(asked, key, labels)
+
+    def _named(self, asked: Mapping[str, frozenset[str]], key: Key, labels: Mapping[str, str] | None) -> Wishes:
+        rules, problems = dict[str, Rule](), dict[str, str]()
+        for name, words in asked.items():
+            sink = self._sinks.get(name)
+            if sink is None:
+                problems[name] = UNKNOWN_SINK
+                continue
+            shut = labels is not None and not fits(sink, key.namespace, labels)
+            if shut:
+                problems[name] = NOT_TAKEN
+            loud = frozenset(sink.quiet.besides) if sink.quiet is not None else frozenset[str]()
+            rules[name] = Rule(words, frozenset(sink.on), loud, shut)
+        return Wishes(tuple(asked), rules, problems)
