@@ -51,6 +51,7 @@ def outdated(state: State, context: Context, before: Weights) -> State:
         observed_generation=state.observed_generation,
         tiers=state.tiers,
         failover=FailoverState(epoch=state.failover.epoch),
+        notified=state.notified,
     )
     message = f"The weights are newer than the status, which said {state.phase}; the roles are read from them anew."
     return move(kept, context, Trigger.ADOPT, Reason.ADOPTED, message)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollout.analysis.state import weights_changed
-from rollout.engine import drift, guards, orders, settling, tiers
+from rollout.engine import drift, guards, orders, settling, telling, tiers
 from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
@@ -88,8 +88,10 @@ def _decision(before: State, settled: Settled, context: Context) -> Decision:
     state = _with_writing(state, context, writes)
     known = {transition.number for transition in before.transitions}
     told = tuple(transition for transition in state.transitions if transition.number not in known)
-    if significant := is_significant(before, state):
-        state = recorded(state)
+    cursors = telling.joined(before, context.seen.telling)
+    significant = is_significant(before, state) or telling.is_to_be_recorded(before, cursors, context.seen.telling)
+    if significant:
+        state = recorded(telling.with_cursors(state, cursors))
     handled = {done.id for done in before.handled}
     answered = tuple(done for done in state.handled if done.id not in handled)
     return Decision(

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from rollout.engine import weights
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, Endpoints, Observation, WorkloadView
-from rollout.engine.state import MOST_TRANSITIONS, Failing, State, Transition
+from rollout.engine.state import Failing, State, Transition
 from rollout.engine.table import Trigger, target
+from rollout.engine.telling import kept
 from rollout.failover.turn import Change
 from rollout.spec.plan import steps_of
 from rollout.spec.resource import Rollout, RolloutSpec, Step
@@ -74,7 +75,7 @@ def say(state: State, reason: str, message: str) -> State:
 
 
 def move(state: State, context: Context, trigger: Trigger, reason: str, message: str) -> State:  # noqa: PLR0917 - as said aloud
-    """Return the state after ``trigger``, with the transition numbered and kept (the last 20).
+    """Return the state after ``trigger``, with the transition numbered and kept (as ``telling`` says).
 
     ``state`` already carries the other changes (step, share, roles).
 
@@ -103,6 +104,14 @@ def _told(state: State, context: Context, reason: str, message: str) -> State:
     stands = moved.failover
     failing = Failing(stands.stage, stands.active, stands.epoch) if moved.tiers is not None else None
     made = Transition(
-        moved.number, context.now, moved.phase, moved.step, intended(moved), reason, moved.message, failing
+        moved.number,
+        context.now,
+        moved.phase,
+        moved.step,
+        intended(moved),
+        reason,
+        moved.message,
+        failing,
+        moved.attempt,
     )
-    return replace(moved, transitions=(*moved.transitions, made)[-MOST_TRANSITIONS:])
+    return replace(moved, transitions=kept((*moved.transitions, made), moved.notified))

@@ -14,27 +14,20 @@ from typing import cast
 from pydantic import TypeAdapter, ValidationError
 
 from rollout.analysis.judge import JudgeState
+from rollout.engine import fitting
 from rollout.engine.dates import rfc3339, unix_seconds
 from rollout.engine.moves import intended
+from rollout.engine.observation import Cursor
 from rollout.engine.state import Condition, State, Transition
 from rollout.failover import status as failover
 from rollout.failover.state import FailoverState
 
 _STATE = TypeAdapter(State)
 _JUDGE = TypeAdapter(JudgeState)
-_TOLD = ("transitions", "handled", "conditions", "evidence", "judge", "failover")
-MOST_TEXT = 8192
-"""So many characters have the messages of all transitions together; what is beyond is cut, the oldest first."""
-
-MOST_WEIGHTS = 4096
-"""So many characters have the weights of all transitions together; with many long names older ones are left out."""
-
-WEIGHT_TEXT = 12
-LEAST_KEPT = 5
-"""So many transitions stay in any case."""
-
-SHORTEST_TEXT = 80
-"""So much of a message stays in any case."""
+_TRANSITION = TypeAdapter(Transition)
+_TOLD = ("transitions", "handled", "conditions", "evidence", "judge", "failover", "notified")
+MOST_PROBLEMS = 1600
+"""So many characters have the problems of all sinks together."""
 
 _PLAIN = ("phase", "reason", "message", "attempt", "step", "stable", "canary", "revision")
 
@@ -60,8 +53,7 @@ def _snake_keys(value: object) -> dict[str, object]:
 
 def to_status(state: State) -> dict[str, object]:
     """Return the status of ``state``: JSON values only, camelCase names."""
-    state = replace(state, transitions=_bounded(state.transitions))
-    raw = cast("dict[str, object]", _STATE.dump_python(replace(state, judge=None), mode="json"))
+    raw = cast("dict[str, object]", _STATE.dump_python(replace(state, judge=None, transitions=()), mode="json"))
     status: dict[str, object] = {name: raw[name] for name in _PLAIN}
     status["weight"] = state.share
     status["weights"] = {
@@ -73,30 +65,35 @@ def to_status(state: State) -> dict[str, object]:
     status["health"] = dict(state.ready)
     status["failover"] = failover.to_status(state.failover)
     status["evidence"] = _camel_keys(raw["evidence"])
-    status["transitions"] = [
-        {**_as_mapping(made), "weights": dict(t.weights)}
-        for made, t in zip(_items(raw, "transitions"), state.transitions, strict=True)
-    ]
+    status["transitions"] = []
+    if state.notified:
+        status["notified"] = _notified(state.notified)
     status["handledCommands"] = _items(raw, "handled")
     status["conditions"] = [_told(condition, state.observed_generation) for condition in state.conditions]
     status["observedGeneration"] = state.observed_generation
     status["judge"] = _JUDGE.dump_python(state.judge, mode="json", by_alias=True) if state.judge is not None else None
     shown = {*_PLAIN, *_TOLD, "ready", "observed", "effective", "observed_generation"}
     status["engine"] = {name: value for name, value in raw.items() if name not in shown}
+    status["transitions"] = fitting.fitted(state.transitions, _entry, status)
     return status
 
 
-def _bounded(transitions: tuple[Transition, ...]) -> tuple[Transition, ...]:
-    """Return the transitions, old ones with shorter messages, or left out, where all would be too much for a status."""
-    left, room, kept = MOST_TEXT, MOST_WEIGHTS, list[Transition]()
-    for made in reversed(transitions):
-        room -= sum(len(name) + WEIGHT_TEXT for name, _ in made.weights)
-        if room < 0 and len(kept) >= LEAST_KEPT:
-            break
-        message = made.message[: max(left, SHORTEST_TEXT)]
-        left -= len(message)
-        kept.append(replace(made, message=message) if message != made.message else made)
-    return tuple(reversed(kept))
+def _entry(made: Transition) -> dict[str, object]:
+    """Return a transition as it stands in the status."""
+    entry: dict[str, object] = _TRANSITION.dump_python(made, mode="json")
+    return {**entry, "weights": dict(made.weights)}
+
+
+def _notified(cursors: tuple[Cursor, ...]) -> dict[str, object]:
+    """Return the cursors by the names of their sinks, without what is as in the beginning."""
+    most = MOST_PROBLEMS // max(1, len(cursors))
+    return {cursor.sink: _cursor(replace(cursor, problem=cursor.problem[:most])) for cursor in cursors}
+
+
+def _cursor(cursor: Cursor) -> dict[str, object]:
+    bare = Cursor(cursor.sink, cursor.number)
+    told = {name: getattr(cursor, name) for name in ("at", "thread", "attempt", "problem")}
+    return {"number": cursor.number, **{name: value for name, value in told.items() if value != getattr(bare, name)}}
 
 
 def _told(condition: Condition, generation: int) -> dict[str, object]:
@@ -151,6 +148,9 @@ def _read(status: Mapping[str, object]) -> State:
     raw["transitions"] = [
         {**_as_mapping(made), "weights": tuple(_as_mapping(_as_mapping(made)["weights"]).items())}
         for made in _items(status, "transitions")
+    ]
+    raw["notified"] = [
+        {**_as_mapping(told), "sink": sink} for sink, told in _as_mapping(status.get("notified", {})).items()
     ]
     raw["handled"] = status["handledCommands"]
     raw["conditions"] = [_condition(condition) for condition in _items(status, "conditions")]

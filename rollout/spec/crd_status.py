@@ -99,6 +99,18 @@ _TRANSITION = _object(
             ),
             "nullable": True,
         },
+        "attempt": _whole("The attempt that it belongs to; 0: none yet, or not known."),
+    },
+)
+
+_CURSOR = _object(
+    "How far a sink was told.",
+    {
+        "number": _whole("The number of the last transition that it is not told again."),
+        "at": _number("When it was told last, in Unix seconds; absent: never."),
+        "thread": _text("The sink's own name of the attempt's messages; absent: none."),
+        "attempt": _whole("The attempt that the thread is for."),
+        "problem": _text("Why it cannot be told more now; absent: nothing speaks against it."),
     },
 )
 
@@ -158,7 +170,12 @@ _FIELDS: Mapping[str, Schema] = {
         },
     ),
     "evidence": _list("What each check says.", _EVIDENCE),
-    "transitions": _list("The last changes, oldest first.", _TRANSITION),
+    "transitions": _list("The last changes, and older ones that a sink was not told of; oldest first.", _TRANSITION),
+    "notified": {
+        "description": "How far each sink was told of the transitions, by its name.",
+        "type": "object",
+        "additionalProperties": _CURSOR,
+    },
     "handledCommands": _list("The last commands, oldest first.", _HANDLED),
     "conditions": {
         "description": "What is true of the Rollout.",

@@ -7,9 +7,10 @@ import pytest
 
 from rollout.engine.commands import MOST_ANSWER
 from rollout.engine.decide import decide
+from rollout.engine.fitting import SHORTEST_TEXT
 from rollout.engine.moves import MOST_MESSAGE
 from rollout.engine.state import MOST_TRANSITIONS, Handled, Scaling, State
-from rollout.engine.status import SHORTEST_TEXT, from_status, to_status
+from rollout.engine.status import from_status, to_status
 from tests.engine.builders import V1, V2, World, aborted, at_rest, backend, batch, under_way
 from tests.engine.tiered import away
 

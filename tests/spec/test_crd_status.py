@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from rollout.analysis.judge import Verdict
+from rollout.engine.observation import Cursor
 from rollout.engine.state import State
 from rollout.engine.status import to_status
 from rollout.engine.table import Phase
@@ -15,10 +17,11 @@ KEEPS = "x-kubernetes-preserve-unknown-fields"
 
 
 def judged() -> State:
-    """Return a state with evidence, transitions, handled commands and conditions."""
+    """Return a state with evidence, transitions, handled commands, conditions and sinks."""
     world = under_way(analysis={"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"})
     world.look(after=10, batch=batch((world.now + 1, 1000, 50), (world.now + 9, 2000, 100)))
-    return world.state
+    sinks = (Cursor("pager", 0), Cursor("slack", 3, at=1.5, thread="C1:2", attempt=1, problem="it answers 503"))
+    return replace(world.state, notified=sinks)
 
 
 TYPES: dict[str, tuple[type, ...]] = {
