@@ -40,6 +40,58 @@ class Metric:
 _ONE = ("namespace", "name")
 _OUTCOME = "`done`, `conflict`, `gone`, `refused`, `timeout`, `unavailable` or `failed`"
 
+_SINK = ("sink",)
+
+SINKS: tuple[Metric, ...] = (
+    Metric(
+        "rollout_notifications_delivered",
+        Kind.COUNTER,
+        "Messages that the sink has taken.",
+        _SINK,
+        live=True,
+    ),
+    Metric(
+        "rollout_notifications_failed",
+        Kind.COUNTER,
+        "Tries that the sink has not taken: away, slow, busy, or refused. They are tried again.",
+        _SINK,
+        "growing: `rollout notify list` has why",
+        live=True,
+    ),
+    Metric(
+        "rollout_notifications_folded",
+        Kind.COUNTER,
+        "Transitions that were told as a number only, since a Rollout had more than 100 that were not told.",
+        _SINK,
+        "above 0: the sink was away for too long",
+        live=True,
+    ),
+    Metric(
+        "rollout_notifications_pending",
+        Kind.GAUGE,
+        "Rollouts with something that the sink was not told yet.",
+        _SINK,
+        live=True,
+    ),
+    Metric(
+        "rollout_notification_lag_seconds",
+        Kind.GAUGE,
+        "The age of the oldest transition that the sink was not told yet; 0: there is none.",
+        _SINK,
+        "above 60 outside quiet hours: the sink is away, or too slow",
+        live=True,
+    ),
+    Metric(
+        "rollout_sink_closed",
+        Kind.GAUGE,
+        "1 while nothing is sent to the sink because too much failed, else 0.",
+        _SINK,
+        "1 for minutes: [SinkClosed](../runbook/SinkClosed.md)",
+        live=True,
+    ),
+)
+"""What is told of each sink that the operator named."""
+
 TABLE: tuple[Metric, ...] = (
     Metric("rollout_build", Kind.GAUGE, "1; the label has the version.", ("version",)),
     Metric(
@@ -246,4 +298,5 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "rollout_last_transition_timestamp_seconds", Kind.GAUGE, "When the last transition was made.", _ONE, live=True
     ),
+    *SINKS,
 )

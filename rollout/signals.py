@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from rollout.engine.observation import BackendKey, Endpoints, Telling
+from rollout.engine.observation import BackendKey, Cursor, Endpoints, Telling
 from rollout.engine.state import State
 from rollout.failover.health import Reading
 from rollout.failover.readings import EndpointsSeen
 from rollout.failover.seen import Calendar
-from rollout.ports import StoredRollout
+from rollout.ports import Key, StoredRollout
 from rollout.spec.failover import Failover
 from rollout.spec.probe import ProbeSignal
 from rollout.spec.resource import Rollout
@@ -180,7 +180,11 @@ class NoticeDesk(Protocol):
     """What people ask of the sinks."""
 
     def standings(self) -> tuple[SinkStanding, ...]:
-        """Return how it goes with each sink, in the order of the file."""
+        """Return how it goes with each sink, in the order of the file; may be called beside the loop."""
+        ...
+
+    def told(self, key: Key) -> tuple[Cursor, ...]:
+        """Return how far each sink was told of the Rollout; newer, perhaps, than its status (empty: not known here)."""
         ...
 
     async def trial(self, sink: str, *, by: str) -> None:

@@ -32,6 +32,7 @@ from rollout.api.policies import policies_router
 from rollout.api.rates import Rate
 from rollout.api.rollouts import rollouts_router
 from rollout.api.service import Service
+from rollout.api.sinks import sinks_router
 from rollout.api.streams import StreamOptions, stream_router
 from rollout.api.switch import switch_router
 
@@ -98,6 +99,7 @@ def _routers(service: Service, options: ApiOptions) -> tuple[APIRouter, ...]:
         live_router(service),
         policies_router(service, reader),
         switch_router(service, reader),
+        sinks_router(service),
         stream_router(service, options.streams),
         about_router(service),
         metrics_router(service),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from rollout.api.examination import Policy, Sound, examine_rollout, policy_of
@@ -20,6 +20,7 @@ from rollout.api.service import Service
 from rollout.engine.table import Action
 from rollout.errors import NotOursError, Problem, Unavailable
 from rollout.ports import Caller, Key, StoredRollout
+from rollout.spec.sink_advice import sink_warnings
 
 START_WAIT_SECONDS = 5.0
 
@@ -54,7 +55,9 @@ class Applying:
         Raises:
             Refused: it would be invalid.
         """
-        return examine_rollout(document, policy, self._service.controller)
+        sound = examine_rollout(document, policy, self._service.controller)
+        sinks = sink_warnings(document, {one.name for one in self._service.sinks.standings()})
+        return replace(sound, warnings=(*sound.warnings, *map(str, sinks)))
 
     async def apply(self, asked: Application, sound: Sound) -> Applied:
         """Store the manifest, unless it is only to be tried, and start what is to be started.

@@ -29,6 +29,7 @@ TAGS = (
     {"name": "commands", "description": "What people and programs ask of a Rollout, once by id."},
     {"name": "policies", "description": "Defaults for many Rollouts."},
     {"name": "failover", "description": "The operator's switch, which stops all automatic failover at once."},
+    {"name": "notifications", "description": "The sinks that are told of transitions."},
     {"name": "events", "description": "Transitions as they are recorded."},
     {"name": "service", "description": "The service itself."},
 )

@@ -5,7 +5,7 @@ Called by the application. A look costs no query and no write: the controller an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isnan
 
 from fastapi import APIRouter, Request
@@ -31,6 +31,8 @@ from rollout.api.parameters import Namespace, RolloutName
 from rollout.api.resources import key_text
 from rollout.api.service import Service
 from rollout.api.shapes import MissingView
+from rollout.api.sink_models import NotifiedView
+from rollout.api.sinks import notified_of
 from rollout.controller.look import Look
 from rollout.engine import drift
 from rollout.engine.moves import intended
@@ -62,7 +64,7 @@ class LiveNumbers:
         look = self._service.controller.look(key)
         if look is None:
             raise NotOursError(f"there is no {key_text(key)}")
-        return answered(live_of(look))
+        return answered(live_of(look, notified_of(look, self._service.sinks)))
 
 
 def live_router(service: Service) -> APIRouter:
@@ -72,7 +74,7 @@ def live_router(service: Service) -> APIRouter:
     return router
 
 
-def live_of(look: Look) -> Live:
+def live_of(look: Look, notified: Sequence[NotifiedView] = ()) -> Live:
     """Return the look as the API tells it; total, whatever there is to see."""
     state, word, failover = look.state, _word(look), failover_of(look)
     is_on_the_way = state.phase is Phase.PROGRESSING
@@ -101,6 +103,7 @@ def live_of(look: Look) -> Live:
             for name, found in look.endpoints.items()
         },
         failover=failover,
+        notified=list(notified),
         missing=_missing(look, failover),
         next_step_in_seconds=look.outlook.seconds if is_on_the_way else None,
         waiting=outcome_of_waiting(look.stored.command) if look.stored.command is not None else None,

@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints
 
 from rollout.api.failover_models import FailingItem, FailoverView
 from rollout.api.shapes import Answer, MissingView, Question
+from rollout.api.sink_models import NotifiedView
 from rollout.engine.table import Action
 from rollout.spec.base import Name, ShortText, Text
 from rollout.spec.quantities import Flag
@@ -301,6 +302,8 @@ class Live(Answer):
     health: dict[str, HealthView]
     failover: FailoverView | None = None
     """Where failover stands; None where there is none."""
+    notified: list[NotifiedView] = Field(default=[])
+    """How far each sink was told of it."""
     missing: list[MissingView]
     """Everything that the next step still waits for, the most pressing first."""
     next_step_in_seconds: float | None

@@ -31,6 +31,7 @@ CONTINUE_ALLOWED = "what the page before gave as next"
 
 Namespace = Annotated[Name, Path(description="The namespace.")]
 RolloutName = Annotated[Name, Path(description="The Rollout's name.")]
+SinkName = Annotated[Name, Path(description="The sink's name.")]
 PolicyName = Annotated[Name, Path(description="The policy's name.")]
 CommandId = Annotated[
     CommandIdText, Path(alias="commandId", description="The command's id.", json_schema_extra={"allowed": ID_ALLOWED})

@@ -30,6 +30,7 @@ KINDS: Mapping[int, tuple[str, str]] = {
     422: ("invalid", "The input is wrong"),
     429: ("too-many-requests", "Too many requests"),
     500: ("internal", "An unexpected error"),
+    502: ("not-taken", "Another service did not take it"),
     503: ("unavailable", "It cannot be done now"),
 }
 """Status -> the last word of ``type``, and the title."""

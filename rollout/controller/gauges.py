@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from rollout.engine.drift import running
 from rollout.engine.moves import intended
 from rollout.engine.state import State
-from rollout.meter_table import TABLE
+from rollout.meter_table import SINKS, TABLE
 from rollout.ports import Key
 
 States = Callable[[], Iterable[tuple[Key, State]]]
@@ -24,7 +24,7 @@ READY = "FailoverReady"
 EFFECTIVE = "WeightsEffective"
 _KNOWN = {"True": 1.0, "False": 0.0}
 
-_LIVE = tuple(row for row in TABLE if row.live)
+_LIVE = tuple(row for row in TABLE if row.live and row not in SINKS)
 
 
 class RolloutGauges(Collector):

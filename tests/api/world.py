@@ -8,7 +8,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import aiohttp
@@ -36,6 +36,7 @@ from tests.fakes.gates import FakeGates
 from tests.fakes.health import FakeBackendHealth
 from tests.fakes.measurements import FakeMeasurements
 from tests.fakes.routes import FakeRouteTable
+from tests.fakes.sinks import FakeDesk
 from tests.fakes.store import FakeStore
 from tests.fakes.switch import FakeSwitch
 from tests.waiting import until
@@ -193,10 +194,12 @@ async def world(
     controlling: bool = True,
     ready: str = "",
     stopped: bool = False,
+    desk: FakeDesk | None = None,
 ) -> AsyncIterator[World]:
     """Serve the API over ``store`` as long as the context is open; without ``controlling``, no controller runs.
 
-    ``stopped`` is the setting of failover. The route and the endpoints of ``WEB`` are there from the beginning.
+    ``stopped`` is the setting of failover, ``desk`` has the sinks. The route and the endpoints of ``WEB``
+    are there from the beginning.
     """
     clock = SystemClock()
     kept: Store = FakeStore(clock) if store is None else store
@@ -211,6 +214,7 @@ async def world(
     controller.subscribe(count_told(meters))
     meters.registry.register(RolloutGauges(controller.states))
     service = Service(kept, kept, kept, controller, access, clock, meters, "envoy", lambda: ready, switch)
+    service = replace(service, sinks=desk) if desk is not None else service
     limits = given or options()
     running = asyncio.create_task(controller.run()) if controlling else None
     server = ServerOptions(Address("127.0.0.1", 0), Limits(connections=500))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-from rollout.api import failover_models, models
+from rollout.api import failover_models, models, sink_models
 from rollout.api.app import create_app
 from rollout.api.description import ABOUT, TAGS
 from rollout.api.outcomes import ANOTHER_WAITS, ID_TAKEN, REPLACED
@@ -118,7 +118,8 @@ def _first_type(content: Mapping[str, Any]) -> str:
 
 def _model_names(described: Mapping[str, Any]) -> list[str]:
     schemas = described["components"]["schemas"]
-    return [name for name in {**vars(models), **vars(failover_models)} if "properties" in schemas.get(name, {})]
+    told = {**vars(models), **vars(failover_models), **vars(sink_models)}
+    return [name for name in told if "properties" in schemas.get(name, {})]
 
 
 def _model(name: str, schema: Mapping[str, Any]) -> str:
