@@ -1,4 +1,4 @@
-"""What a controller has where the platform has less: it is the only one, there are no workloads, nobody stops it.
+"""What a controller has where there is less: it is the only one, without workloads, nobody stops it or is told by it.
 
 For the envoy runtime, whose store has a lock for one process, and whose clusters have endpoints and nothing behind; and
 for controllers that are made for a while and are asked nothing of failover.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from rollout.engine.observation import BackendKey, WorkloadKey, WorkloadView
+from rollout.engine.observation import BackendKey, Telling, WorkloadKey, WorkloadView
+from rollout.engine.state import State
 from rollout.errors import NotOursError
 from rollout.failover.health import Health, Reading, Signal
 from rollout.failover.seen import Calendar
-from rollout.ports import Key
+from rollout.ports import Key, StoredRollout
 from rollout.signals import ProbeAsk, Target
 from rollout.spec.failover import Failover
+from rollout.spec.resource import Rollout
 
 
 class Always:
@@ -90,6 +92,19 @@ class NoProbes:
 
     def subscribe(self, listener: Callable[[BackendKey], None]) -> None:
         """Do nothing: there is nothing to change."""
+
+
+class NoNotices:
+    """``Notices`` where nobody is told anything."""
+
+    def telling(
+        self,
+        stored: StoredRollout,  # noqa: ARG002 - as the Protocol
+        rollout: Rollout | None,  # noqa: ARG002 - as the Protocol
+        state: State,  # noqa: ARG002 - as the Protocol
+    ) -> Telling | None:
+        """Return None."""
+        return None
 
 
 def no_calendar(settings: Failover, now: float) -> Calendar:  # noqa: ARG001 - as ``CalendarOf``

@@ -66,6 +66,7 @@ class Controller:
             ports.workloads,
             cadence_seconds=options.cadence_seconds,
             failover_of=self._vitals.seen,
+            notices=ports.notices,
         )
         self._entries: dict[Key, Entry] = {}
         self._links = Links()
@@ -317,6 +318,7 @@ class Controller:
         self._observer.wait_for_routes(entry, resolved)
         self._vitals.keep(entry, resolved.rollout)
         seen = self._observer.observe(entry, stored, resolved, now=self._ports.clock.now(), session=entry.session)
+        seen = self._observer.with_telling(seen, stored, resolved.rollout, entry.state)
         decision, failure = await self._passes.run(entry, stored, resolved.rollout, seen)
         self._passes.check(entry)
         self._plan(entry, resolved, seen, decision)

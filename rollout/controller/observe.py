@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+import structlog
+
+from rollout.controller.alone import NoNotices
 from rollout.controller.catalog import Resolved
 from rollout.controller.entry import Entry
-from rollout.engine.observation import BackendKey, FailoverSeen, Observation, RouteKey, RouteView, WorkloadView
+from rollout.engine.observation import BackendKey, FailoverSeen, Observation, RouteKey, RouteView, Telling, WorkloadView
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key, route_key
 from rollout.engine.workloads import workload_keys
 from rollout.errors import Problem, Unavailable
 from rollout.ports import Key, RouteTable, StoredRollout, Workloads
-from rollout.signals import BackendHealth
-from rollout.spec.resource import RolloutSpec, RouteRef
+from rollout.signals import BackendHealth, Notices
+from rollout.spec.resource import Rollout, RolloutSpec, RouteRef
+
+log = structlog.get_logger(__name__)
 
 
 def routes_of(spec: RolloutSpec | None, state: State, namespace: str) -> tuple[RouteKey, ...]:
@@ -60,13 +65,15 @@ class Observer:
         *,
         cadence_seconds: float,
         failover_of: FailoverOf = _no_failover,
+        notices: Notices | None = None,
     ) -> None:
-        """Look at these; ``cadence_seconds`` is how often counters are asked for."""
+        """Look at these; ``cadence_seconds`` is how often counters are asked for, ``notices`` knows who is told."""
         self._routes = routes
         self._health = health
         self._workloads = workloads
         self._cadence_seconds = cadence_seconds
         self._failover_of = failover_of
+        self._notices = notices or NoNotices()
 
     def confined(self, resolved: Resolved, namespace: str) -> Resolved:
         """Return ``resolved``, without a Rollout if that names a route whose owner does not let its namespace in."""
@@ -137,6 +144,20 @@ class Observer:
         )
         entry.batch = None
         return seen
+
+    def with_telling(
+        self, seen: Observation, stored: StoredRollout, rollout: Rollout | None, state: State
+    ) -> Observation:
+        """Return what is seen, and who is to be told of it; asked once in each pass, and by nobody who only looks.
+
+        A fault in who knows that never fails a pass: who was told until now stays as far as it was.
+        """
+        try:
+            telling = self._notices.telling(stored, rollout, state)
+        except Exception:
+            log.exception("sinks unknown", rollout=str(stored.key))
+            telling = Telling(tuple(cursor.sink for cursor in state.notified))
+        return replace(seen, telling=telling) if telling is not None else seen
 
     def _hidden(self, spec: RolloutSpec | None, namespace: str) -> Iterator[str]:
         """Yield why workloads cannot be seen, for those that cannot."""

@@ -9,10 +9,10 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from rollout.controller.alone import Always, NeverStopped, NoProbes, NoWorkloads, no_calendar
+from rollout.controller.alone import Always, NeverStopped, NoNotices, NoProbes, NoWorkloads, no_calendar
 from rollout.controller.catalog import Abilities
 from rollout.ports import Clock, Elector, Gates, Measurements, RolloutStore, RouteTable, Workloads
-from rollout.signals import BackendHealth, CalendarOf, Probes, Switch
+from rollout.signals import BackendHealth, CalendarOf, Notices, Probes, Switch
 from rollout.spec.built_in import built_in_policy
 
 
@@ -21,7 +21,8 @@ class Ports:
     """The outside world of one controller; without an ``elector`` it is the only one and acts for all Rollouts.
 
     A platform without workloads has none of the ``workloads`` that are asked for. Without ``probes`` whatever a probe
-    would tell is Unknown; without a ``switch`` nobody can stop automatic failover.
+    would tell is Unknown; without a ``switch`` nobody can stop automatic failover; without
+    ``notices`` nobody is told of transitions.
     """
 
     store: RolloutStore
@@ -34,6 +35,7 @@ class Ports:
     elector: Elector = field(default_factory=Always)
     probes: Probes = field(default_factory=NoProbes)
     switch: Switch = field(default_factory=NeverStopped)
+    notices: Notices = field(default_factory=NoNotices)
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,10 +118,10 @@ class Passes:
 
     async def _act_or_forget(self, entry: Entry, decision: Decision, now: float) -> BaseException | None:
         """Act on what could not be recorded; what is not written either is forgotten, to be decided on anew."""
-        before, entry.state = entry.state, decision.state
+        before = entry.state  # stays until it is certain what becomes of it: what nobody knows is not told to anybody
         failure = await self._act(entry, decision)
-        if entry.state is decision.state:
-            entry.state, entry.unrecorded = before, 0
+        if entry.state is before:
+            entry.unrecorded = 0
             return failure
         self._tell(entry.key, decision, now)
         _tell_reason(entry.key, before, decision)
@@ -186,7 +186,7 @@ class Passes:
         written = tuple(
             w for w, result in zip(decision.writes, results, strict=True) if not isinstance(result, BaseException)
         )
-        entry.state = acknowledge(entry.state or State(), written, self._clock.now()) if written else entry.state
+        entry.state = acknowledge(decision.state, written, self._clock.now()) if written else entry.state
         for write in written:
             log.debug("weights written", rollout=str(entry.key), route=str(write.route), weights=dict(write.weights))
         return self._first_failure(entry, decision.writes, results)
