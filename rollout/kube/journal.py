@@ -1,7 +1,7 @@
 """``Journal`` of the kubernetes runtime: the recorded transitions of all Rollouts, as the watch tells of them.
 
 There is no table to number them in, so the number comes from the cluster: a transition that is seen when it is written
-has the sequence ``resourceVersion of that write x 32 + its place in the write, counted from behind``. That is the same
+has the sequence ``resourceVersion of that write x 128 + its place in the write, counted from behind``. That is the same
 in every replica, grows over all Rollouts, outlives restarts and never comes again. The next status that is written
 carries it along (``status.transitions[n].sequence``), so that who comes later knows it too.
 
@@ -11,8 +11,9 @@ on where it was may be given one again (its Rollout and number tell), and misses
 before it started it knows nothing.
 
 What is told comes from the watch alone, also where this replica wrote it, so that all replicas tell the same, once and
-in one order. Statuses keep 20 transitions; beyond that only what was seen by this process, and a bounded part of it,
-is remembered. Called by ``store``.
+in one order. Statuses keep 20 transitions, and while a sink was not told up to 100, the older ones compact. A
+transition is told, and remembered, as it was seen first. Beyond what statuses keep only what was seen by this process,
+and a bounded part of it, is remembered. Called by ``store``.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from rollout.kube.resources import Document, age_of, name_of, version_of
 from rollout.kube.statuses import SEQUENCE, plain, transitions_of
 from rollout.ports import Key, Recorded
 
-PLACES = 32
-"""So many transitions of one write have numbers of their own; a status keeps 20."""
+PLACES = 128
+"""So many transitions of one write have numbers of their own; a status keeps 100 at most."""
 
 MOST_OF_ONE = 100
 """So many transitions of one Rollout are remembered."""

@@ -17,6 +17,9 @@ from tests.contracts.stores import (
     record,
     there,
 )
+from tests.contracts.stores import (
+    heard as changes,
+)
 from tests.waiting import until
 
 
@@ -95,6 +98,38 @@ async def test_a_follower_hears_each_transition_once_and_in_order(store: Store) 
     assert sequences == sorted(set(sequences))
     assert heard == list(await store.recorded(after=began))
     assert store.last == sequences[-1]
+
+
+async def test_what_a_later_status_says_shorter_was_told_in_full(store: Store) -> None:
+    """A hundred transitions stay in a status for a sink, the older ones compact: each is told once, as it was first."""
+    await record(store, CHECKOUT, 1, 2)
+    await record(store, CHECKOUT, *range(1, 51))
+    later = status(*range(1, 101))
+    compact = [{**transition(number), "weights": {}} for number in range(1, 81)]
+    later["transitions"] = [*compact, *(transition(number) for number in range(81, 101))]
+    await store.record(CHECKOUT, status=later, expected=there(store).version)
+    found = await all_recorded(store, 100)
+
+    assert [one.transition for one in found[:50]] == [transition(number) for number in range(1, 51)]
+    assert [one.transition["number"] for one in found] == list(range(1, 101))
+    assert list(await store.history(CHECKOUT, limit=100)) == [one.transition for one in reversed(found)]
+    assert there(store).status["transitions"] == later["transitions"]
+
+
+async def test_how_far_sinks_were_told_is_nothing_to_follow(store: Store) -> None:
+    """A record in which only that is new has no sequence, and tells nobody."""
+    await record(store, CHECKOUT, 1, 2)
+    await all_recorded(store, 2)
+    last, heard, followers = store.last, changes(store), followed(store)
+    for number in (1, 2):
+        told = {**status(1, 2), "notified": {"slack": {"number": number, "at": 1.5}}}
+        await store.record(CHECKOUT, status=told, expected=there(store).version)
+    await record(store, SEARCH, 1)
+    await until(lambda: followers)
+
+    assert named(followers) == [("search", 1)]
+    assert CHECKOUT not in heard
+    assert len(await store.recorded(after=last)) == 1
 
 
 async def test_who_follows_no_longer_hears_nothing(store: Store) -> None:

@@ -77,6 +77,39 @@ async def test_who_starts_later_reads_the_numbers_in_the_status(journal: KubeJou
     assert [one.transition for one in await journal.recorded(after=0)] == [transition(1), transition(2), transition(3)]
 
 
+async def test_who_starts_later_reads_a_hundred_numbers(journal: KubeJournal) -> None:
+    """A status in which transitions wait for a sink: none is left out, and the next write carries them all."""
+    carried = [transition(number, sequence=last_of(number)) for number in range(1, 100)]
+    list_all(journal, rollout_object(version=200, status={"transitions": [*carried, transition(100)]}))
+    expected = {number: last_of(number) for number in range(1, 100)} | {100: last_of(200)}
+
+    assert await numbered(journal) == [(sequence, number) for number, sequence in expected.items()]
+    assert journal.sequences(CHECKOUT) == expected
+
+
+async def test_a_hundred_transitions_of_one_write_have_numbers_of_their_own(journal: KubeJournal) -> None:
+    """As when a status could not be written for long; none of them is that of the write before."""
+    list_all(journal)
+    watch(journal, with_transitions(101, 1), with_transitions(102, *range(1, 101)))
+    found = await numbered(journal)
+
+    assert [number for _, number in found] == list(range(1, 101))
+    assert [sequence for sequence, _ in found] == [last_of(101), *range(last_of(102) - 98, last_of(102) + 1)]
+    assert not journal.may_miss(after=last_of(101), before=last_of(102) - 98)
+
+
+async def test_what_became_compact_stays_as_it_was_told(journal: KubeJournal) -> None:
+    """The journal has a transition as it was seen first, the status in memory as it stands there."""
+    list_all(journal, with_transitions(99, 1, 2))
+    compact = [transition(1, phase="I"), transition(2)]
+    watch(journal, rollout_object(version=101, status={"transitions": [*compact, transition(3)]}))
+    shared: Any = journal.shared(CHECKOUT, compact)
+
+    assert list(await journal.history(CHECKOUT)) == [transition(3), transition(2), transition(1)]
+    assert shared[0] is compact[0]
+    assert shared[1] is (await journal.recorded(after=0))[1].transition
+
+
 async def test_the_next_write_carries_what_is_known(journal: KubeJournal) -> None:
     """By the transition's number."""
     list_all(journal, with_transitions(99, 1))
