@@ -50,9 +50,9 @@ class Book:
         desk = self._desks.get(key)
         if desk is None or desk.rollout is not rollout or desk.life != life_of(stored):
             desk = self._open(desk, stored, rollout, state)
+        if desk.told:
+            desk.rewind(state.number)
         if desk.seen != state.number:
-            if desk.told:
-                desk.rewind(state.number)
             desk.seen = state.number
             self._fresh(key)
         if not desk.wishes.sinks:

@@ -54,7 +54,8 @@ class Desk:
 
     def rewind(self, number: int) -> None:
         """Forget cursors beyond transition ``number``: what they are of was never recorded, and did not happen."""
-        self.told = {sink: cursor for sink, cursor in self.told.items() if cursor.number <= number}
+        if any(cursor.number > number for cursor in self.told.values()):
+            self.told = {sink: cursor for sink, cursor in self.told.items() if cursor.number <= number}
 
     def is_recorded(self, state: State) -> bool:
         """Return whether the state has all that is told here, as far as it is wanted still."""

@@ -1,0 +1,1 @@
+"""Delivery: nothing lost, in order, whatever a sink does; against scripted senders, in time that tests turn on."""
