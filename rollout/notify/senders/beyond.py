@@ -104,7 +104,7 @@ def _call(url: str, words: Mapping[str, object], level: Level) -> _Outcome:
     try:
         import apprise  # noqa: PLC0415 - an extra, and half a second of imports
 
-        asset = apprise.AppriseAsset(async_mode=False, service_timeout=0, storage_mode="memory")
+        asset = apprise.AppriseAsset(service_timeout=0, storage_mode="memory")
         sinks = apprise.Apprise(asset=asset)
         if not sinks.add([url]) or len(sinks) != 1:
             return _Outcome(known=False)

@@ -33,6 +33,7 @@ USER_AGENT = f"rollout/{__version__}"
 
 _SPARE_SECONDS = 0.01
 _SCHEMES = ("http", "https")
+_FAULTS = (aiohttp.ClientError, OSError, EOFError)
 _NUMBERS: Mapping[int | None, str] = {
     errno.ECONNREFUSED: "refuses the connection",
     errno.ECONNRESET: "resets the connection",
@@ -89,8 +90,8 @@ class Door:
                 return await self._exchange(url, body, headers, most=most, deadline=deadline)
         except TimeoutError:
             wrong = False
-        except (aiohttp.ClientError, OSError, EOFError, ValueError) as error:
-            wrong = isinstance(error, ValueError)
+        except (*_FAULTS, ValueError) as error:
+            wrong = isinstance(error, aiohttp.InvalidURL) or not isinstance(error, _FAULTS)
             problem = _happened(error)
         if wrong:
             raise PermanentError(f"{self._owner} {NO_ADDRESS}")
@@ -161,7 +162,8 @@ async def _beginning(answer: aiohttp.ClientResponse, most: int) -> bytes:
 
 def _happened(error: BaseException) -> str:
     """Say what happened, in words that hold nothing of the address."""
-    if isinstance(error, OSError) and error.errno in _NUMBERS:
+    through_proxy = isinstance(error, aiohttp.ClientProxyConnectionError)
+    if isinstance(error, OSError) and error.errno in _NUMBERS and not through_proxy:
         return _NUMBERS[error.errno]
     for kind, sentence in _CLASSES:
         if isinstance(error, kind):

@@ -1,32 +1,33 @@
 """Slack's Web API, as far as a bot needs it that posts, answers in threads and updates what it posted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from aiohttp import web
 
+from tests.notify.slack_rules import POST, UPDATE, refusals
 from tests.notify.stands.server import Json, Received, Stand, says
 
 TOKEN = "xoxb-110000000000-s3cr3t-b0t-t0k3n"
 CHANNELS: Mapping[str, str] = {"#deploys": "C0DEPLOYS", "C0DEPLOYS": "C0DEPLOYS", "#other": "C0OTHER"}
 
-Rules = Callable[[Json], list[str]]
-"""What is wrong with the blocks, attachments and texts of a message."""
+METHODS = {"chat.postMessage": POST, "chat.update": UPDATE}
 
 
 class SlackApi(Stand):
     """Answers at ``/api/chat.postMessage`` and ``/api/chat.update``; ``posts`` are the messages by ``channel:ts``.
 
-    ``limited`` calls are refused with 429 and Retry-After before others are taken.
+    ``problems`` are what it found wrong with bodies. ``limited`` calls are refused with 429 and Retry-After before
+    others are taken.
     """
 
     path = "/api"
 
-    def __init__(self, rules: Rules = lambda _: [], *, channels: Mapping[str, str] = CHANNELS) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.posts: dict[str, Json] = {}
-        self.channels = dict(channels)
+        self.channels = dict(CHANNELS)
+        self.problems: list[str] = []
         self.limited: dict[str, int] = {}
-        self._rules = rules
 
     def judge(self, received: Received) -> web.Response:
         """Return what Slack would: 200 with ``ok`` in the body, or 429."""
@@ -52,7 +53,7 @@ class SlackApi(Stand):
     def _refusal(self, method: str, body: Json) -> str:
         channel = self.channels.get(str(body.get("channel")))
         thread = body.get("thread_ts")
-        if method not in {"chat.postMessage", "chat.update"}:
+        if method not in METHODS:
             return "unknown_method"
         if channel is None:
             return "channel_not_found"
@@ -60,12 +61,22 @@ class SlackApi(Stand):
             return "no_text"
         if len(str(body.get("text", ""))) > 40_000:
             return "msg_too_long"
-        if self._rules(body):
+        if self._wrong(method, body):
             return "invalid_blocks"
         if thread is not None and f"{channel}:{thread}" not in self.posts:
             return "thread_not_found"
         gone = method == "chat.update" and f"{channel}:{body.get('ts')}" not in self.posts
         return "message_not_found" if gone else ""
+
+    def _wrong(self, method: str, body: Json) -> list[str]:
+        """Return what is wrong with a message; its metadata is an object with the two fields that Slack documents."""
+        metadata = body.get("metadata", {"event_type": "", "event_payload": {}})
+        said = {name: value for name, value in body.items() if name != "metadata"}
+        wrong = refusals(said, call=METHODS[method])
+        if not isinstance(metadata, dict) or set(metadata) != {"event_type", "event_payload"}:
+            wrong.append("metadata")
+        self.problems += wrong
+        return wrong
 
     def _post(self, body: Json) -> Json:
         channel, ts = self.channels[str(body["channel"])], f"1700000000.{len(self.posts) + 1:06}"

@@ -2,21 +2,20 @@
 
 from aiohttp import web
 
+from tests.notify.slack_rules import refusals
 from tests.notify.stands.server import Received, Stand, says
-from tests.notify.stands.slack_api import Rules
 
 KEY = "XXsl4ckw3bh00kk3yXX"
 
 
 class SlackHook(Stand):
-    """Answers at ``/services/T…/B…/KEY`` with one word; ``problems`` are what it found wrong, request by request."""
+    """Answers at ``/services/T…/B…/KEY`` with one word; ``problems`` are what it found wrong."""
 
     path = f"/services/T00000000/B00000000/{KEY}"
 
-    def __init__(self, rules: Rules = lambda _: []) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.problems: list[list[str]] = []
-        self._rules = rules
+        self.problems: list[str] = []
 
     def judge(self, received: Received) -> web.Response:
         """Return ok, or what Slack says instead."""
@@ -27,5 +26,6 @@ class SlackHook(Stand):
             return says("invalid_payload", 400)
         if not any(body.get(field) for field in ("text", "blocks", "attachments")):
             return says("no_text", 400)
-        self.problems.append(self._rules(body))
-        return says("invalid_blocks", 400) if self.problems[-1] else says("ok")
+        wrong = refusals(body)
+        self.problems += wrong
+        return says("invalid_blocks", 400) if wrong else says("ok")
