@@ -7,6 +7,7 @@ not take a message is no fault of the request: it is answered as a gateway answe
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -19,11 +20,15 @@ from rollout.api.service import Service
 from rollout.api.sink_models import NotifiedView, SinkList, SinkView, TrialView
 from rollout.controller.look import Look
 from rollout.engine.observation import Cursor
-from rollout.errors import PermanentError
+from rollout.errors import PermanentError, TemporaryError
+from rollout.notify.sending import SinkBusy
 from rollout.ports import Verb
 from rollout.signals import NoticeDesk, SinkStanding
 
 NO_SUCH_SINK = "there is no such sink: the operator has set up none of this name"
+
+AWAY_SECONDS = 60
+"""When to come back to a sink that is away: nobody is to be disturbed by a client that tries by itself."""
 
 
 class SinkRoutes:
@@ -47,6 +52,9 @@ class SinkRoutes:
             await self._service.sinks.trial(sink, by=caller.name)
         except PermanentError as error:
             raise Refused(502, str(error)) from error
+        except TemporaryError as error:
+            seconds = ceil(error.seconds) if isinstance(error, SinkBusy) else AWAY_SECONDS
+            raise Refused(503, str(error), headers={"Retry-After": str(max(1, seconds))}) from error
         return answered(TrialView(sink=sink, message=f"Sink {sink} has taken a message for trial."))
 
 

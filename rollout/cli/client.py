@@ -31,6 +31,7 @@ from rollout.api.models import (
     Version,
     WhoAmI,
 )
+from rollout.api.sink_models import SinkList, TrialView
 from rollout.cli.asking import Asker, Call, Reply, new_id
 from rollout.cli.failures import NotUnderstood
 
@@ -41,6 +42,9 @@ PAGE = 100
 PAGE_OF_SUMMARIES = 500
 COMMAND_WAIT_SECONDS = 30.0
 """The longest time for which the server itself waits for a command."""
+
+LONGEST_TRIAL_SECONDS = 60.0
+"""A sink may take as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,21 @@ class ApiClient(Asker):
         body = request.model_dump_json(by_alias=True, exclude_none=True).encode()
         call = Call("PUT", f"{PREFIX}/failover", (), body, {"Content-Type": "application/json"}, again=True)
         return _read(SwitchView, await self.ask(call))
+
+    # ------------------------------------------------------------ sinks
+
+    async def sinks(self) -> SinkList:
+        """Return how it goes with each sink."""
+        return _read(SinkList, await self.ask(Call("GET", f"{PREFIX}/sinks", again=True)))
+
+    async def test_sink(self, sink: str) -> TrialView:
+        """Have a sink sent a message for trial.
+
+        Raises:
+            ApiProblem: it was not taken (502, 503), or there is no such sink (404).
+        """
+        path = f"{PREFIX}/sinks/{quote(sink, safe='')}/test"
+        return _read(TrialView, await self.ask(Call("POST", path, seconds=LONGEST_TRIAL_SECONDS)))
 
     # ------------------------------------------------------------ the service
 

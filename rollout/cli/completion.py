@@ -1,4 +1,4 @@
-"""What the shell completes: names of contexts, and of Rollouts, which the server is asked for within a second.
+"""What the shell completes: names of contexts, and of Rollouts and sinks, which the server is asked for in a second.
 
 Imports nothing heavy, since a person waits for the next key. Whatever goes wrong, nothing is completed and nothing is
 said: the command itself will say it.
@@ -58,6 +58,28 @@ def rollout_names(ctx: Typed, incomplete: str) -> list[str]:
     return [name for name in found if name.startswith(incomplete)]
 
 
+def sink_names(ctx: Typed, incomplete: str) -> list[str]:
+    """Return the names of sinks that begin so: those of the file that was typed, else those of the service."""
+    file = ctx.params.get("sinks")
+    names = _sinks_in(Path(str(file))) if file is not None else _sinks_there(ctx)
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def _sinks_in(file: Path) -> list[str]:
+    from rollout.notify.reading import read_sinks
+
+    with suppress(RolloutError):
+        return [sink.name for sink in read_sinks(file).sinks]
+    return []
+
+
+def _sinks_there(ctx: Typed) -> list[str]:
+    with suppress(RolloutError, LookupError, TypeError):
+        connection = connection_from(_flags_of(ctx.params), os.environ)
+        return [str(item["name"]) for item in _in_time(lambda: _answer(connection, "sinks"))["items"]]
+    return []
+
+
 def backup_names(ctx: Typed, incomplete: str) -> list[str]:
     """Return the names that begin so of the backups of the Rollout that was typed."""
     backends = _part(_part(_resource(ctx), "spec"), "backends").get("backups")
@@ -84,7 +106,7 @@ def _resource(ctx: Typed) -> Mapping[str, object]:
     except RolloutError:
         return {}
     path = f"/{quote(namespace if slash else connection.namespace, safe='')}/{quote(name, safe='')}"
-    found = _in_time(lambda: _answer(connection, path)) if name else None
+    found = _in_time(lambda: _answer(connection, f"rollouts{path}")) if name else None
     return found if isinstance(found, Mapping) else {}
 
 
@@ -104,7 +126,7 @@ def _within(connection: Connection, namespace: str) -> list[str]:
     """Return the names."""
     query = urlencode({"namespace": namespace, "limit": MOST_NAMES})
     with suppress(LookupError, TypeError):
-        return [str(item["name"]) for item in _in_time(lambda: _answer(connection, f"?{query}"))["items"]]
+        return [str(item["name"]) for item in _in_time(lambda: _answer(connection, f"rollouts?{query}"))["items"]]
     return []
 
 
@@ -119,10 +141,10 @@ def _in_time(ask: Callable[[], Any]) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _answer(connection: Connection, what: str) -> Any:  # noqa: ANN401 - any JSON
-    """Return the answer to a question about Rollouts, None where there is none."""
+    """Return the answer of the API, None where there is none."""
     with suppress(OSError, HTTPException, ValueError), closing(_open(connection)) as http:
         token = {"Authorization": f"Bearer {connection.token}"} if connection.token else {}
-        http.request("GET", f"{urlsplit(connection.server).path}/api/v1/rollouts{what}", headers=token)
+        http.request("GET", f"{urlsplit(connection.server).path}/api/v1/{what}", headers=token)
         answer = http.getresponse()
         if answer.status == 200:  # noqa: PLR2004 - as HTTP numbers it
             return json.loads(answer.read(MOST_BYTES))

@@ -24,7 +24,7 @@ WIDTH = 14
 
 @asks_server
 def describe(connection: Connection, name: Name) -> None:
-    """Tell all about a Rollout: where it stands and why, weights, checks, health, plan, and what happened lately."""
+    """Tell all about a Rollout: where it stands and why, weights, checks, health, plan, who was told, what happened."""
     key = key_of(name, connection)
     document, live, items = ask(connection, lambda api: _asked(api, key))
     typer.echo("\n".join(text(document, live, items, now=time.time())))
@@ -39,6 +39,7 @@ def text(document: Mapping[str, object], live: Live, items: list[TransitionItem]
     """Return the lines of the description."""
     from rollout.cli.describe_failover import describe_failover
     from rollout.cli.rows import summary_of
+    from rollout.cli.sink_rows import describe_sinks
     from rollout.cli.texts import age
     from rollout.cli.transitions import table
 
@@ -56,6 +57,7 @@ def text(document: Mapping[str, object], live: Live, items: list[TransitionItem]
         *_analysis(live),
         *describe_failover(live, items, now=now),
         *_lists(live),
+        *describe_sinks(live.notified, now=now),
     ]
     if items:
         lines += ["Transitions:", *(f"  {line}" for line in table(items[:TRANSITIONS], width=None))]

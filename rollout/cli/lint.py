@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,9 +16,10 @@ from typing import Annotated
 import typer
 
 from rollout.controller.zones import zone_problems_in
-from rollout.errors import Problem
+from rollout.errors import ConfigurationError, Problem
 from rollout.spec.checking import Checked, check
 from rollout.spec.fields import printable
+from rollout.spec.sink_advice import sink_warnings
 from rollout.spec.text import MOST_BYTES
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -45,6 +46,10 @@ def lint(
     rps: Annotated[
         float | None, typer.Option(help="Requests per second of all backends together: warn of plans that get too few.")
     ] = None,
+    sinks: Annotated[
+        Path | None,
+        typer.Option(help="File of sinks: check it, too, and warn of sinks that are not in it.", show_default=False),
+    ] = None,
     output: Annotated[
         Output, typer.Option("--output", "-o", help="One line per problem, or one JSON object.")
     ] = Output.TABLE,
@@ -53,8 +58,14 @@ def lint(
     if rps is not None and not 0 < rps < float("inf"):
         raise typer.BadParameter("must be a number above 0", param_hint="--rps")
     texts, unread = texts_of(files)
-    checked = check(texts, requests_per_second=rps, also=zone_problems_in)
-    problems = (*unread, *checked.problems)
+    known, wrong = _sinks_of(sinks) if sinks is not None else (None, ())
+
+    def also(document: Mapping[str, object]) -> Iterator[Problem]:
+        yield from zone_problems_in(document)
+        yield from sink_warnings(document, known) if known is not None else ()
+
+    checked = check(texts, requests_per_second=rps, also=also)
+    problems = (*wrong, *unread, *checked.problems)
     if output is Output.JSON:
         typer.echo(as_json(problems, checked))
     else:
@@ -63,6 +74,16 @@ def lint(
         typer.echo(_summary(len(texts) + len(unread), problems, checked), err=True)
     if any(not problem.warning for problem in problems):
         raise typer.Exit(1)
+
+
+def _sinks_of(file: Path) -> tuple[frozenset[str] | None, tuple[Problem, ...]]:
+    """Return the names of the sinks in the file, None where it is wrong, and what is wrong with it."""
+    from rollout.bootstrap.telling import read_sinks  # imports much that other runs of lint do without
+
+    try:
+        return frozenset(sink.name for sink in read_sinks(file).sinks), ()
+    except ConfigurationError as error:
+        return None, error.problems
 
 
 def texts_of(names: Sequence[str]) -> tuple[list[tuple[str, str]], list[Problem]]:

@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hold": ("rollout.cli.failover_orders:hold", "Let failover move nothing until unlatch."),
     "drill": ("rollout.cli.failover_orders:drill", "Give the backup a share of the traffic for practice."),
     "switch": ("rollout.cli.switch:switch", "Stop all automatic failover at once, or let it be again."),
+    "notify": ("rollout.cli.notify:app", "Sinks that are told of transitions: list, test."),
     "history": ("rollout.cli.history:history", "List the transitions of a Rollout, newest first."),
     "events": ("rollout.cli.events:events", "Follow transitions as they happen."),
     "context": ("rollout.cli.context:app", "Servers under names: list, use, set, remove, show."),

@@ -20,6 +20,7 @@ from rollout.spec.lifecycle import Reason
 from rollout.spec.quantities import Duration, Flag, PositiveDuration
 
 MOST_SINKS = 32
+MOST_SECONDS = 60.0
 URL_ALLOWED = "an http:// or https:// URL (kind Apprise: one of apprise's), at most 2048 characters; it is a secret"
 FILE_ALLOWED = "a path, seen from the folder of this file"
 
@@ -52,6 +53,18 @@ Template = Annotated[
 """Text with placeholders, as in ``rollout.notify.templates``."""
 
 Url = Annotated[SecretStr, Field(max_length=2048, json_schema_extra={"allowed": URL_ALLOWED})]
+Timeout = Annotated[
+    PositiveDuration,
+    Field(le=MOST_SECONDS),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "unit": "seconds",
+            "default": 5.0,
+            "allowed": "a duration above 0 and at most 60s, such as 5s",
+        }
+    ),
+]
 FilePath = Annotated[Path, WithJsonSchema({"type": "string", "allowed": FILE_ALLOWED})]
 
 
@@ -123,7 +136,7 @@ class Sink(Model):
     """When notices are told together; ``false``: never. Default: from 5 Rollouts on, never for kind CloudEvents."""
     templates: Templates = Templates()
     """What messages say."""
-    timeout: PositiveDuration = 5.0
+    timeout: Timeout = 5.0
     """How long the sink may take for a message."""
 
 

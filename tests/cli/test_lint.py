@@ -161,3 +161,49 @@ def test_a_time_zone_that_there_is_not_is_told_with_its_line() -> None:
 
     assert result.exit_code == 1
     assert "<stdin>:5: spec.failover.timeZone: is no time zone that is known here; did you mean" in result.stdout
+
+
+# ---------------------------------------------------------------- sinks
+
+SINKS = "sinks:\n- {name: team-shop, kind: Slack, url: 'https://hooks.example/T0secret'}\n"
+TOLD = f"{GOOD}  notify: [{{sink: team-shop}}, {{sink: team-shpo}}]\n"
+
+
+def put(folder: Path, name: str, text: str) -> str:
+    """Write a file and return its path."""
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def test_a_sink_that_is_not_in_the_file_is_warned_of(tmp_path: Path) -> None:
+    """With the one that was meant; it may be set up later, so it is no error."""
+    manifest, sinks = put(tmp_path, "told.yaml", TOLD), put(tmp_path, "sinks.yaml", SINKS)
+    result = run(manifest, "--sinks", sinks)
+
+    place, message = f"{manifest}:7: warning: spec.notify[1].sink", "there is no such sink; did you mean team-shop?"
+    assert result.exit_code == 0
+    assert result.stdout == f'{place}: {message} (given: "team-shpo"; allowed: team-shop)\n'
+
+
+def test_without_the_file_sinks_are_not_looked_at(tmp_path: Path) -> None:
+    """Only the operator's file knows them."""
+    result = run(put(tmp_path, "told.yaml", TOLD))
+
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_what_is_wrong_with_the_file_of_sinks_is_an_error(tmp_path: Path) -> None:
+    """It is told beside what is wrong with the manifests, and no secret in it is."""
+    broken = put(tmp_path, "sinks.yaml", SINKS.replace("Slack", "Slak"))
+    result = run(put(tmp_path, "told.yaml", TOLD), "--sinks", broken)
+
+    assert result.exit_code == 1
+    assert "sinks.yaml:2: sinks[0].kind: is not one of the known values; did you mean Slack?" in result.stdout
+    assert "T0secret" not in result.output
+
+
+def test_an_empty_file_of_sinks_has_none_to_name(tmp_path: Path) -> None:
+    """Every sink is warned of."""
+    result = run(put(tmp_path, "told.yaml", TOLD), "--sinks", put(tmp_path, "sinks.yaml", "\n"))
+
+    assert result.stdout.count("allowed: no sink: the operator has set up none") == 2

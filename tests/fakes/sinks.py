@@ -7,7 +7,10 @@ from rollout.signals import SinkStanding
 
 
 class FakeDesk:
-    """``NoticeDesk`` in memory; ``failure`` is what a trial ends with, ``tried`` whom it was sent to and by whom."""
+    """``NoticeDesk`` in memory; ``failure`` is what a trial ends with.
+
+    ``tried`` is whom a trial was sent to and by whom, ``asked`` how often one was asked for.
+    """
 
     def __init__(self, *known: SinkStanding) -> None:
         """Have these sinks."""
@@ -15,6 +18,7 @@ class FakeDesk:
         self.cursors: dict[Key, tuple[Cursor, ...]] = {}
         self.failure: RolloutError | None = None
         self.tried: list[tuple[str, str]] = []
+        self.asked = 0
 
     def standings(self) -> tuple[SinkStanding, ...]:
         """Return those that there are."""
@@ -31,6 +35,7 @@ class FakeDesk:
             NotOursError: there is no such sink.
             RolloutError: ``failure``.
         """
+        self.asked += 1
         if sink not in {one.name for one in self.known}:
             raise NotOursError(f"there is no sink {sink}")
         if self.failure is not None:
