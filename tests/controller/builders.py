@@ -13,7 +13,7 @@ from typing import Any, ParamSpec
 from structlog.testing import capture_logs
 
 from rollout.analysis.samples import ERRORS, Batch
-from rollout.controller.alone import Always, NeverStopped
+from rollout.controller.alone import Always, NeverStopped, NoNotices
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
 from rollout.engine.observation import (
@@ -31,7 +31,7 @@ from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.ports import Ask, Clock, Elector, Key
 from rollout.rehearsal.virtual_loop import VirtualClock, run
-from rollout.signals import Switch
+from rollout.signals import Notices, Switch
 from rollout.spec.resource import Gate
 from tests.fakes.gates import FakeGates
 from tests.fakes.health import FakeBackendHealth
@@ -207,6 +207,7 @@ class Scene:
     workloads: SlowWorkloads = field(default_factory=SlowWorkloads)
     elector: Elector = field(default_factory=Always)
     switch: Switch = field(default_factory=NeverStopped)
+    notices: Notices = field(default_factory=NoNotices)
     options: Options = field(default_factory=lambda: Options(cadence_seconds=10.0, chance=lambda: 0.5))
     told: list[Told] = field(default_factory=list)
     probes: FakeProbes = field(init=False)
@@ -241,7 +242,7 @@ class Scene:
     async def start(self) -> None:
         """Let a controller run, as a process would after its start."""
         outside = (self.store, self.routes, self.health, self.measurements, self.gates, self.clock, self.workloads)
-        ports = Ports(*outside, elector=self.elector, probes=self.probes, switch=self.switch)
+        ports = Ports(*outside, elector=self.elector, probes=self.probes, switch=self.switch, notices=self.notices)
         self._controller = Controller(ports, self.options)
         self._controller.subscribe(self.told.append)
         self._task = asyncio.create_task(self._controller.run())

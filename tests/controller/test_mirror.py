@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 from rollout.controller.catalog import Abilities, Catalog
 from rollout.controller.mirror import Mirror
 from rollout.controller.passes import Told
+from rollout.engine.observation import Cursor
 from rollout.engine.state import Handled, State, Transition
 from rollout.engine.status import to_status
 from rollout.engine.table import Phase
@@ -107,6 +109,16 @@ def test_more_than_a_status_keeps_is_told_as_far_as_it_goes() -> None:
     stage.record(state(30, 31, handled=("y", "z")))
 
     assert stage.heard == [30, 31, "y", "z"]
+
+
+def test_how_far_sinks_were_told_is_no_news() -> None:
+    """Nor are transitions that stay in a status for a sink, and then go."""
+    stage = Stage()
+    stage.record(state(*range(1, 61)))
+    stage.record(replace(state(*range(1, 61)), notified=(Cursor("slack", 10),)))
+    stage.record(replace(state(*range(41, 61)), notified=(Cursor("slack", 60),)))
+
+    assert stage.heard == []
 
 
 def test_another_life_begins_with_number_one() -> None:
