@@ -364,11 +364,23 @@ class Measurements(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class GateCall:
+    """A call of a gate: what it is told, under an id by which it knows the same call when that comes again."""
+
+    id: str
+    gate: Gate
+    body: Mapping[str, object]
+
+
 class Gates(Protocol):
     """Calls to URLs that must agree."""
 
-    async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:
-        """Call the gate once; an answer other than 2xx, a timeout or a forbidden host is a "no" with its reason."""
+    async def ask(self, call: GateCall) -> GateAnswer:
+        """Call the gate, with as many retries as it says, within a bound of time.
+
+        An answer other than 2xx, a timeout or a forbidden host is a "no" with its reason; no error is raised for it.
+        """
         ...
 
 

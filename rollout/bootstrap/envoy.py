@@ -10,7 +10,7 @@ from pathlib import Path
 
 import structlog
 
-from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, operators_switch, probing
+from rollout.bootstrap.running import Desk, Runtime, Work, gating, listen, of_prometheus, operators_switch, probing
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
@@ -21,7 +21,6 @@ from rollout.envoy.admin import AdminClient
 from rollout.envoy.health import EnvoyBackendHealth
 from rollout.envoy.measurements import EnvoyMeasurements
 from rollout.envoy.routes import EnvoyRouteTable, RouteTableOptions
-from rollout.gates.http import HttpGates
 from rollout.manifests.folder import ManifestFolder
 from rollout.meters import Meters
 from rollout.ports import Measurements
@@ -98,7 +97,7 @@ async def _ports(
     await health.start()
     stack.push_async_callback(health.aclose)
     measurements = _measurements(settings, admin, meters, stack)
-    gates = await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts)))
+    gates = await gating(settings, stack)
     probes = await probing(settings, meters, stack)
     return Ports(store, routes, health, measurements, gates, clock, probes=probes, switch=switch)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from rollout.bootstrap.running import Desk, Runtime, Work, listen, of_prometheus, operators_switch, probing
+from rollout.bootstrap.running import Desk, Runtime, Work, gating, listen, of_prometheus, operators_switch, probing
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
@@ -18,7 +18,6 @@ from rollout.controller.catalog import Abilities
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
 from rollout.controller.switch import OperatorSwitch
-from rollout.gates.http import HttpGates
 from rollout.kube.access import KubeAccess
 from rollout.kube.api import KubeApi
 from rollout.kube.config import configuration
@@ -139,7 +138,7 @@ async def _ports(
         routes=cluster.routes,
         health=cluster.endpoints,
         measurements=counters,
-        gates=await stack.enter_async_context(HttpGates(frozenset(host.lower() for host in settings.gate_hosts))),
+        gates=await gating(settings, stack),
         clock=SystemClock(),
         workloads=cluster.workloads,
         elector=cluster.elector,

@@ -23,8 +23,11 @@ from rollout.controller.gauges import RolloutGauges
 from rollout.controller.metered import count_told, metered
 from rollout.controller.readiness import Readiness
 from rollout.controller.switch import OperatorSwitch
+from rollout.errors import ConfigurationError, Problem, Unavailable
+from rollout.gates.addresses import AllowList
+from rollout.gates.http import HttpGates
 from rollout.meters import Meters
-from rollout.ports import Access, IntentStore, Journal, Measurements, RolloutStore
+from rollout.ports import Access, Gates, IntentStore, Journal, Measurements, RolloutStore
 from rollout.probes.probes import LoopProbes
 from rollout.probes.tls import Certificates
 from rollout.prometheus.client import PrometheusClient
@@ -32,6 +35,7 @@ from rollout.prometheus.measurements import PrometheusMeasurements
 from rollout.settings.address import Address
 from rollout.settings.table import FailoverSwitch, ServeSettings
 from rollout.signals import Probes, SwitchRecord
+from rollout.webhooks import read_secrets
 
 OTHER_CONNECTIONS = 256
 """How many connections there may be beside those of event streams."""
@@ -158,6 +162,22 @@ async def probing(settings: ServeSettings, meters: Meters, stack: AsyncExitStack
     stack.push_async_callback(probes.aclose)
     await probes.start()
     return probes
+
+
+async def gating(settings: ServeSettings, stack: AsyncExitStack) -> Gates:
+    """Return gates that may be called until ``stack`` is closed.
+
+    Raises:
+        ConfigurationError: calls are to be signed, and the secret cannot be used.
+    """
+    file = settings.gate_secret_file
+    if file is not None:
+        try:
+            await asyncio.to_thread(read_secrets, file)
+        except Unavailable as error:
+            raise ConfigurationError((Problem("gate_secret_file", str(error), given=str(file)),)) from error
+    gates = HttpGates(AllowList(settings.gate_hosts), SystemClock(), secret_file=file)
+    return await stack.enter_async_context(gates)
 
 
 def _tls(settings: ServeSettings) -> TlsFiles | None:

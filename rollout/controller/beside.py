@@ -1,41 +1,25 @@
-"""What runs beside the passes of a Rollout: measurements, gates, orders to workloads, the hooks of a rollback.
+"""What runs beside the passes of a Rollout: measurements, gates and hooks, orders to workloads.
 
 None of it delays a pass; each lets one be due when it has come to an end. Called by the controller after each pass.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
-from typing import Any
-
 import structlog
 
 from rollout.analysis.reasons import Reason as Verdicts
 from rollout.controller import measure
+from rollout.controller.calls import Calls
 from rollout.controller.entry import NEVER, Entry
 from rollout.controller.measure import UNEXPECTED
 from rollout.controller.orders import Orders
 from rollout.controller.outside import Counts, Options, Ports
+from rollout.controller.turns import Turns
 from rollout.engine.decide import Decision, Wants
 from rollout.engine.orders import WorkloadOrder
-from rollout.engine.table import Phase
-from rollout.ports import Ask, Key
-from rollout.spec.resource import Gate, Rollout
+from rollout.ports import Ask
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Turns:
-    """What the controller lends: ways to run something, to let passes be due, and to know whether we ``may`` act."""
-
-    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-    wake: Callable[[Key], None]
-    due_in: Callable[[Entry, float], None]
-    may: Callable[[Entry], bool]
-    rollouts: Callable[[], int]
 
 
 class Beside:
@@ -47,18 +31,14 @@ class Beside:
         self._options = options
         self._counts = counts
         self._turns = turns
+        self._calls = Calls(ports, options.cadence_seconds, turns)
         self._orders = Orders(ports.workloads, ports.clock, chance=options.chance, may=turns.may)
 
-    def plan(self, entry: Entry, rollout: Rollout | None, wanted: Wants, decision: Decision) -> None:
+    def plan(self, entry: Entry, wanted: Wants, decision: Decision) -> None:
         """Begin what is wanted now, and let the rest be due when it should."""
-        if decision.transitions or not wanted.gates:
-            entry.gates = {}  # an agreement is for now; what else holds may last for hours
         self._plan_measurement(entry, wanted=wanted.measurement)
-        self._plan_gates(entry, wanted.gates)
+        self._calls.plan(entry, wanted.gates, moved=bool(decision.transitions))
         self._plan_orders(entry, decision.orders)
-        rollback = rollout.spec.hooks.on_rollback if rollout is not None else ()
-        if rollback and any(told.phase is Phase.ABORTING for told in decision.transitions):
-            self._turns.spawn(measure.tell_gates(self._ports.gates, entry, rollback))
 
     def begin_measuring(self, entry: Entry) -> None:
         """Ask for counters now."""
@@ -75,15 +55,6 @@ class Beside:
             entry.measure_at = NEVER
         elif entry.measure_at == NEVER and entry.measuring is None:
             entry.measure_at = self._ports.clock.monotonic()
-
-    def _plan_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
-        if not gates or entry.asking is not None:
-            return
-        wait = entry.gates_at - self._ports.clock.monotonic()
-        if wait <= 0:
-            entry.asking = self._turns.spawn(self._ask_gates(entry, gates))
-        else:
-            self._turns.due_in(entry, wait)
 
     def _plan_orders(self, entry: Entry, orders: tuple[WorkloadOrder, ...]) -> None:
         wait = self._orders.due_in(entry, orders)
@@ -108,14 +79,6 @@ class Beside:
             later = measure.spread_of(entry.key, cadence, rollouts=self._turns.rollouts())
             again = measure.next_look_after(entry.batch, now, cadence, later)
         entry.measure_at = self._ports.clock.monotonic() + again
-        self._turns.wake(entry.key)
-
-    async def _ask_gates(self, entry: Entry, gates: tuple[Gate, ...]) -> None:
-        try:
-            entry.gates = await measure.answers(self._ports.gates, entry, gates)
-        finally:
-            entry.asking = None
-        entry.gates_at = self._ports.clock.monotonic() + self._options.cadence_seconds
         self._turns.wake(entry.key)
 
     async def _order(self, entry: Entry, orders: tuple[WorkloadOrder, ...]) -> None:

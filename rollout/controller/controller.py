@@ -15,7 +15,7 @@ import structlog
 
 from rollout.controller.agenda import Agenda
 from rollout.controller.backoff import LONGEST_BACKOFF_SECONDS, QUICK_TRIES, backoff, longest_after, record_wait
-from rollout.controller.beside import Beside, Turns
+from rollout.controller.beside import Beside
 from rollout.controller.catalog import Catalog, Resolved
 from rollout.controller.entry import NEVER, Entry, answers_more, failover_rank, is_pressing, number_of
 from rollout.controller.lanes import Lanes
@@ -27,6 +27,7 @@ from rollout.controller.mirror import Mirror
 from rollout.controller.observe import Observer
 from rollout.controller.outside import Counts, Options, Ports
 from rollout.controller.passes import Passes, Told
+from rollout.controller.turns import Turns
 from rollout.controller.vitals import Vitals
 from rollout.engine.decide import Decision, wants
 from rollout.engine.observation import BackendKey, Observation
@@ -166,7 +167,9 @@ class Controller:
             await self._stop()
 
     async def _stop(self) -> None:
-        beside = [task for entry in self._entries.values() for task in (entry.measuring, entry.asking) if task]
+        beside = [
+            task for entry in self._entries.values() for task in (entry.measuring, *entry.asking.values()) if task
+        ]
         for task in beside:
             task.cancel()
         if self._tasks:
@@ -351,7 +354,7 @@ class Controller:
     def _plan(self, entry: Entry, resolved: Resolved, seen: Observation, decision: Decision) -> None:
         """Let the next pass and the next measurement be due when they should."""
         wanted = wants(resolved.rollout, entry.state or State(), seen)
-        self._beside.plan(entry, resolved.rollout, wanted, decision)
+        self._beside.plan(entry, wanted, decision)
         if entry.unrecorded:
             self._due_in(entry, record_wait(entry.unrecorded, self._options.chance(), refused=entry.refused))
         if decision.next_at is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from rollout.analysis.samples import Batch
 from rollout.controller.catalog import Resolved
-from rollout.engine.observation import BackendKey, GateAnswer, RouteKey, WorkloadKey
+from rollout.engine.observation import BackendKey, GateAnswer, GateKey, RouteKey, WorkloadKey
 from rollout.engine.orders import WorkloadOrder
 from rollout.engine.state import State
 from rollout.engine.tiers import is_frozen
@@ -29,7 +29,8 @@ class Entry:
     ``refused`` says that the last time it was for good.
     ``session`` is since when this replica acts for the Rollout (Unix seconds). ``proven``: a record
     has succeeded since then, so what the state was read from was the newest. ``given`` are the orders
-    to workloads that were carried out last, without the versions that they were for. ``uid`` is that of the
+    to workloads that were carried out last, without the versions that they were for. ``gates`` are answers that came,
+    ``asking`` the calls under way, ``gates_at`` when each may be called again. ``uid`` is that of the
     Rollout of which all this is (empty: not known yet, or there are none); another life of the name has another entry.
     """
 
@@ -47,7 +48,7 @@ class Entry:
     refused: bool = False
     batch: Batch | None = None
     source_problem: tuple[str, str] | None = None
-    gates: Mapping[str, GateAnswer] = field(default_factory=dict)
+    gates: dict[GateKey, GateAnswer] = field(default_factory=dict)
     write_problem: str = ""
     order_problem: str = ""
     given: tuple[WorkloadOrder, ...] = ()
@@ -56,7 +57,7 @@ class Entry:
     ask: Ask | None = None
     pass_at: float = 0.0
     measure_at: float = NEVER
-    gates_at: float = 0.0
+    gates_at: dict[GateKey, float] = field(default_factory=dict)
     failures: int = 0
     busy: bool = False
     again: bool = False
@@ -64,12 +65,12 @@ class Entry:
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     passing: asyncio.Task[None] | None = None
     measuring: asyncio.Task[None] | None = None
-    asking: asyncio.Task[None] | None = None
+    asking: dict[GateKey, asyncio.Task[None]] = field(default_factory=dict)
     ordering: asyncio.Task[None] | None = None
 
     def stop(self) -> None:
         """End whatever is under way beside the passes."""
-        for task in (self.measuring, self.asking, self.ordering):
+        for task in (self.measuring, *self.asking.values(), self.ordering):
             if task is not None:
                 task.cancel()
 

@@ -1,4 +1,4 @@
-"""Measurements and gates run beside the passes: a slow source never delays a decision.
+"""Measurements run beside the passes: a slow source never delays a decision.
 
 Each leaves its answer in the entry and lets a pass be due; an answer that is an error is a named
 reason for the next decision, never an exception in it.
@@ -6,26 +6,21 @@ reason for the next decision, never an exception in it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from zlib import crc32
-
-import structlog
 
 from rollout.analysis.reasons import Reason as Verdicts
 from rollout.analysis.samples import Batch
 from rollout.analysis.state import samples_wanted_since
 from rollout.controller.entry import Entry
-from rollout.engine.observation import BackendKey, GateAnswer
+from rollout.engine.observation import BackendKey
 from rollout.engine.state import State
 from rollout.engine.weights import backend_key
-from rollout.errors import PermanentError, RolloutError, SourceTimeout, TemporaryError
-from rollout.ports import Ask, Gates, Key, Measurements
+from rollout.errors import PermanentError, SourceTimeout, TemporaryError
+from rollout.ports import Ask, Key, Measurements
 from rollout.spec.analysis import ErrorsCheck, QueryCheck, SlowerThanCheck
 from rollout.spec.placeholders import fill
-from rollout.spec.resource import Gate, Rollout
-
-log = structlog.get_logger(__name__)
+from rollout.spec.resource import Rollout
 
 UNEXPECTED = "an unexpected error; see the log"
 
@@ -108,39 +103,3 @@ def spread_of(key: Key, cadence_seconds: float, *, rollouts: int) -> float:
     """Return how much later than others this one of ``rollouts`` looks, so that many do not look at one moment."""
     longest = min(MOST_SPREAD_PART * cadence_seconds, SPREAD_SECONDS * (rollouts - 1))
     return longest * (crc32(str(key).encode()) % 1000) / 1000
-
-
-async def answers(gates: Gates, entry: Entry, wanted: tuple[Gate, ...]) -> Mapping[str, GateAnswer]:
-    """Return the answers of all ``wanted`` gates; where a gate itself breaks, none agrees."""
-    try:
-        return await ask_gates(gates, wanted, gate_body(entry))
-    except Exception:
-        log.exception("gate failed", rollout=str(entry.key))
-        return {gate.name: GateAnswer(agrees=False, message=UNEXPECTED) for gate in wanted}
-
-
-async def tell_gates(gates: Gates, entry: Entry, wanted: tuple[Gate, ...]) -> None:
-    """Call hooks whose answers change nothing."""
-    for name, said in (await answers(gates, entry, wanted)).items():
-        log.info("rollback hook called", rollout=str(entry.key), gate=name, agrees=said.agrees, answer=said.message)
-
-
-def gate_body(entry: Entry) -> dict[str, object]:
-    """Return what a gate is told of the Rollout."""
-    state = entry.state or State()
-    who = {"namespace": entry.key.namespace, "name": entry.key.name}
-    where = {"phase": state.phase.value, "attempt": state.attempt, "step": state.step, "revision": state.revision}
-    return {**who, **where, "weight": state.share, "reason": state.reason, "message": state.message}
-
-
-async def ask_gates(gates: Gates, wanted: tuple[Gate, ...], body: Mapping[str, object]) -> dict[str, GateAnswer]:
-    """Return the answers of all ``wanted`` gates, called at the same time."""
-
-    async def one(gate: Gate) -> GateAnswer:
-        try:
-            return await gates.ask(gate, body=body)
-        except RolloutError as error:
-            return GateAnswer(agrees=False, message=str(error))
-
-    answers = await asyncio.gather(*map(one, wanted))
-    return {gate.name: answer for gate, answer in zip(wanted, answers, strict=True)}

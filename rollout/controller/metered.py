@@ -15,8 +15,8 @@ from rollout.engine.observation import GateAnswer, RouteKey, RouteView, RuleWeig
 from rollout.engine.table import Action
 from rollout.failover.reasons import Reason as Failover
 from rollout.meters import Meters, timed
-from rollout.ports import Ask, Gates, Key, Measurements, RolloutStore, RouteTable, StoredRollout
-from rollout.spec.resource import Gate, PolicyRef
+from rollout.ports import Ask, GateCall, Gates, Key, Measurements, RolloutStore, RouteTable, StoredRollout
+from rollout.spec.resource import PolicyRef
 
 _ACTIONS = frozenset(Action)
 
@@ -125,10 +125,10 @@ class MeteredGates:
         self._gates = gates
         self._meters = meters
 
-    async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:
+    async def ask(self, call: GateCall) -> GateAnswer:
         """Call the gate, counted."""
         try:
-            answer = await self._gates.ask(gate, body=body)
+            answer = await self._gates.ask(call)
         except Exception:
             self._meters.gate_called("failed")
             raise

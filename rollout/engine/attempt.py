@@ -44,6 +44,7 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
         word=None,
         evidence=(),
         effective="Unknown",
+        gates=(),
         drift=Drift(),
         parked=context.spec is not None and context.spec.gateway.separate_clusters,
     )

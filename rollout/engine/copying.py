@@ -34,7 +34,7 @@ def go_on(state: State, context: Context) -> State:
     if state.copying_at and state.share < ALL:
         return _give_back(state, context)
     at = At(state, context, None)
-    waiting = guards.first(guards.PROMOTED, at)
+    waiting = guards.first(guards.WRITTEN, at)
     if waiting is not None:
         return settling.said(at, waiting)
     return _copy(state, context) if state.copying_at else _begun(state, context)
@@ -119,8 +119,8 @@ def _give_back(state: State, context: Context) -> State:
         message = f"{state.stable} lost its last ready endpoint; {state.canary} gets all weight again."
         return move(kept, context, Trigger.TAKE_AGAIN, Reason.STABLE_LOST, message)
     at, lacks = At(state, context, None), _waits_for_stable(state, context)
-    still = settling.stops(guards.PROMOTED, at) or lacks
-    waiting = guards.first(guards.PROMOTED, at) or lacks
+    still = settling.stops(guards.WRITTEN, at) or lacks
+    waiting = guards.first(guards.WRITTEN, at) or lacks
     state = counting(state, context, runs=still is None)
     if waiting is not None:
         return settling.said(At(state, context, None), waiting)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollout.analysis.state import weights_changed
-from rollout.engine import drift, guards, orders, settling, telling, tiers
+from rollout.engine import drift, gates, guards, orders, settling, telling, tiers
 from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
+from rollout.engine.gates import Call
 from rollout.engine.guards import At
 from rollout.engine.holding import known_again
 from rollout.engine.judging import judged, last_word
@@ -27,7 +28,7 @@ from rollout.engine.table import RUNNING, Phase
 from rollout.engine.tiers import Settled
 from rollout.engine.workloads import noticed
 from rollout.engine.world import take_in, validate
-from rollout.spec.resource import Gate, OnDelete, Rollout
+from rollout.spec.resource import OnDelete, Rollout
 
 SOONEST_SECONDS = 0.001
 """The next pass is due no sooner than this: Unix time in a float goes on in steps of half a microsecond."""
@@ -62,7 +63,7 @@ class Wants:
     """What the next pass needs beside the caches: a measurement, answers of gates."""
 
     measurement: bool
-    gates: tuple[Gate, ...] = ()
+    gates: tuple[Call, ...] = ()
 
 
 def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision:
@@ -71,7 +72,7 @@ def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision
     before = state
     state, problems = take_in(state, context)
     state = validate(known_again(state, context), context, problems)
-    state = noticed(adopted(state, context, before.observed), context)
+    state = gates.noted(noticed(adopted(state, context, before.observed), context), context)
     state, judgement = judged(state, context)
     state = obey(state, context)
     settled = tiers.settle(state, context)
@@ -149,17 +150,24 @@ def _next_at(state: State, context: Context, again_at: tuple[float | None, ...])
 
 
 def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:
-    """Return what to fetch for the next pass: counters while the canary has weight, gates when nothing else is left."""
+    """Return what to fetch for the next pass: counters while the canary has weight, gates when nothing else is left.
+
+    Hooks are called as soon as it is time, whatever else is waited for.
+    """
     spec = rollout.spec if rollout is not None else None
-    if spec is None or spec.suspend or not drift.running(state) or state.failover.is_away:
+    if spec is None or spec.suspend:
         return Wants(measurement=False)
+    context = Context.of(rollout, seen)
+    if not drift.running(state) or state.failover.is_away:
+        return Wants(measurement=False, gates=gates.after_rollback(state, context))
     measure = state.share > 0 and state.judge is not None and bool(spec.analysis.checks)
-    at = At(state, Context.of(rollout, seen), last_word(state) if measure else None)
-    if state.phase is not Phase.PROGRESSING or not guards.exit_gates(at):
+    if state.phase is not Phase.PROGRESSING:
         return Wants(measurement=measure)
-    if guards.first((*guards.COUNTING, *guards.BEFORE_GATES), at) is not None:
-        return Wants(measurement=measure)
-    return Wants(measurement=measure, gates=guards.exit_gates(at))
+    at = At(state, context, last_word(state) if measure else None)
+    if hooks := gates.of_step(state, context):
+        return Wants(measurement=measure, gates=hooks if guards.first(guards.WRITTEN, at) is None else ())
+    waits = guards.first((*guards.COUNTING, *guards.BEFORE_GATES), at) is not None
+    return Wants(measurement=measure, gates=() if waits else gates.to_leave(state, context))
 
 
 def acknowledge(state: State, written: tuple[RouteWrite, ...], now: float) -> State:

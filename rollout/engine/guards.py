@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from rollout.analysis.judge import Judgement, Verdict
 from rollout.analysis.reasons import Reason as Verdicts
+from rollout.engine import gates
 from rollout.engine.attempt import is_written
 from rollout.engine.moves import Context
 from rollout.engine.observation import Acceptance
@@ -18,7 +19,7 @@ from rollout.engine.state import State
 from rollout.engine.workloads import not_up
 from rollout.spec import plan
 from rollout.spec.quantities import format_duration
-from rollout.spec.resource import Gate, Step
+from rollout.spec.resource import Step
 
 EARLY_PASS_PART = 0.25
 """With ``earlyPass``, a step takes at least this part of its hold time."""
@@ -184,31 +185,25 @@ def approval(at: At) -> Waiting | None:
     return Reason.WAITING_FOR_APPROVAL, f"Step {at.state.step} of {len(at.context.steps)} needs an approval."
 
 
-def gates(at: At) -> Waiting | None:
+def hooks(at: At) -> Waiting | None:
+    """Hold until every hook of the step has taken its call: what it brings, as load, is what the step is about."""
+    return _no(gates.of_step(at.state, at.context), at)
+
+
+def exit_gates(at: At) -> Waiting | None:
     """Wait until every gate agrees, those before promotion with the last step's."""
-    for gate in exit_gates(at):
-        answer = at.context.seen.gates.get(gate.name)
-        if answer is None or not answer.agrees:
-            said = answer.message if answer is not None else "has not answered yet"
-            return Reason.WAITING_FOR_GATE, f"Gate {gate.name}: {said}."
-    return None
+    return _no(gates.to_leave(at.state, at.context), at)
+
+
+def _no(calls: tuple[gates.Call, ...], at: At) -> Waiting | None:
+    no = gates.said_no(calls, at.context)
+    return None if no is None else (Reason.WAITING_FOR_GATE, f"{no[0]}: {no[1]}.")
 
 
 def unasked(at: At) -> bool:
-    """Return whether no gate has said no, and one has not answered yet."""
-    answers = [at.context.seen.gates.get(gate.name) for gate in exit_gates(at)]
-    return None in answers and all(answer is None or answer.agrees for answer in answers)
-
-
-def exit_gates(at: At) -> tuple[Gate, ...]:
-    """Return the gates that must agree before the attempt leaves where it is."""
-    spec, steps = at.context.spec, at.context.steps
-    if spec is None:
-        return ()
-    if at.state.step == 0:
-        return spec.hooks.before_start if at.state.share == 0 else ()
-    before_promotion = spec.hooks.before_promotion if at.state.step == len(steps) else ()
-    return (at.step.gates if at.step else ()) + before_promotion
+    """Return whether it is gates that are waited for, and none of them has said no."""
+    calls = gates.of_step(at.state, at.context) or gates.to_leave(at.state, at.context)
+    return gates.are_unasked(calls, at.context)
 
 
 def _sentence(message: str) -> str:
@@ -217,17 +212,17 @@ def _sentence(message: str) -> str:
 
 Guard = Callable[[At], Waiting | None]
 
-COUNTING: tuple[Guard, ...] = (unwritten, unaccepted, stable_down, verdict_holds, ineffective)
+WRITTEN: tuple[Guard, ...] = (unwritten, unaccepted)
+"""What the end of an attempt waits for, and the hooks of a step."""
+
+COUNTING: tuple[Guard, ...] = (*WRITTEN, stable_down, verdict_holds, ineffective, hooks)
 """While one of these speaks, hold time stands still."""
 
 _BY_TIME: tuple[Guard, ...] = (canary_not_ready, plan_too_short, hold_time)
 BEFORE_GATES: tuple[Guard, ...] = (*_BY_TIME, too_few_requests, step_requests, fresh_tick, sample_due, approval)
 """The rest of what a step waits for, but for its gates (which are called only when nothing else is left)."""
 
-LEAVING: tuple[Guard, ...] = (*COUNTING, *BEFORE_GATES, gates)
-
-PROMOTED: tuple[Guard, ...] = (unwritten, unaccepted)
-"""What the end of an attempt waits for."""
+LEAVING: tuple[Guard, ...] = (*COUNTING, *BEFORE_GATES, exit_gates)
 
 
 def first(guards: tuple[Guard, ...], at: At) -> Waiting | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollout.engine import gates
 from rollout.engine.attempt import is_written
 from rollout.engine.moves import Context
 from rollout.engine.state import Hold, State
@@ -20,7 +21,7 @@ def known_again(state: State, context: Context) -> State:
     Had anything stopped hold time since, that would be recorded; so it ran until now, also while no controller did.
     """
     was_cut_off = 0.0 < state.writing_at < context.seen.session_started_at
-    waits = state.phase is Phase.PROGRESSING and state.hold.since is None
+    waits = state.phase is Phase.PROGRESSING and state.hold.since is None and not gates.of_step(state, context)
     if not (was_cut_off and waits and is_written(state, context)):
         return state
     return replace(state, hold=Hold(state.hold.seconds, state.writing_at), writing_at=0.0)

@@ -137,12 +137,40 @@ class WorkloadView:
     failed: str = ""
 
 
+class Hook(StrEnum):
+    """When a gate is called: those of a step and those before something must agree, those of a rollback are told."""
+
+    BEFORE_START = "beforeStart"
+    ON_STEP = "onStep"
+    STEP = "step"
+    BEFORE_PROMOTION = "beforePromotion"
+    ON_ROLLBACK = "onRollback"
+
+
+@dataclass(frozen=True, slots=True)
+class GateKey:
+    """Which call of a gate, of one Rollout: what one step of one attempt is asked stands for no other.
+
+    ``step`` is 0 before the first and after a rollback.
+    """
+
+    hook: Hook
+    name: str
+    attempt: int
+    step: int
+
+
 @dataclass(frozen=True, slots=True)
 class GateAnswer:
-    """What a gate answered: it agrees on 2xx and nothing else; ``message`` says what came."""
+    """What a gate answered: it agrees on 2xx and nothing else; ``message`` says what came, a colon before the details.
+
+    ``tries`` is how many calls it took, ``at`` when it was asked (Unix seconds; 0: nobody noted it).
+    """
 
     agrees: bool
     message: str
+    tries: int = 1
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +243,8 @@ class Observation:
 
     ``now`` and ``session_started_at`` (when this controller began to run) are Unix seconds.
     ``routes`` has every route of the spec, None where it does not exist. ``problems`` say why the
-    spec cannot be used (it is then None in ``decide``). ``gates`` holds the answers that were
-    asked for in this pass, by gate name. ``source_problem`` is the (reason, message) of a
+    spec cannot be used (it is then None in ``decide``). ``gates`` holds the answers to what the
+    last pass wanted to be asked. ``source_problem`` is the (reason, message) of a
     metrics source that failed. ``workloads`` has the workload of each backend that the spec names one for, by
     the backend's name (not by role, which changes), None where it does not exist. ``write_problem`` says why the
     last write failed, ``order_problem`` why the last order to a workload did; empty when it did not.
@@ -230,7 +258,7 @@ class Observation:
     endpoints: Mapping[str, Endpoints]
     batch: Batch | None = None
     source_problem: tuple[str, str] | None = None
-    gates: Mapping[str, GateAnswer] = field(default_factory=dict)
+    gates: Mapping[GateKey, GateAnswer] = field(default_factory=dict)
     command: Command | None = None
     problems: tuple[str, ...] = ()
     deleting: bool = False

@@ -71,7 +71,7 @@ def _missing(state: State, context: Context) -> tuple[Missing, ...]:
         case Phase.PROGRESSING:
             return _speaking(At(state, context, _judgement(state, context)), guards.LEAVING)
         case Phase.PROMOTING:
-            waiting = _speaking(At(state, context, None), guards.PROMOTED)
+            waiting = _speaking(At(state, context, None), guards.WRITTEN)
             return waiting or ((Missing(state.reason, state.message),) if state.copying_at else ())
         case Phase.ABORTING:
             return _speaking(At(state, context, None), (guards.unwritten,))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from rollout.analysis.judge import Judgement, Verdict
-from rollout.engine import adoption, attempt, copying, drift, guards, settling, tiers
+from rollout.engine import adoption, attempt, copying, drift, gates, guards, settling, tiers
 from rollout.engine.guards import At
 from rollout.engine.holding import counting
 from rollout.engine.moves import Context, say
@@ -174,6 +174,8 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
         lacked = not_up(state, context).rstrip(".") or f"{state.canary} had no ready endpoint"
         message = f"Rolled back: {lacked} within {context.deadline_seconds:g} s."
         return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
+    if why := gates.ends_attempt(state, context):
+        return attempt.abort(state, context, reason=Reason.GATE_REFUSED, message=why)
     at = At(state, context, judgement)
     still = settling.stops(guards.COUNTING, at)
     at = At(counting(state, context, runs=still is None), context, judgement)
@@ -200,5 +202,5 @@ def _promote(state: State, context: Context, judgement: Judgement | None) -> Sta
     if copying.is_meant(state, context):
         return copying.go_on(state, context)
     at = At(state, context, judgement)
-    waiting = guards.first(guards.PROMOTED, at)
+    waiting = guards.first(guards.WRITTEN, at)
     return settling.said(at, waiting) if waiting is not None else attempt.swap(state, context)

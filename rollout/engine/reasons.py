@@ -33,6 +33,7 @@ class Reason(StrEnum):
     CANARY_NOT_READY = "CanaryNotReady"
     CANARY_LOST = "CanaryLost"
     CANARY_CARRIES_ALL = "CanaryCarriesAll"
+    GATE_REFUSED = "GateRefused"
     DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
     HOLDING = "Holding"
     WAITING_FOR_WRITE = "WaitingForWrite"
@@ -97,12 +98,13 @@ MEANING: dict[str, str] = {
     Reason.CANARY_NOT_READY: "The canary has no ready endpoint yet, so it gets no weight.",
     Reason.CANARY_LOST: "The canary lost its last ready endpoint during the attempt.",
     Reason.CANARY_CARRIES_ALL: "Stable has no ready endpoint, so the gateway may send everything to the canary.",
+    Reason.GATE_REFUSED: "A gate or hook whose failure ends the attempt did not agree.",
     Reason.DEADLINE_EXCEEDED: "The canary was not ready within the progress deadline.",
     Reason.HOLDING: "The step's hold time is not over.",
     Reason.WAITING_FOR_WRITE: "The weights are not in the routes yet.",
     Reason.WAITING_FOR_ROUTES: "The gateway has not accepted the routes as they stand.",
     Reason.WAITING_FOR_APPROVAL: "The step needs a person's approval.",
-    Reason.WAITING_FOR_GATE: "A gate does not agree.",
+    Reason.WAITING_FOR_GATE: "A gate does not agree, or a hook of the step has not taken its call.",
     Reason.WAITING_FOR_REQUESTS: "The step asks for more canary requests.",
     Reason.WAITING_FOR_FRESH_TICK: "No new sample was judged since the controller started.",
     Reason.WEIGHTS_INEFFECTIVE: "The canary's share of requests is far from its weight.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rollout.engine import gates
 from rollout.engine.drift import running
 from rollout.engine.moves import intended
 from rollout.engine.reasons import Reason
@@ -70,6 +71,7 @@ def _gist(state: State) -> tuple[object, ...]:
         seen,
         workloads,
         state.handled,
+        gates.gist(state),
         _rests(state) or state.ready,
         drifted,
         replace(failover, message="", reason="" if failover.reason in AWAY else failover.reason),

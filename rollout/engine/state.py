@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rollout.analysis.judge import CheckReport, JudgeState, Verdict
-from rollout.engine.observation import BackendKey, Cursor, RouteKey
+from rollout.engine.observation import BackendKey, Cursor, GateKey, RouteKey
 from rollout.engine.table import Phase
 from rollout.failover.state import FailoverState
 from rollout.failover.table import Stage
@@ -65,6 +65,20 @@ class Handled:
     done: bool
     reason: str
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateSeen:
+    """What a gate or hook answered last (at most 200 characters): ``at`` is when it was asked (Unix seconds).
+
+    ``tries`` is how many calls that took.
+    """
+
+    key: GateKey
+    agrees: bool
+    message: str
+    at: float
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +184,7 @@ class State:
     name of the backend. ``copying_at`` is since when stable is to run what the canary runs (0: it is not),
     ``copied`` the pod template for that. ``tiers`` is the failover that is asked for (None: none),
     ``failover`` where it stands, ``frozen_at`` since when the attempt stands still for it (0: it does not).
-    ``notified`` is how far each sink was told.
+    ``notified`` is how far each sink was told. ``gates`` are the last answers of this attempt's gates and hooks.
     """
 
     phase: Phase = Phase.IDLE
@@ -223,3 +237,4 @@ class State:
     failover: FailoverState = field(default_factory=FailoverState)
     frozen_at: float = 0.0
     notified: tuple[Cursor, ...] = ()
+    gates: tuple[GateSeen, ...] = ()

@@ -25,7 +25,7 @@ from rollout.failover.state import FailoverState
 _STATE = TypeAdapter(State)
 _JUDGE = TypeAdapter(JudgeState)
 _TRANSITION = TypeAdapter(Transition)
-_TOLD = ("transitions", "handled", "conditions", "evidence", "judge", "failover", "notified")
+_TOLD = ("transitions", "handled", "conditions", "evidence", "judge", "failover", "notified", "gates")
 MOST_PROBLEMS = 1600
 """So many characters have the problems of all sinks together."""
 
@@ -68,6 +68,7 @@ def to_status(state: State) -> dict[str, object]:
     status["transitions"] = []
     if state.notified:
         status["notified"] = _notified(state.notified)
+    status["gates"] = [{**_as_mapping(one.pop("key")), **one} for one in map(_as_mapping, _items(raw, "gates"))]
     status["handledCommands"] = _items(raw, "handled")
     status["conditions"] = [_told(condition, state.observed_generation) for condition in state.conditions]
     status["observedGeneration"] = state.observed_generation
@@ -119,6 +120,10 @@ def _items(raw: Mapping[str, object], name: str) -> list[object]:
     return cast("list[object]", raw[name])
 
 
+def _as_list(value: object) -> list[object]:
+    return cast("list[object]", value)
+
+
 def _as_mapping(value: object) -> dict[str, object]:
     return cast("dict[str, object]", value)
 
@@ -152,6 +157,7 @@ def _read(status: Mapping[str, object]) -> State:
     raw["notified"] = [
         {**_as_mapping(told), "sink": sink} for sink, told in _as_mapping(status.get("notified", {})).items()
     ]
+    raw["gates"] = [{**_as_mapping(one), "key": one} for one in _as_list(status.get("gates", []))]
     raw["handled"] = status["handledCommands"]
     raw["conditions"] = [_condition(condition) for condition in _items(status, "conditions")]
     raw["evidence"] = [_snake_keys(report) for report in _items(status, "evidence")]

@@ -1,142 +1,174 @@
 """Calls a gate over HTTP: a POST with a small JSON body, answered by 2xx for yes and anything else for no.
 
-The URL comes from a Rollout, so it is not trusted: its host must be on the operator's list, none of
-its addresses may be link-local, a redirect is a no, and no more of the answer is read than a person
-would want to see in a sentence.
+The URL comes from a Rollout, so it is not trusted: ``rollout.gates.addresses`` says who may be called, a redirect is a
+no, and no more of the answer is read than a person would want to see in a sentence. Calls are signed after Standard
+Webhooks where the operator gives a secret, and have an id by which the other side knows a call that comes again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+import structlog
+from aiohttp.abc import AbstractResolver
+from standardwebhooks import Webhook
+from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_random_exponential
+from yarl import URL
 
+from rollout import __version__
 from rollout.engine.observation import GateAnswer
-from rollout.errors import NotOursError
-from rollout.spec.resource import Gate
+from rollout.errors import NotOursError, Unavailable
+from rollout.gates.addresses import AllowList, GuardedResolver
+from rollout.ports import Clock, GateCall
+from rollout.webhooks import read_secrets, signed
 
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_PORTS = {"http": 80, "https": 443}
+log = structlog.get_logger(__name__)
 
 MOST_SHOWN = 200
 """Bytes of an answer's body that are read."""
 
+BODY_SECONDS = 1.0
+"""How long those bytes are waited for: the status has said everything."""
 
-class GuardedResolver(AbstractResolver):
-    """Resolves names as usual, and refuses link-local and unspecified addresses, also IPv4 ones in IPv6 clothes."""
+MOST_CALLS = 64
+"""So many calls are under way at one time; the others wait for their turn, which does not count as theirs."""
 
-    def __init__(self) -> None:
-        self._resolver = aiohttp.ThreadedResolver()
+FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 2.0
+"""The wait before a retry: by chance up to the first, and up to twice as long each time, to the longest."""
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """Return the addresses of ``host``.
-
-        Raises:
-            NotOursError: one of them may not be called.
-        """
-        found = await self._resolver.resolve(host, port, family)
-        for one in found:
-            refuse_address(one["host"])
-        return found
-
-    async def close(self) -> None:
-        """Close the resolver underneath."""
-        await self._resolver.close()
+_AGAIN = frozenset({408, 425, 429})
+_FAULTY = 500
 
 
-def refuse_address(text: str) -> None:
-    """Return for an address that may be called.
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What came of one try, and whether another may bring more."""
 
-    Raises:
-        NotOursError: it is link-local, multicast or unspecified.
-    """
-    address = ipaddress.ip_address(text.partition("%")[0])
-    for one in (address, *_inside(address)):
-        if one.is_link_local or one.is_unspecified or one.is_multicast:
-            raise NotOursError(f"address {address} may not be called")
-
-
-def _inside(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
-    """Yield the IPv4 addresses that an IPv6 address stands for: mapped, 6to4, Teredo, NAT64."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return
-    teredo = address.teredo
-    found = (address.ipv4_mapped, address.sixtofour, teredo[1] if teredo is not None else None)
-    yield from (one for one in found if one is not None)
-    if address in _NAT64:
-        yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    message: str
+    agrees: bool = False
+    again: bool = False
 
 
 class HttpGates:
     """The gates of one controller; use as an async context manager."""
 
-    def __init__(self, allowed_hosts: frozenset[str]) -> None:
-        """Call only hosts in ``allowed_hosts`` (``host`` or ``host:port``, lower case; empty: none)."""
-        self._allowed = allowed_hosts
+    def __init__(
+        self,
+        allowed: AllowList,
+        clock: Clock,
+        *,
+        secret_file: Path | None = None,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """Call only hosts that are ``allowed``; sign with the secrets in ``secret_file`` (None: not at all)."""
+        self._allowed = allowed
+        self._clock = clock
+        self._secret_file = secret_file
+        self._resolver = resolver
+        self._turns = asyncio.Semaphore(MOST_CALLS)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Open the connections."""
-        connector = aiohttp.TCPConnector(resolver=GuardedResolver(), limit=32, use_dns_cache=False)
-        self._session = aiohttp.ClientSession(connector=connector, trust_env=False, cookie_jar=aiohttp.DummyCookieJar())
+        """Open what calls are made with; no connection is kept after its call."""
+        resolver = GuardedResolver(self._resolver)
+        connector = aiohttp.TCPConnector(resolver=resolver, limit=0, use_dns_cache=False, force_close=True)
+        headers = {"User-Agent": f"rollout/{__version__}", "Accept-Encoding": "identity"}
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            trust_env=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close them."""
+        """Close it."""
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:
-        """Call the gate once; an answer other than 2xx, a timeout or a forbidden host is a "no" with its reason."""
-        refusal = self._refusal(gate)
-        if refusal or self._session is None:
-            return GateAnswer(agrees=False, message=refusal or "gates are closed")
-        limit = aiohttp.ClientTimeout(total=gate.timeout)
+    async def ask(self, call: GateCall) -> GateAnswer:
+        """Call the gate, and again after a time-out, a fault of the connection, 408, 425, 429 or 5xx.
+
+        An answer other than 2xx, a timeout or a forbidden host is a "no" with its reason. All tries together take at
+        most (1 + retries) times the gate's time limit and 2 s, beside waiting for their turn.
+        """
+        if self._session is None:
+            return GateAnswer(agrees=False, message="gates are closed")
         try:
-            async with self._session.post(gate.url, json=dict(body), timeout=limit, allow_redirects=False) as answer:
-                return GateAnswer(agrees=200 <= answer.status < 300, message=await _said(answer))  # noqa: PLR2004 - 2xx
-        except TimeoutError:
-            return GateAnswer(agrees=False, message=f"no answer within {gate.timeout:g} s")
+            url = self._allowed.checked(call.gate.url)
         except NotOursError as error:
             return GateAnswer(agrees=False, message=str(error))
-        except (aiohttp.ClientError, OSError, asyncio.IncompleteReadError) as error:
-            cause = error.__cause__ if isinstance(error.__cause__, NotOursError) else error
-            return GateAnswer(agrees=False, message=f"cannot be called: {type(cause).__name__}: {cause}"[:MOST_SHOWN])
+        tries = AsyncRetrying(
+            stop=stop_after_attempt(1 + call.gate.retries),
+            wait=wait_random_exponential(FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS),
+            retry=retry_if_result(lambda answer: answer.again),
+            retry_error_callback=lambda state: state.outcome.result() if state.outcome is not None else None,
+        )
+        answer: _Answer = await tries(self._try, partial(self._called, self._session, url, call), call.gate.timeout)
+        made = int(tries.statistics["attempt_number"])
+        return GateAnswer(agrees=answer.agrees, message=answer.message, tries=made)
 
-    def _refusal(self, gate: Gate) -> str:
-        parts = urlsplit(gate.url)
-        host = (parts.hostname or "").lower()
-        if parts.username or parts.password:
-            return "the URL carries a user or a password"
-        try:
-            port = parts.port or _PORTS.get(parts.scheme)
-        except ValueError:
-            return "the URL has a port that cannot be"
-        if not {host, f"{host}:{port}"} & self._allowed:
-            return f"host {host or '(none)'} is not on the operator's list of allowed hosts"
-        try:
-            refuse_address(host)
-        except ValueError:
-            return ""  # a name, looked at when it is resolved
-        except NotOursError as error:
-            return str(error)
-        return ""
+    async def _try(self, called: Callable[[tuple[Webhook, ...]], Awaitable[_Answer]], limit_seconds: float) -> _Answer:
+        async with self._turns:
+            try:
+                secrets = await self._secrets()
+            except Unavailable as error:
+                log.warning("gates cannot be called", file=str(self._secret_file), why=str(error))
+                return _Answer("cannot be called: the operator's signing secret cannot be used")
+            try:
+                async with asyncio.timeout(limit_seconds):
+                    return await called(secrets)
+            except TimeoutError:
+                return _Answer(f"no answer within {limit_seconds:g} s", again=True)
+            except NotOursError as error:
+                return _Answer(str(error))
+            except (aiohttp.ClientError, OSError) as error:
+                return _fault(error)
+
+    async def _secrets(self) -> tuple[Webhook, ...]:
+        return await asyncio.to_thread(read_secrets, self._secret_file) if self._secret_file is not None else ()
+
+    async def _called(
+        self, session: aiohttp.ClientSession, url: URL, call: GateCall, secrets: tuple[Webhook, ...]
+    ) -> _Answer:
+        body = json.dumps(call.body, separators=(",", ":")).encode()
+        headers = signed(secrets, call.id, body, at=self._clock.now())
+        headers["Content-Type"] = "application/json"
+        async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            status = answer.status
+            if 300 <= status < 400:  # noqa: PLR2004 - 3xx
+                return _Answer(f"answered {status}, a redirect, which is not followed")
+            said = await _said(answer)
+            again = status in _AGAIN or status >= _FAULTY
+            agrees = 200 <= status < 300  # noqa: PLR2004 - 2xx
+            return _Answer(f"answered {status}{f': {said}' if said else ''}", agrees=agrees, again=again)
+
+
+def _fault(error: Exception) -> _Answer:
+    """Return what a call that did not come to an answer came to; where it may not go is said of itself."""
+    if isinstance(error.__cause__, NotOursError):
+        return _Answer(str(error.__cause__))
+    what = error.message if isinstance(error, aiohttp.ClientResponseError) else error  # the other has the whole URL
+    return _Answer(f"cannot be called: {type(error).__name__}: {what}"[:MOST_SHOWN], again=True)
 
 
 async def _said(answer: aiohttp.ClientResponse) -> str:
-    if 300 <= answer.status < 400:  # noqa: PLR2004 - 3xx
-        return f"answered {answer.status}, a redirect, which is not followed"
-    text = (await answer.content.read(MOST_SHOWN)).decode(errors="replace")
-    shown = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f"answered {answer.status}{f': {shown}' if shown else ''}"
+    """Return the beginning of the body in one line; nothing where it does not come soon, or breaks off."""
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            text = (await answer.content.read(MOST_SHOWN)).decode(errors="replace")
+    except (TimeoutError, aiohttp.ClientError, OSError):
+        return ""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

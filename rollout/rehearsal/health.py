@@ -8,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import assert_never
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints, GateAnswer
 from rollout.failover.readings import HEARD_SECONDS, EndpointsSeen
-from rollout.ports import Clock
+from rollout.ports import Clock, GateCall
 from rollout.rehearsal.scenario import GateMode
 from rollout.signals import Target
-from rollout.spec.traffic import Gate
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,17 @@ class SimulatedGates:
     def __init__(self) -> None:
         self.modes: dict[str, GateMode] = {}
 
-    async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:  # noqa: ARG002 - as the Protocol
-        """Answer for ``gate`` without calling anybody."""
-        agrees = self.modes.get(gate.name, GateMode.AGREE) is GateMode.AGREE
-        return GateAnswer(agrees, f"answered {'200' if agrees else '403'}")
+    async def ask(self, call: GateCall) -> GateAnswer:
+        """Answer for the gate without calling anybody."""
+        match self.modes.get(call.gate.name, GateMode.AGREE):
+            case GateMode.AGREE:
+                return GateAnswer(agrees=True, message="answered 200")
+            case GateMode.REFUSE:
+                return GateAnswer(agrees=False, message="answered 403")
+            case GateMode.FAIL:
+                return GateAnswer(agrees=False, message="answered 500", tries=1 + call.gate.retries)
+            case never:
+                assert_never(never)
 
 
 class SimulatedSwitch:

@@ -54,10 +54,11 @@ class SwitchMode(StrEnum):
 
 
 class GateMode(StrEnum):
-    """What a gate answers."""
+    """What a gate answers: 200, 403, or 500 to each try."""
 
     AGREE = "agree"
     REFUSE = "refuse"
+    FAIL = "fail"
 
 
 class TrafficFields(Model):

@@ -156,7 +156,14 @@ class ServeSettings(BaseModel):
     tick_seconds: Annotated[float, Field(ge=0.2, le=3600), _seconds("200ms", "1h")] = 10.0
     """How often counters are asked for."""
     gate_hosts: Annotated[tuple[Host, ...], Field(max_length=_MOST_ENTRIES)] = ()
-    """A host (or host:port) that gates and hooks may call; may be given again."""
+    """A host (or host:port) that gates and hooks may call; may be given again. Addresses that lead to this machine or
+    to the network's own services (loopback, link-local) are called only where they are named themselves."""
+    gate_secret_file: FilePath | None = None
+    """File of the secret (``whsec_`` and base64) that calls of gates and hooks are signed with, after Standard
+    Webhooks. A changed file is taken without a restart; two lines sign twice. Without it, calls are not signed."""
+    hooks: FilePath | None = None
+    """File (YAML) of the hooks by which programs start attempts with a signed call, as CI systems do. Without it,
+    there are none."""
     probe_certificates: FilePath | None = None
     """Folder of the certificates, keys and authorities (PEM) that probes of failover may use; Rollouts name files in
     it. A changed file is taken without a restart. Without it, probes with files of their own say nothing."""

@@ -124,6 +124,7 @@ def names_are_unique(rollout: Rollout) -> Iterator[Problem]:
     for index, step in enumerate(spec.steps):
         yield from _repeated(f"spec.steps[{index}].gates", _gate_names(step.gates))
     yield from _repeated("spec.hooks.beforeStart", _gate_names(spec.hooks.before_start))
+    yield from _repeated("spec.hooks.onStep", _gate_names(spec.hooks.on_step))
     yield from _repeated("spec.hooks.beforePromotion", _gate_names(spec.hooks.before_promotion))
     yield from _repeated("spec.hooks.onRollback", _gate_names(spec.hooks.on_rollback))
 

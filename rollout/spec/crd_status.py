@@ -125,6 +125,23 @@ _HANDLED = _object(
     },
 )
 
+HOOKS = ("beforeStart", "onStep", "step", "beforePromotion", "onRollback")
+"""When a gate is called, as ``rollout.engine.observation.Hook``, which this room may not import."""
+
+_GATE = _object(
+    "What a gate or hook answered last.",
+    {
+        "hook": _choice("When it is called; step: as a gate of a step.", HOOKS),
+        "name": _text("Its name."),
+        "attempt": _whole("The attempt for which it was called."),
+        "step": _whole("The step in which it was called, 1-based; 0: before the first, or after a rollback."),
+        "agrees": _flag("Whether it agreed."),
+        "message": _text("What it answered, or why there is no answer."),
+        "at": _number("When it was called, in Unix seconds."),
+        "tries": _whole("How many calls that took."),
+    },
+)
+
 _CONDITION = _object(
     "One thing that is true of the Rollout, or not.",
     {
@@ -176,6 +193,7 @@ _FIELDS: Mapping[str, Schema] = {
         "type": "object",
         "additionalProperties": _CURSOR,
     },
+    "gates": _list("The last answers of the attempt's gates and hooks, at most 16, oldest first.", _GATE),
     "handledCommands": _list("The last commands, oldest first.", _HANDLED),
     "conditions": {
         "description": "What is true of the Rollout.",

@@ -86,10 +86,12 @@ class Workloads(Model):
 
 
 class Hooks(Model):
-    """Gates outside the steps: before an attempt, before promotion, and calls on rollback."""
+    """Gates outside the steps: before an attempt, as each step begins, before promotion, and calls on rollback."""
 
     before_start: Gates = ()
     """Must agree before an attempt starts."""
+    on_step: Gates = ()
+    """Called once in each step when its weights are written and accepted, as for load; hold time counts from then."""
     before_promotion: Gates = ()
     """Must agree before the canary is promoted."""
     on_rollback: Gates = ()

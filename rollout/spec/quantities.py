@@ -82,6 +82,12 @@ def _above_zero(seconds: float) -> float:
     return seconds
 
 
+def _brief(seconds: float) -> float:
+    if not 0 < seconds <= LONGEST_BRIEF_SECONDS:
+        raise ValueError("must be longer than 0s and at most 1m")
+    return seconds
+
+
 def _sure(fraction: float) -> float:
     low, high = _SURE
     if not low <= fraction <= high:
@@ -121,6 +127,25 @@ PositiveDuration = Annotated[
     ),
 ]
 """Seconds above 0, written as a duration string."""
+
+LONGEST_BRIEF_SECONDS = 60.0
+
+BriefDuration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    AfterValidator(_brief),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "maxLength": _LONGEST_TEXT,
+            "pattern": rf"^{_DURATION.pattern[:-1]}*{_MORE_THAN_ZERO}{_DURATION.pattern[:-1]}*$",
+            "allowed": f"more than 0s and at most 1m: {DURATION_ALLOWED}",
+            "unit": "seconds",
+        }
+    ),
+]
+"""Seconds above 0 and at most 60, written as a duration string: for what somebody waits for with an open connection."""
 
 Fraction = Annotated[
     float,

@@ -11,7 +11,7 @@ from typing import Annotated
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from rollout.spec.base import Model, Name, Url
-from rollout.spec.quantities import Duration, Flag, Number, Port, PositiveDuration, Whole
+from rollout.spec.quantities import BriefDuration, Duration, Flag, Number, Port, PositiveDuration, Whole
 
 MOST_RULES = 64
 RULE_ALLOWED = "the name of a rule, or its index from 0 to 63"
@@ -105,6 +105,13 @@ class Backends(Model):
         return self.stable.name, self.canary.name if self.canary is not None else ""
 
 
+class OnFailure(StrEnum):
+    """What follows when a gate does not agree."""
+
+    WAIT = "Wait"
+    ABORT = "Abort"
+
+
 class Gate(Model):
     """A URL that must answer 2xx to agree."""
 
@@ -112,8 +119,12 @@ class Gate(Model):
     """Called with POST; 2xx agrees, anything else does not."""
     name: Name
     """The name in messages, unique in its list."""
-    timeout: PositiveDuration = 5.0
-    """How long an answer may take."""
+    timeout: BriefDuration = 5.0
+    """How long one try may take: name, connection, headers and what is read of the body."""
+    retries: Annotated[Whole, Field(ge=0, le=5)] = 2
+    """How often a call is tried again at once that met a time-out, a fault of the connection, 408, 425, 429 or 5xx."""
+    on_failure: OnFailure = OnFailure.WAIT
+    """Wait: it is asked again until it agrees. Abort: the attempt is aborted. Means nothing on rollback."""
 
 
 class Step(Model):

@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from rollout.clock import SystemClock
 from rollout.engine.observation import GateAnswer
+from rollout.gates.addresses import AllowList
 from rollout.gates.http import HttpGates
-from rollout.ports import Gates
+from rollout.ports import GateCall, Gates
 from rollout.spec.resource import Gate
 from tests.fakes.gates import FakeGates
 from tests.prometheus.liar import Liar, lying, says
@@ -50,8 +52,12 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[FakeWorld | Htt
     if request.param == "fake":
         yield FakeWorld()
         return
-    async with lying() as server, HttpGates(frozenset({"127.0.0.1"})) as gates:
+    async with lying() as server, HttpGates(AllowList(["127.0.0.1"]), SystemClock()) as gates:
         yield HttpWorld(server, gates)
+
+
+def _call(world: FakeWorld | HttpWorld) -> GateCall:
+    return GateCall("gt_1", Gate(url=world.url, name="a", retries=0), {})
 
 
 @pytest.mark.parametrize(("agrees", "said"), [(True, "answered 200: fine"), (False, "answered 503: busy")])
@@ -59,15 +65,14 @@ async def test_an_answer_says_yes_or_no_and_what_came(world: FakeWorld | HttpWor
     """The engine reads the first, people the second."""
     world.answers(agrees=agrees)
 
-    assert await world.gates.ask(Gate(url=world.url, name="a"), body={}) == GateAnswer(agrees=agrees, message=said)
+    assert await world.gates.ask(_call(world)) == GateAnswer(agrees=agrees, message=said)
 
 
 async def test_a_gate_may_change_its_mind(world: FakeWorld | HttpWorld) -> None:
     """Each call asks anew."""
-    gate = Gate(url=world.url, name="a")
     world.answers(agrees=False)
-    first = await world.gates.ask(gate, body={})
+    first = await world.gates.ask(_call(world))
     world.answers(agrees=True)
-    second = await world.gates.ask(gate, body={})
+    second = await world.gates.ask(_call(world))
 
     assert (first.agrees, second.agrees) == (False, True)

@@ -29,10 +29,9 @@ from rollout.engine.observation import (
 )
 from rollout.engine.state import State
 from rollout.engine.table import Phase
-from rollout.ports import Ask, Clock, Elector, Key
+from rollout.ports import Ask, Clock, Elector, GateCall, Key
 from rollout.rehearsal.virtual_loop import VirtualClock, run
 from rollout.signals import Notices, Switch
-from rollout.spec.resource import Gate
 from tests.fakes.gates import FakeGates
 from tests.fakes.health import FakeBackendHealth
 from tests.fakes.measurements import TOTAL, FakeMeasurements
@@ -156,9 +155,9 @@ class FailingGates(FakeGates):
     error: Exception | None = None
     hold: asyncio.Event | None = None
 
-    async def ask(self, gate: Gate, *, body: Mapping[str, object]) -> GateAnswer:
+    async def ask(self, call: GateCall) -> GateAnswer:
         """Raise what the test said, else answer."""
-        answer = await super().ask(gate, body=body)
+        answer = await super().ask(call)
         if self.hold is not None:
             await self.hold.wait()
         if self.error is not None:

@@ -168,7 +168,7 @@ async def test_gates_are_asked_when_nothing_else_is_left() -> None:
     await scene.until(lambda: scene.weights() == (50, 50))
 
     assert len(scene.gates.calls) == 1
-    assert {"name": "checkout", "step": 1, "weight": 10}.items() <= scene.gates.calls[0][1].items()
+    assert {"name": "checkout", "step": 1, "weight": 10}.items() <= scene.gates.calls[0].body.items()
     await scene.stop()
 
 
@@ -262,7 +262,7 @@ async def test_the_rollback_hook_is_called_once() -> None:
     await scene.until_phase(Phase.ABORTED)
     await asyncio.sleep(60)
 
-    assert [(url, body["reason"]) for url, body in scene.gates.calls] == [(GATE["url"], "AbortedByCommand")]
+    assert [(call.gate.url, call.body["reason"]) for call in scene.gates.calls] == [(GATE["url"], "AbortedByCommand")]
     await scene.stop()
 
 

@@ -1,4 +1,4 @@
-"""Facts about measurements and gates beside the passes: what is asked, and what a failure becomes."""
+"""Facts about measurements beside the passes: what is asked, and what a failure becomes."""
 
 import pytest
 
@@ -8,11 +8,11 @@ from rollout.controller import measure
 from rollout.controller.catalog import Abilities, Catalog
 from rollout.controller.entry import Entry
 from rollout.engine.state import State
-from rollout.errors import PermanentError, RolloutError, SourceTimeout, Unavailable
+from rollout.errors import PermanentError, SourceTimeout, Unavailable
 from rollout.ports import Ask, StoredRollout
 from rollout.spec.built_in import built_in_policy
-from rollout.spec.resource import Gate, Rollout
-from tests.controller.builders import KEY, NOW, V1, V2, FailingGates, backend, manifest
+from rollout.spec.resource import Rollout
+from tests.controller.builders import KEY, NOW, V1, V2, backend, manifest
 from tests.fakes.measurements import FakeMeasurements
 from tests.fakes.store import FakeStore
 
@@ -127,22 +127,3 @@ def test_samples_out_of_step_leave_the_cadence(age: float) -> None:
 def test_without_samples_the_next_look_is_one_cadence_away(batch: Batch | None) -> None:
     """Where nothing came there is nothing to go by but the cadence."""
     assert measure.next_look_after(batch, NOW, 10) == pytest.approx(10, abs=0.3)
-
-
-GATES = (Gate(url="http://a.example/ok", name="a"), Gate(url="http://b.example/ok", name="b"))
-
-
-async def test_every_gate_is_asked() -> None:
-    """Each gate answers under its name."""
-    answers = await measure.ask_gates(FailingGates(), GATES, {})
-
-    assert {name: answer.agrees for name, answer in answers.items()} == {"a": True, "b": True}
-
-
-async def test_a_gate_that_fails_says_no() -> None:
-    """An error of the adapter is an answer that does not agree, with what went wrong."""
-    gates = FailingGates()
-    gates.error = RolloutError("no such host")
-    answers = await measure.ask_gates(gates, GATES[:1], {})
-
-    assert (answers["a"].agrees, answers["a"].message) == (False, "no such host")

@@ -13,6 +13,9 @@ from rollout.engine.observation import (
     BackendKey,
     Command,
     Endpoints,
+    GateAnswer,
+    GateKey,
+    Hook,
     Observation,
     Ref,
     RouteKey,
@@ -105,6 +108,13 @@ def context(wanted: Rollout | None = None, observation: Observation | None = Non
 def command(action: str, *, at: float = NOW, id: str = "", **args: object) -> Command:  # noqa: A002 - as a command has it
     """Return a command of this moment."""
     return Command(id=id or f"{action}-{at:g}", action=action, args=args, at=at)
+
+
+def answered(
+    name: str = "load-test", *, hook: Hook = Hook.STEP, step: int = 1, message: str = "answered 200", at: float = NOW
+) -> dict[GateKey, GateAnswer]:
+    """Return the answer of a gate that attempt 1 asked; it agrees with 200."""
+    return {GateKey(hook, name, 1, step): GateAnswer(agrees="200" in message, message=message, at=at)}
 
 
 def batch(*samples: tuple[float, int, int], bad: int = 0) -> Batch:

@@ -7,13 +7,25 @@ from dataclasses import replace
 import pytest
 
 from rollout.engine.decide import Wants, acknowledge, decide, wants
-from rollout.engine.observation import Acceptance, GateAnswer
+from rollout.engine.observation import Acceptance
 from rollout.engine.reasons import Reason
 from rollout.engine.recording import is_significant
 from rollout.engine.state import State
 from rollout.engine.table import Phase
-from rollout.spec.resource import Gate
-from tests.engine.builders import DOWN, V1, V2, World, aborted, at_rest, batch, rollout, seen, under_way, weighing
+from tests.engine.builders import (
+    DOWN,
+    V1,
+    V2,
+    World,
+    aborted,
+    answered,
+    at_rest,
+    batch,
+    rollout,
+    seen,
+    under_way,
+    weighing,
+)
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s", "minRequests": 0}
 GATE = {"url": "https://ci.example/ok", "name": "load-test"}
@@ -262,7 +274,7 @@ def test_gates_are_asked_when_nothing_else_is_left() -> None:
     assert _wants(world).gates == ()
     world.look(after=1)
 
-    assert _wants(world).gates == (Gate(url=GATE["url"], name=GATE["name"]),)
+    assert [call.gate.url for call in _wants(world).gates] == [GATE["url"]]
     world.tell("pause")
     assert _wants(world).gates == ()
 
@@ -279,7 +291,7 @@ def test_gates_are_not_asked_while_the_judge_holds() -> None:
 def test_an_answer_of_this_pass_lets_the_step_be_left() -> None:
     """What the gate said is in the observation."""
     world = under_way(steps=GATED)
-    world.look(after=60, gates={"load-test": GateAnswer(agrees=True, message="answered 200")})
+    world.look(after=60, gates=answered())
 
     assert world.state.step == 2
 

@@ -9,11 +9,11 @@ import pytest
 from rollout.analysis.judge import Judgement, JudgeState, Verdict, begin_attempt
 from rollout.engine import guards
 from rollout.engine.guards import At
-from rollout.engine.observation import Acceptance, Endpoints, GateAnswer, Observation
+from rollout.engine.observation import Acceptance, Endpoints, GateAnswer, GateKey, Observation
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
 from rollout.spec.resource import Gateway
-from tests.engine.builders import DOWN, NOW, ROUTE, UP, V1, V2, context, rollout, seen, under_way, weighing
+from tests.engine.builders import DOWN, NOW, ROUTE, UP, V1, V2, answered, context, rollout, seen, under_way, weighing
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}]}
 GATE = {"url": "https://ci.example/ok", "name": "load-test"}
@@ -298,13 +298,13 @@ def test_an_approval_is_waited_for() -> None:
     ("answers", "sentence"),
     [
         ({}, "Gate load-test: has not answered yet."),
-        ({"load-test": GateAnswer(agrees=False, message="answered 403")}, "Gate load-test: answered 403."),
+        (answered(message="answered 403"), "Gate load-test: answered 403."),
     ],
 )
-def test_a_gate_that_has_not_agreed_is_waited_for(answers: dict[str, GateAnswer], sentence: str) -> None:
+def test_a_gate_that_has_not_agreed_is_waited_for(answers: dict[GateKey, GateAnswer], sentence: str) -> None:
     """No answer is no agreement."""
     steps = [{"weight": 5, "gates": [GATE]}, {"weight": 50}]
-    said = guards.gates(_at(observation=seen(weighing(95, 5), gates=answers), steps=steps))
+    said = guards.exit_gates(_at(observation=seen(weighing(95, 5), gates=answers), steps=steps))
 
     assert said == (Reason.WAITING_FOR_GATE, sentence)
 
@@ -312,29 +312,8 @@ def test_a_gate_that_has_not_agreed_is_waited_for(answers: dict[str, GateAnswer]
 def test_a_gate_that_agrees_is_silent() -> None:
     """An agreement of this pass lets the step be left."""
     steps = [{"weight": 5, "gates": [GATE]}, {"weight": 50}]
-    answers = {"load-test": GateAnswer(agrees=True, message="answered 200")}
 
-    assert guards.gates(_at(observation=seen(weighing(95, 5), gates=answers), steps=steps)) is None
-
-
-@pytest.mark.parametrize(("step", "names"), [(0, ["first"]), (1, ["load-test"]), (2, ["last"])])
-def test_which_gates_must_agree_depends_on_the_step(step: int, names: list[str]) -> None:
-    """Those before the start, those of the step, and with the last step those before the promotion."""
-    hooks = {
-        "beforeStart": [{**GATE, "name": "first"}],
-        "beforePromotion": [{**GATE, "name": "last"}],
-    }
-    steps = [{"weight": 5, "gates": [GATE]}, {"weight": 50}]
-    at = _at(replace(STATE, step=step, share=5.0 * step), steps=steps, hooks=hooks)
-
-    assert [gate.name for gate in guards.exit_gates(at)] == names
-
-
-def test_an_invalid_rollout_has_no_gates() -> None:
-    """What cannot be read asks nobody."""
-    invalid = At(STATE, replace(context(), rollout=None), None)
-
-    assert guards.exit_gates(invalid) == ()
+    assert guards.exit_gates(_at(observation=seen(weighing(95, 5), gates=answered()), steps=steps)) is None
 
 
 def test_the_first_that_speaks_is_heard() -> None:
