@@ -220,7 +220,7 @@ async def test_a_broken_file_keeps_the_last_good_version(file: TokenFile, path: 
         for _ in range(3):
             clock.advance(LOOK_SECONDS)
             found.append(await file.identify(token))
-        path.write_bytes(content.replace(b"ada", b"bob"))
+        path.write_bytes(content.replace(b'"ada"', b'"bob"'))
         clock.advance(LOOK_SECONDS)
         mended = await file.identify(token)
 
