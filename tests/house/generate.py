@@ -22,6 +22,7 @@ from rollout.engine.table import LEGAL, Phase, diagram
 from rollout.meter_table import TABLE, Kind, Metric
 from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
 from rollout.spec.crd import GROUP, KINDS
+from tests.house.deployed import deployed
 from tests.house.reference import reference
 from tests.house.stages import EXPLANATION, explanation, stages
 
@@ -145,6 +146,7 @@ GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
     ("docs/reference/metrics.md", metrics),
     ("docs/reference/configuration.md", configuration),
     *((f"deploy/crds/{GROUP}_{kind.plural}.yaml", partial(definition, kind.name)) for kind in KINDS),
+    *deployed(tuple(f"{GROUP}_{kind.plural}.yaml" for kind in KINDS)),
 )
 
 

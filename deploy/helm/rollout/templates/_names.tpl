@@ -1,0 +1,56 @@
+{{/* What selects the pods: never changes. */}}
+{{- define "rollout.selector" -}}
+app.kubernetes.io/name: rollout
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{/* Labels of everything. */}}
+{{- define "rollout.labels" -}}
+app.kubernetes.io/name: rollout
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* Labels of what belongs to the pods. */}}
+{{- define "rollout.controllerLabels" -}}
+{{ include "rollout.labels" . }}
+app.kubernetes.io/component: controller
+{{- end }}
+
+{{- define "rollout.image" -}}
+{{- $image := .Values.image -}}
+{{ $image.repository }}{{ if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- define "rollout.host" -}}
+rollout-controller.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{/* The objects of a file of rights as they hold here: their namespace, and with `namespaced` Roles for ClusterRoles. */}}
+{{- define "rollout.rights" -}}
+{{- $here := .here -}}
+{{- range $document := splitList "\n---\n" (.here.Files.Get (printf "files/rbac/%s.yaml" .file)) }}
+{{- $object := fromYaml $document }}
+{{- $labels := fromYaml (include "rollout.labels" $here) }}
+{{- $_ := set $object.metadata "labels" (merge $labels $object.metadata.labels) }}
+{{- if hasKey $object.metadata "namespace" }}
+{{- $_ := set $object.metadata "namespace" $here.Release.Namespace }}
+{{- end }}
+{{- range $subject := $object.subjects }}
+{{- $_ := set $subject "namespace" $here.Release.Namespace }}
+{{- end }}
+{{- if and $here.Values.namespaced $.narrow (hasPrefix "ClusterRole" $object.kind) }}
+{{- $_ := set $object "kind" (trimPrefix "Cluster" $object.kind) }}
+{{- $_ := set $object.metadata "namespace" $here.Release.Namespace }}
+{{- if $object.roleRef }}{{ $_ := set $object.roleRef "kind" "Role" }}{{ end }}
+{{- end }}
+{{- if and $here.Values.namespaced $.suffix }}
+{{- $_ := set $object.metadata "name" (printf "%s-%s" $object.metadata.name $here.Release.Namespace) }}
+{{- if $object.roleRef }}{{ $_ := set $object.roleRef "name" (printf "%s-%s" $object.roleRef.name $here.Release.Namespace) }}{{ end }}
+{{- end }}
+---
+{{ toYaml $object }}
+{{- end }}
+{{- end }}
