@@ -113,8 +113,10 @@ def test_commands_are_there(page: Path) -> None:
 
 @pytest.mark.parametrize("page", RUNBOOK, ids=[page.stem for page in RUNBOOK])
 def test_a_page_of_the_runbook_is_found(page: Path) -> None:
-    """It has the name of a reason, which is its heading, and stands in the index."""
-    reasons = {*OfEngine, *OfFailover, "SignalUnavailable"}
+    """It has the name of a reason, or an alert leads to it; its name is its heading, and it stands in the index."""
+    rules = (ROOT / "deploy" / "prometheus" / "rules.yaml").read_text(encoding="utf-8")
+    alerts = re.findall(r"runbook: docs/runbook/(\w+)\.md", rules)
+    reasons = {*OfEngine, *OfFailover, "SignalUnavailable", *alerts}
     index = (ROOT / "docs" / "runbook" / "README.md").read_text(encoding="utf-8")
 
     assert page.stem in reasons
