@@ -78,9 +78,10 @@ class AppriseSender:
         """Return what became of the call, None when it did not end in time."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[_Outcome] = loop.create_future()
+        given_up = threading.Event()
 
         def run() -> None:
-            outcome = _call(url, words, level)
+            outcome = _call(url, words, level, given_up)
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_settle, ended, outcome)
 
@@ -92,6 +93,8 @@ class AppriseSender:
                 return await ended
         except TimeoutError:
             return None
+        finally:
+            given_up.set()
 
 
 def _settle(ended: asyncio.Future[_Outcome], outcome: _Outcome) -> None:
@@ -99,8 +102,12 @@ def _settle(ended: asyncio.Future[_Outcome], outcome: _Outcome) -> None:
         ended.set_result(outcome)
 
 
-def _call(url: str, words: Mapping[str, object], level: Level) -> _Outcome:
-    """Call Apprise, in a thread; whatever it raises may have the address in it, and goes no further."""
+def _call(url: str, words: Mapping[str, object], level: Level, given_up: threading.Event) -> _Outcome:
+    """Call Apprise, in a thread; whatever it raises may have the address in it, and goes no further.
+
+    Its first call loads all its plugins, which takes seconds on a slow machine: a message that nobody waits for any
+    more, and that is sent again, does not go out then.
+    """
     try:
         import apprise  # noqa: PLC0415 - an extra, and half a second of imports
 
@@ -108,6 +115,8 @@ def _call(url: str, words: Mapping[str, object], level: Level) -> _Outcome:
         sinks = apprise.Apprise(asset=asset)
         if not sinks.add([url]) or len(sinks) != 1:
             return _Outcome(known=False)
+        if given_up.is_set():
+            return _Outcome()
         told = sinks.notify(
             title=str(words["title"]), body=str(words["body"]), notify_type=_TYPES[level], body_format="text"
         )
@@ -124,9 +133,7 @@ def _demand_apprise(owner: str) -> None:
 
 def _silence() -> None:
     """Let nothing be logged by Apprise, nor by what it calls in threads of ours."""
-    own = logging.getLogger("apprise")
-    own.propagate = False
-    own.handlers[:] = [logging.NullHandler()]
+    logging.getLogger("apprise").disabled = True
     for name in _BELOW:
         logger = logging.getLogger(name)
         logger.removeFilter(_from_others)

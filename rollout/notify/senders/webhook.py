@@ -30,7 +30,10 @@ def _as_it_is(url: str) -> str:
 
 def confirmed(url: str) -> str:
     """Return the address of a Discord webhook so that it answers when the message is kept, and not before."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url  # the door refuses it, in words that do not repeat it
     query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "wait"]
     return parts._replace(query=urlencode([*query, ("wait", "true")])).geturl()
 

@@ -1,7 +1,6 @@
 """Apprise takes what has no kind of its own; it never blocks the loop, and what it logs is heard by nobody."""
 
 import asyncio
-import importlib.util
 import logging
 import sys
 import threading
@@ -19,19 +18,11 @@ from tests.notify.senders.conftest import Making
 from tests.notify.senders.messages import message
 from tests.notify.stands.faults import answers, closes, slow
 from tests.notify.stands.server import Stand, standing
-from tests.tools import require
 from tests.waiting import until
 
 PATH = "notify-T0PSECRET"
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated and slated for removal:DeprecationWarning")
-"""Apprise imports all its plugins, some of which want modules that Python is about to drop."""
-
-
-@pytest.fixture(autouse=True)
-def _installed() -> None:
-    """Leave tests out where the extra is not installed."""
-    require(importlib.util.find_spec("apprise"), "no apprise: install the extra `apprise`")
+pytestmark = pytest.mark.usefixtures("apprise_loaded")
 
 
 @pytest.fixture
@@ -115,6 +106,26 @@ async def test_a_call_that_hangs_ends_in_time(make: Making, stand: Stand) -> Non
     assert (type(error), str(error)) == (Unavailable, "sink team does not answer within 0.2 s")
     assert time.monotonic() - begun < 1
     assert ticks >= 5
+
+
+async def test_a_message_that_was_given_up_does_not_go_out_later(
+    make: Making, stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when Apprise takes long to load: it is sent again by then."""
+    import apprise  # noqa: PLC0415 - the extra
+
+    go, add = threading.Event(), apprise.Apprise.add
+
+    def loads(self: object, urls: list[str]) -> bool:
+        go.wait(20)
+        return bool(add(self, urls))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(apprise.Apprise, "add", loads)
+    await error_of(make, address(stand), timeout="50ms")
+    go.set()
+    await until(lambda: not any(thread.name == "apprise" for thread in threading.enumerate()))
+
+    assert stand.received == []
 
 
 async def test_only_so_many_calls_are_left_behind(make: Making, monkeypatch: pytest.MonkeyPatch) -> None:

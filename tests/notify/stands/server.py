@@ -101,10 +101,10 @@ S = TypeVar("S", bound=Stand)
 
 @asynccontextmanager
 async def standing(stand: S) -> AsyncIterator[S]:
-    """Run a stand-in on a free port of this machine."""
+    """Run a stand-in on a free port of this machine; it logs nothing, so that what is logged is ours."""
     app = web.Application(client_max_size=MOST_BODY)
     app.router.add_route("*", "/{path:.*}", stand.serve)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     stand.origin = f"http://127.0.0.1:{runner.addresses[0][1]}"
