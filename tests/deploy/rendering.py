@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -36,6 +37,18 @@ def read(path: Path) -> list[Object]:
 def kustomized(folder: Path) -> list[Object]:
     """Return what `kubectl apply -k` would send."""
     return documents(_run([str(require_program("kubectl")), "kustomize", str(folder)]))
+
+
+def composed(folder: Path, overlay: str, *components: str) -> list[Object]:
+    """Return an overlay with more components, as somebody would write one of their own in ``folder``."""
+    base, more = OVERLAYS / overlay, [DEPLOY / component for component in components]
+    own = {
+        "resources": [os.path.relpath(base, folder)],
+        "components": [os.path.relpath(path, folder) for path in more],
+        "namespace": SYSTEM,
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(own), encoding="utf-8")
+    return kustomized(folder)
 
 
 def helm() -> str:
