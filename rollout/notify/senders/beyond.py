@@ -1,8 +1,7 @@
 """Sends through Apprise, which knows e-mail and a hundred other services; it is an extra, imported when it is used.
 
-Made by ``rollout.notify.senders.make``. Apprise blocks, so it runs in a thread. A call that does not end in time is
-left behind in a thread that ends with the process, and only so many of those may be. What Apprise and the libraries
-below it log has addresses in it, so nothing of it is logged.
+Made by ``rollout.notify.senders.make``. Apprise blocks, so it runs in threads of the sink. What Apprise and the
+libraries below it log has addresses in it, so nothing of it is logged.
 """
 
 from __future__ import annotations
@@ -12,19 +11,16 @@ import importlib.util
 import logging
 import threading
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from rollout.errors import ConfigurationError, PermanentError, Problem, Unavailable
 from rollout.notify.message import Level, Message
+from rollout.notify.senders.aside import THREAD, Aside
 from rollout.notify.senders.secret_files import Secret
 from rollout.notify.senders.webhook import Shape
 
-MOST_CALLS = 8
-"""Calls of one sink that may be under way, those left behind included."""
-
 _TYPES = {Level.GOOD: "success", Level.NEWS: "info", Level.WARNING: "warning", Level.BAD: "failure"}
-_THREAD = "apprise"
 _BELOW = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
 """Loggers of what Apprise calls; other parts of the service use it, too."""
 
@@ -40,7 +36,7 @@ class _Outcome:
 class AppriseSender:
     """A sink that one address of Apprise names."""
 
-    def __init__(self, owner: str, address: Secret, shape: Shape, *, seconds: float) -> None:
+    def __init__(self, owner: str, aside: Aside, address: Secret, shape: Shape, *, seconds: float) -> None:
         """Give Apprise ``seconds`` for the title and the body that ``shape`` makes of a message.
 
         Raises:
@@ -49,18 +45,17 @@ class AppriseSender:
         _demand_apprise(owner)
         _silence()
         self._owner = owner
+        self._aside = aside
         self._address = address
         self._shape = shape
         self._seconds = seconds
-        self._calls: tuple[threading.Thread, ...] = ()
         self._closed = False
 
     async def send(self, message: Message) -> str:
         """Deliver the message, as ``Sender`` says; why something failed Apprise tells only in its log."""
+        if self._closed:
+            raise Unavailable(f"{self._owner} is closed")
         url = await self._address.read()
-        self._calls = tuple(thread for thread in self._calls if thread.is_alive())
-        if self._closed or len(self._calls) >= MOST_CALLS:
-            raise Unavailable(f"{self._owner} {'is closed' if self._closed else 'has calls that do not end'}")
         outcome = await self._outcome(url, self._shape(message), message.level)
         if outcome is None:
             raise Unavailable(f"{self._owner} does not answer within {self._seconds:g} s")
@@ -76,30 +71,14 @@ class AppriseSender:
 
     async def _outcome(self, url: str, words: Mapping[str, object], level: Level) -> _Outcome | None:
         """Return what became of the call, None when it did not end in time."""
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[_Outcome] = loop.create_future()
         given_up = threading.Event()
-
-        def run() -> None:
-            outcome = _call(url, words, level, given_up)
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, ended, outcome)
-
-        thread = threading.Thread(target=run, name=_THREAD, daemon=True)
-        self._calls = (*self._calls, thread)
-        thread.start()
         try:
             async with asyncio.timeout(self._seconds):
-                return await ended
+                return await self._aside.call(partial(_call, url, words, level, given_up))
         except TimeoutError:
             return None
         finally:
             given_up.set()
-
-
-def _settle(ended: asyncio.Future[_Outcome], outcome: _Outcome) -> None:
-    if not ended.done():
-        ended.set_result(outcome)
 
 
 def _call(url: str, words: Mapping[str, object], level: Level, given_up: threading.Event) -> _Outcome:
@@ -141,4 +120,4 @@ def _silence() -> None:
 
 
 def _from_others(record: logging.LogRecord) -> bool:
-    return record.threadName != _THREAD
+    return record.threadName != THREAD

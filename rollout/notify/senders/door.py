@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -17,6 +18,8 @@ import aiohttp
 from rollout import __version__
 from rollout.errors import PermanentError, Unavailable
 from rollout.notify.senders.answers import Answer
+from rollout.notify.senders.aside import Aside
+from rollout.notify.senders.names import SinkResolver
 from rollout.notify.senders.trust import Trust
 
 MOST_BYTES = 4096
@@ -59,13 +62,17 @@ _CLASSES: tuple[tuple[type[BaseException], str], ...] = (
 class Door:
     """The connections to one sink; they are made when the first message goes out."""
 
-    def __init__(self, owner: str, trust: Trust, *, seconds: float, trust_env: bool = False) -> None:
+    def __init__(
+        self, owner: str, aside: Aside, *, seconds: float, ca_file: Path | None = None, trust_env: bool = False
+    ) -> None:
         """Belong to ``owner`` (``sink team-slack``), which has ``seconds`` for a message.
 
-        A proxy of the environment is used only when ``trust_env``.
+        ``ca_file`` (PEM) is trusted in place of the system's authorities. A proxy of the environment is used only when
+        ``trust_env``.
         """
         self._owner = owner
-        self._trust = trust
+        self._aside = aside
+        self._trust = Trust(owner, aside, ca_file)
         self.seconds = seconds
         self._trust_env = trust_env
         self._session: aiohttp.ClientSession | None = None
@@ -119,7 +126,7 @@ class Door:
             raise Unavailable(f"{self._owner} is closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS),
+                connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, resolver=SinkResolver(self._aside)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(total=None),  # the deadline is ours, and also holds for files

@@ -6,22 +6,30 @@ Called by the senders. What is read is returned and kept nowhere; errors name th
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from rollout.errors import PermanentError
+from rollout.errors import PermanentError, Unavailable
+from rollout.notify.senders.aside import Aside
 
 MOST_BYTES = 4096
 """A file that is larger holds something else than one secret."""
+
+FILE_SECONDS = 5.0
+"""How long a file may take, on a disk that is somewhere else."""
 
 
 class Secret:
     """One secret of a sink, from its file or from the file of sinks."""
 
-    def __init__(self, owner: str, what: str, *, file: Path | None = None, value: SecretStr | None = None) -> None:
+    def __init__(
+        self, owner: str, what: str, aside: Aside, *, file: Path | None = None, value: SecretStr | None = None
+    ) -> None:
         """Belong to ``owner`` (``sink team-slack``) and be called ``what`` in errors; ``file`` wins over ``value``."""
         self._owner = owner
+        self._aside = aside
         self._what = what
         self._file = file
         self._value = value
@@ -30,10 +38,18 @@ class Secret:
         """Return it without blanks around it.
 
         Raises:
+            Unavailable: its file cannot be read in time.
             PermanentError: there is none, its file cannot be read, or holds what cannot be one.
         """
         if self._file is not None:
-            return await asyncio.to_thread(self._from_file, self._file)
+            try:
+                async with asyncio.timeout(FILE_SECONDS):
+                    return await self._aside.call(partial(self._from_file, self._file))
+            except TimeoutError:
+                pass
+            raise Unavailable(
+                f"{self._owner}: its {self._what} is not read from {self._file} within {FILE_SECONDS:g} s"
+            )
         if self._value is None:
             raise PermanentError(f"{self._owner} has no {self._what}")
         return self._checked(self._value.get_secret_value(), "")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
+from functools import partial
 from pathlib import Path
 
 from rollout.errors import PermanentError
+from rollout.notify.senders.aside import Aside
 
 
 class Trust:
     """The TLS side of one sink; the file is looked at for each message and read again when it was replaced."""
 
-    def __init__(self, owner: str, ca_file: Path | None) -> None:
+    def __init__(self, owner: str, aside: Aside, ca_file: Path | None) -> None:
         """Belong to ``owner``; trust ``ca_file`` (PEM) in place of the system's authorities when it is given."""
         self._owner = owner
+        self._aside = aside
         self._file = ca_file
         self._made: tuple[tuple[int, int, int], ssl.SSLContext] | None = None
 
@@ -26,7 +28,7 @@ class Trust:
         """
         if self._file is None:
             return True
-        return await asyncio.to_thread(self._from_file, self._file)
+        return await self._aside.call(partial(self._from_file, self._file))
 
     def _from_file(self, file: Path) -> ssl.SSLContext:
         try:

@@ -13,7 +13,7 @@ import pytest
 
 from rollout.errors import ConfigurationError, PermanentError, RolloutError, Unavailable
 from rollout.notify.message import Level
-from rollout.notify.senders.beyond import MOST_CALLS
+from rollout.notify.senders.aside import MOST_CALLS, THREAD
 from tests.notify.senders.conftest import Making
 from tests.notify.senders.messages import message
 from tests.notify.stands.faults import answers, closes, slow
@@ -123,7 +123,7 @@ async def test_a_message_that_was_given_up_does_not_go_out_later(
     monkeypatch.setattr(apprise.Apprise, "add", loads)
     await error_of(make, address(stand), timeout="50ms")
     go.set()
-    await until(lambda: not any(thread.name == "apprise" for thread in threading.enumerate()))
+    await until(lambda: not any(thread.name == THREAD for thread in threading.enumerate()))
 
     assert stand.received == []
 
@@ -141,10 +141,10 @@ async def test_only_so_many_calls_are_left_behind(make: Making, monkeypatch: pyt
     for _ in range(MOST_CALLS):
         with pytest.raises(Unavailable, match="does not answer within"):
             await sender.send(message())
-    with pytest.raises(Unavailable, match="has calls that do not end"):
+    with pytest.raises(Unavailable, match="has calls that do not come back"):
         await sender.send(message())
     go.set()
-    await until(lambda: not any(thread.name == "apprise" for thread in threading.enumerate()))
+    await until(lambda: not any(thread.name == THREAD for thread in threading.enumerate()))
 
     assert await sender.send(message()) == ""
 

@@ -1,14 +1,15 @@
 """The door brings back what a sink answers, in bounded time and size, and says what happened in words of its own."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 
 from rollout.errors import PermanentError, Unavailable
+from rollout.notify.senders.aside import Aside
 from rollout.notify.senders.door import MOST_BYTES, USER_AGENT, Door
-from rollout.notify.senders.trust import Trust
 from tests.notify.stands.faults import answers, breaks_off, closes, drips, floods, hangs, no_http, redirects, slow
 from tests.notify.stands.server import Fault, Stand, standing
 from tests.tools import free_port
@@ -26,7 +27,7 @@ async def stand() -> AsyncIterator[Stand]:
 @pytest.fixture
 async def door() -> AsyncIterator[Door]:
     """Return a door of little patience."""
-    made = Door("sink team", Trust("sink team", None), seconds=SECONDS)
+    made = Door("sink team", Aside("sink team"), seconds=SECONDS)
     yield made
     await made.aclose()
 
@@ -80,10 +81,10 @@ async def test_a_port_that_nobody_listens_on_may_pass(door: Door) -> None:
 async def test_a_name_that_is_not_found_may_pass(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be the name server."""
 
-    async def nowhere(*_: object, **__: object) -> None:
+    def nowhere(*_: object, **__: object) -> None:
         raise OSError(-2, "Name or service not known: hooks.secret.example")
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", nowhere)
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
 
     assert await said_of(door, "http://hooks.secret.example/") == (
         "sink team cannot be reached: the name of its host is not found"
@@ -186,7 +187,7 @@ async def test_no_proxy_of_the_environment_is_used(stand: Stand, door: Door, mon
 async def test_a_proxy_is_used_when_it_is_asked_for(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some networks have no other way out."""
     monkeypatch.setenv("http_proxy", stand.origin)
-    door = Door("sink team", Trust("sink team", None), seconds=SECONDS, trust_env=True)
+    door = Door("sink team", Aside("sink team"), seconds=SECONDS, trust_env=True)
 
     assert (await status_of(door, "http://hooks.secret.example/T0PSECRET"))[0] == 200
     assert [one.headers["Host"] for one in stand.received] == ["hooks.secret.example"]
@@ -196,7 +197,7 @@ async def test_a_proxy_is_used_when_it_is_asked_for(stand: Stand, monkeypatch: p
 async def test_a_proxy_that_is_not_there_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is named as what it is, without its address."""
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
-    door = Door("sink team", Trust("sink team", None), seconds=SECONDS, trust_env=True)
+    door = Door("sink team", Aside("sink team"), seconds=SECONDS, trust_env=True)
 
     said = await said_of(door, "http://hooks.secret.example/T0PSECRET")
     await door.aclose()

@@ -1,17 +1,23 @@
 """A secret is what its file holds now; a file that holds none is named, its content is not."""
 
+import threading
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from rollout.errors import PermanentError
+from rollout.errors import PermanentError, Unavailable
+from rollout.notify.senders import secret_files
+from rollout.notify.senders.aside import THREAD, Aside
 from rollout.notify.senders.secret_files import MOST_BYTES, Secret
+from tests.waiting import until
 
 
 def secret(file: Path | None = None, value: str | None = None) -> Secret:
     """Return the token of a sink."""
-    return Secret("sink team", "token", file=file, value=None if value is None else SecretStr(value))
+    return Secret(
+        "sink team", "token", Aside("sink team"), file=file, value=None if value is None else SecretStr(value)
+    )
 
 
 async def error_of(one: Secret) -> str:
@@ -92,3 +98,16 @@ async def test_what_cannot_be_part_of_a_header_is_none(tmp_path: Path, content: 
 async def test_none_at_all_is_said() -> None:
     """A sink that was made without."""
     assert await error_of(secret()) == "sink team has no token"
+
+
+async def test_a_file_that_hangs_may_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is elsewhere may come back."""
+    file, go = tmp_path / "token", threading.Event()
+    monkeypatch.setattr(secret_files, "FILE_SECONDS", 0.05)
+    monkeypatch.setattr(Path, "is_file", lambda _: go.wait(20))
+    with pytest.raises(Unavailable) as caught:
+        await secret(file).read()
+    go.set()
+    await until(lambda: not any(thread.name == THREAD for thread in threading.enumerate()))
+
+    assert str(caught.value) == f"sink team: its token is not read from {file} within 0.05 s"
