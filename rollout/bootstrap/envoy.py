@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from rollout.bootstrap.running import Desk, Runtime, Work, gating, listen, of_prometheus, operators_switch, probing
+from rollout.bootstrap.telling import with_sinks
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
@@ -55,6 +56,7 @@ async def envoy_runtime(settings: ServeSettings) -> AsyncIterator[Runtime]:
         meters = Meters()
         switch = operators_switch(store.switch, settings)
         ports = await _ports(settings, store, switch, meters=meters, stack=stack)
+        ports = await with_sinks(ports, settings.sinks, meters)
         await _follow_manifests(settings.manifests, store, stack)
         options = Options(
             settings.tick_seconds, abilities=Abilities(frozenset({RouteKind.ENVOY_ROUTE})), calendar_of=Almanac()

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from rollout.bootstrap.running import Desk, Runtime, Work, gating, listen, of_prometheus, operators_switch, probing
+from rollout.bootstrap.telling import with_sinks
 from rollout.clock import SystemClock
 from rollout.controller.almanac import Almanac
 from rollout.controller.calendar import Calendar
@@ -101,7 +102,7 @@ async def kubernetes_runtime(settings: ServeSettings, source: Measurements | Non
         switch = operators_switch(cluster.switch, settings)
         counters = source or _measurements(settings, meters, stack)
         ports = await _ports(settings, cluster, counters, meters=meters, stack=stack)
-        ports = replace(ports, switch=switch)
+        ports = await with_sinks(replace(ports, switch=switch), settings.sinks, meters)
         options = Options(
             settings.tick_seconds, cluster_policy(), Abilities(ROUTES, workloads=True), calendar_of=Almanac()
         )

@@ -20,6 +20,7 @@ from rollout.api.tls import TlsFiles
 from rollout.clock import SystemClock
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.gauges import RolloutGauges
+from rollout.bootstrap.telling import begin_telling, desk_of
 from rollout.controller.metered import count_told, metered
 from rollout.controller.readiness import Readiness
 from rollout.controller.switch import OperatorSwitch
@@ -85,16 +86,17 @@ class Work:
     first: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
+    ports: Ports
     def of(cls, ports: Ports, options: Options, meters: Meters) -> Work:
         """Return a controller whose doings are counted in ``meters``."""
         controller = Controller(metered(ports, meters), options, meters)
         controller.subscribe(count_told(meters))
         meters.registry.register(RolloutGauges(controller.states))
         meters.stopped_is(lambda: ports.switch.stopped)
-        return cls(controller, meters)
+        return cls(ports, controller, meters)
 
     def start(self, stack: AsyncExitStack) -> asyncio.Task[None]:
-        """Let it work until ``stack`` is closed."""
+        """Let it work, and be told of, until ``stack`` is closed."""
         done = asyncio.create_task(self._run(), name="the controller")
         stack.push_async_callback(_end, done)
         return done
@@ -103,6 +105,7 @@ class Work:
         await self.begun.wait()
         if self.first is not None:
             await self.first()
+        begin_telling(self.ports, self.controller, stack)
         await self.controller.run()
 
 
@@ -134,6 +137,8 @@ async def listen(
     limits = Limits(connections=settings.streams + OTHER_CONNECTIONS)
     make_room(limits.connections)
     listening = await stack.enter_async_context(serving(app, ServerOptions(address, limits, _tls(settings)), closing))
+        sinks=desk_of(work.ports),
+        hooks=await start_hooks(settings.hooks),
     return listening.url, listening.done
 
 
