@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from rollout.engine.observation import Cursor, Telling
 from rollout.engine.state import State
-from rollout.notify.delivery.desk import Desk, Wisher, life_of
+from rollout.notify.delivery.desk import NOTHING, Desk, Wisher, life_of
 from rollout.notify.delivery.options import Reach
 from rollout.notify.delivery.owed import Due, Owed, owed
 from rollout.notify.sinks import Sink
@@ -178,7 +178,7 @@ class Book:
             return True
         if desk.is_recorded(state):
             self._moved.pop(key, None)
-            desk.told = {}
+            desk.told = NOTHING
             return True
         return False
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from rollout.engine.observation import Cursor
 from rollout.engine.state import State
-from rollout.notify.delivery.filters import Rule, fits
+from rollout.notify.delivery.filters import ALL, Rule, fits
 from rollout.notify.sinks import Sink
 from rollout.ports import Key, StoredRollout
 from rollout.spec.resource import Rollout
 
 UNKNOWN_SINK = "no such sink is set up"
 NOT_TAKEN = "the sink is not told of this namespace or these labels"
+
+MOST_WORKED_OUT = 2000
+"""So many different wishes are remembered before all are worked out anew."""
+
+NOTHING: Mapping[str, Cursor] = MappingProxyType({})
 
 Life = tuple[str, float]
 """What tells one life of a name from the next: the platform's id, and when it was made."""
@@ -39,7 +45,7 @@ class Desk:
     life: Life
     rollout: Rollout | None
     wishes: Wishes
-    told: Mapping[str, Cursor] = field(default_factory=dict)
+    told: Mapping[str, Cursor] = field(default_factory=lambda: NOTHING)
     due: bool = False
     seen: int = -1
     last: State | None = None
@@ -81,31 +87,48 @@ class Wisher:
     def __init__(self, sinks: Iterable[Sink]) -> None:
         """Take the sinks in the order of the file."""
         self._sinks = {sink.name: sink for sink in sinks}
+        self._labels = frozenset(name for sink in self._sinks.values() for name in sink.labels)
+        self._worked_out = dict[object, Wishes]()
 
     def of(self, key: Key, rollout: Rollout | None, state: State) -> Wishes:
-        """Return who is told; without a ``rollout``, which is then invalid, those who were told before."""
-        if rollout is None:
-            return self._named({cursor.sink: frozenset() for cursor in state.notified}, key, None)
-        asked = dict[str, frozenset[str]]()
-        for wish in rollout.spec.notify:
-            before = asked.get(wish.sink, frozenset(wish.on))
-            asked[wish.sink] = before | frozenset(wish.on) if before and wish.on else frozenset()
-        labels = rollout.metadata.labels
-        for name, sink in self._sinks.items():
-            if sink.every and name not in asked and fits(sink, key.namespace, labels):
-                asked[name] = frozenset()
-        return self._named(asked, key, labels)
+        """Return who is told; without a ``rollout``, which is then invalid, those who were told before.
 
-    def _named(self, asked: Mapping[str, frozenset[str]], key: Key, labels: Mapping[str, str] | None) -> Wishes:
+        Rollouts that want the same share it: there are many of them.
+        """
+        if rollout is None:
+            return self._named({cursor.sink: ALL for cursor in state.notified}, key.namespace, None)
+        labels = {name: value for name, value in rollout.metadata.labels.items() if name in self._labels}
+        named = tuple((wish.sink, wish.on) for wish in rollout.spec.notify)
+        place = (key.namespace, tuple(sorted(labels.items())), named)
+        if place not in self._worked_out:
+            if len(self._worked_out) >= MOST_WORKED_OUT:
+                self._worked_out.clear()
+            self._worked_out[place] = self._named(self._asked(named, key.namespace, labels), key.namespace, labels)
+        return self._worked_out[place]
+
+    def _asked(
+        self, named: Iterable[tuple[str, tuple[str, ...]]], namespace: str, labels: Mapping[str, str]
+    ) -> Mapping[str, frozenset[str]]:
+        """Return for what each sink is asked: those that are named, and those that are told of every Rollout."""
+        asked = dict[str, frozenset[str]]()
+        for sink, words in named:
+            before = asked.get(sink, frozenset(words))
+            asked[sink] = before | frozenset(words) if before and words else ALL
+        for name, one in self._sinks.items():
+            if one.every and name not in asked and fits(one, namespace, labels):
+                asked[name] = ALL
+        return asked
+
+    def _named(self, asked: Mapping[str, frozenset[str]], namespace: str, labels: Mapping[str, str] | None) -> Wishes:
         rules, problems = dict[str, Rule](), dict[str, str]()
         for name, words in asked.items():
             sink = self._sinks.get(name)
             if sink is None:
                 problems[name] = UNKNOWN_SINK
                 continue
-            shut = labels is not None and not fits(sink, key.namespace, labels)
+            shut = labels is not None and not fits(sink, namespace, labels)
             if shut:
                 problems[name] = NOT_TAKEN
-            loud = frozenset(sink.quiet.besides) if sink.quiet is not None else frozenset[str]()
+            loud = frozenset(sink.quiet.besides) if sink.quiet is not None else ALL
             rules[name] = Rule(words, frozenset(sink.on), loud, shut)
         return Wishes(tuple(asked), rules, problems)

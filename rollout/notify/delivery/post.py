@@ -7,7 +7,8 @@ but those who wait for the same sink.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -98,7 +99,7 @@ class Post:
             self._waiting.wake(gather=self._gathering is not None)
         ripe = self._gather() if self._has_place() else None
         while self._waiting.turns and self._has_place():
-            self._begin(self._go(self._waiting.take()))
+            self._begin(partial(self._go, self._waiting.take()))
         return min((pause for pause in (ripe, quiet) if pause is not None), default=None)
 
     def _has_place(self) -> bool:
@@ -117,17 +118,17 @@ class Post:
         if len(self._waiting.gathering) + len(self._waiting.turns) < gathering.least:
             self._waiting.ripen()
         else:
-            self._begin(self._go_together(self._waiting.take_all()))
+            self._begin(partial(self._go_together, self._waiting.take_all()))
         return None
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.create_task(self._guarded(work))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()
         except Exception:
             log.exception("telling failed", sink=self.name)
             self._line.stumbled()
