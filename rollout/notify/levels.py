@@ -26,7 +26,11 @@ BY_PHASE: Mapping[str, Level] = {
 """How a transition into a phase is meant when its reason alone does not tell."""
 
 AS_PHASE: frozenset[str] = frozenset(
-    {*Judged, Reason.ABORTED, Reason.REVISION_WITHDRAWN, Reason.CANARY_LOST, Reason.DEADLINE_EXCEEDED}
+    {
+        *Judged,
+        *(Reason.ABORTED, Reason.REVISION_WITHDRAWN, Reason.CANARY_LOST, Reason.DEADLINE_EXCEEDED),
+        Reason.GATE_REFUSED,
+    }
 )
 """Reasons that are meant as the phase is that was entered for them."""
 

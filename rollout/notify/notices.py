@@ -89,7 +89,7 @@ def digest_of(notices: Sequence[Notice], *, more: int = 0) -> Message:
     room = (MOST_TEXT - 40) // max(1, len(said)) - 1
     ending = [f"and {rest} more"] if rest else []
     return Message(
-        id="dg_" + _hashed(*(notice.id for notice in notices)),
+        id="dg_" + _hashed(*(notice.id for notice in notices), str(more)),
         kind=Kind.DIGEST,
         title=_digest_title(notices, more),
         text="\n".join([*(cut(one_line(line), room) for line in said), *ending]),
@@ -192,9 +192,9 @@ def _digest_title(notices: Sequence[Notice], more: int) -> str:
     counted = Counter(notice.level for notice in notices)
     told = {Level.BAD: "bad", Level.WARNING: "warning", Level.GOOD: "good"}
     parts = [f"{counted[level]} {word}" for level, word in told.items() if counted[level]]
-    amount = len(notices) + more
+    amount = f"{len(notices) + more} transition{'' if len(notices) + more == 1 else 's'}"
     of_them = f" ({', '.join(parts)})" if parts else ""
-    return f"{amount} transitions of {rollouts} Rollout{'' if rollouts == 1 else 's'}{of_them}"
+    return f"{amount} of {rollouts} Rollout{'' if rollouts == 1 else 's'}{of_them}"
 
 
 def _titled(key: Key, what: str) -> str:

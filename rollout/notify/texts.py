@@ -43,12 +43,16 @@ def cut(text: str, most: int) -> str:
 
 
 def escaped(text: str, most: int, *, escape: Callable[[str], str]) -> str:
-    """Return ``text`` escaped, in at most ``most`` (1 or more) UTF-16 units: nothing escaped is ever cut in two."""
-    whole = escape(text)
+    """Return ``text`` escaped, in at most ``most`` (1 or more) UTF-16 units: nothing escaped is ever cut in two.
+
+    ``escape`` never makes a text shorter.
+    """
+    head = text[: most + 1]
+    whole = escape(head)
     if width(whole) <= most:
         return whole
-    fits = bisect_right(range(len(text)), most - 1, key=lambda length: width(escape(text[:length]))) - 1
-    return f"{escape(text[:fits])}…"
+    fits = bisect_right(range(len(head)), most - 1, key=lambda length: width(escape(head[:length]))) - 1
+    return f"{escape(head[:fits])}…"
 
 
 def in_words(name: str) -> str:

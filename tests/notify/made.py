@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
+from enum import StrEnum
 
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from rollout.failover.table import Stage
 from rollout.notify.message import Message, Notice
 from rollout.notify.notices import digest_of, earlier_of, message_of, notice_of, trial
 from rollout.notify.sinks import Templates
+from rollout.notify.texts import one_line
 from rollout.ports import Key
 
 KEY = Key("shop", "checkout")
@@ -64,19 +66,35 @@ def notice(reason: str = Reason.STEP_STARTED, phase: Phase = Phase.PROGRESSING, 
     return notice_of(KEY, "u-1", transition(reason, phase, **fields), link=LINK)
 
 
-def kinds(told: Notice, *, templates: Templates | None = None) -> Mapping[str, Message]:
-    """A message of every kind that can be made of a notice: alone, in lists short and long, and left plain."""
-    alone = message_of(told, templates=templates or Templates())
-    many = digest_of([told] * 45, more=3)
-    return {
-        "transition": alone,
-        "plain": Message(alone.id, alone.kind, alone.title, alone.text, alone.level, key=alone.key),
-        "digest of two": digest_of([told, notice()]),
-        "long digest": many,
-        "plain digest": Message(many.id, many.kind, many.title, many.text, many.level, more=many.more),
-        "earlier": earlier_of(told.key, "u-1", first=1, last=80),
-        "trial": trial(told.key.name, by=told.message, at=told.at),
-    }
+class Made(StrEnum):
+    """The messages that can be made of a notice: alone, left plain, in lists, and those that need no notice."""
+
+    ALONE = "alone"
+    PLAIN = "plain"
+    SHORT_LIST = "short list"
+    LONG_LIST = "long list"
+    PLAIN_LIST = "plain list"
+    EARLIER = "earlier"
+    TRIAL = "trial"
+
+
+def message(kind: Made, told: Notice, templates: Templates | None = None) -> Message:
+    """A message of this kind."""
+    match kind:
+        case Made.ALONE:
+            return message_of(told, templates=templates or Templates())
+        case Made.PLAIN:
+            return replace(message(Made.ALONE, told, templates), notices=())
+        case Made.SHORT_LIST:
+            return digest_of([told, notice()])
+        case Made.LONG_LIST:
+            return digest_of([told] * 45, more=3)
+        case Made.PLAIN_LIST:
+            return replace(message(Made.LONG_LIST, told), notices=())
+        case Made.EARLIER:
+            return earlier_of(told.key, "u-1", first=1, last=80)
+        case Made.TRIAL:
+            return trial(told.key.name, by=told.message, at=told.at)
 
 
 def _repeated(pieces: list[str], times: int) -> str:
@@ -85,10 +103,13 @@ def _repeated(pieces: list[str], times: int) -> str:
 
 texts = st.one_of(
     st.text(max_size=60),
-    st.builds(_repeated, st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=6), st.sampled_from((1, 2, 400))),
+    st.builds(_repeated, st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=6), st.sampled_from((1, 2, 40))),
     st.builds(lambda letter, times: letter * times, st.characters(), st.sampled_from((150, 2000, 4000))),
 )
 """Texts as nobody wishes them: of any characters, of markup of all kinds, and very long."""
+
+lines = texts.map(lambda text: one_line(text)[:400].strip())
+"""The same as a message has them: one line, and short enough to be shown whole."""
 
 names = st.one_of(st.sampled_from(("shop", "checkout-v1", "a.b_c")), texts.map(lambda text: text[:253]))
 
@@ -119,3 +140,6 @@ templates = st.builds(
     text=st.none() | st.just("{{ message }}\n{{ weights }} {{ failover.active }}{{ revision }}\n"),
 )
 """Templates that show what is hostile as it is."""
+
+messages = st.builds(message, st.sampled_from(Made), notices(), templates)
+"""Any message whose texts are hostile."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import cast
+from typing import assert_never, cast
 from urllib.parse import quote
 
 from cloudevents.core.formats.json import JSONFormat
@@ -73,6 +73,8 @@ def _data(message: Message) -> Body:
             return said
         case Kind.DIGEST | Kind.EARLIER:
             return {**said, "notices": [_told(notice) for notice in message.notices], "more": message.more}
+        case _ as never:
+            assert_never(never)
 
 
 def _told(notice: Notice) -> Body:

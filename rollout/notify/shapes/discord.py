@@ -21,7 +21,7 @@ COLORS = {Level.GOOD: 0x2EB886, Level.NEWS: 0x5B7083, Level.WARNING: 0xDAA038, L
 MOST_TITLE, MOST_DESCRIPTION, MOST_FOOTER, MOST_CONTENT, MOST_URL = 256, 4096, 200, 2000, 2048
 MOST_LINE = 300
 
-_SPECIAL = re.compile(r"[\\*_~`|<>#\[\]():@.+\-]")
+_SPECIAL = re.compile(r"[\\*_~`|<>#\[\]():@.+=\-]")
 _NAMED = re.compile(r"([@:])(?=\S)")
 
 

@@ -1,8 +1,9 @@
 """The shape for Mattermost: an incoming webhook with one attachment, coloured by level.
 
 Attachments are Markdown and may mention people, so texts from outside are escaped, and what has no escape (mentions,
-channels, hashtags, emoji, addresses) is broken by a space without width. ``title`` of an attachment is Markdown or not,
-depending on whether it has a link; so the title is the first line of the text. Documented:
+channels, hashtags, emoji, addresses, a line of ``=`` below a title) is broken by a space without width. ``title`` of an
+attachment is Markdown or not, depending on whether it has a link; so the title is the first line of the text.
+Documented:
 
 - attachments: https://developers.mattermost.com/integrate/reference/message-attachments
 - a post has at most 16,383 characters: https://developers.mattermost.com/integrate/webhooks/incoming/
@@ -22,7 +23,7 @@ MOST_POST = 16_383
 MOST_TITLE, MOST_TEXT, MOST_LINE, MOST_LINK, MOST_LIST, MOST_FALLBACK = 600, 8000, 500, 2500, 12_000, 2000
 
 _SPECIAL = re.compile(r"[\\`*{}\[\]()#+\-.!_>|~]")
-_NAMED = re.compile(r"([@#~:])(?=\S)")
+_NAMED = re.compile(r"(?<=[@#~:])(?=\S)|^(?==)", re.MULTILINE)
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", "$": "&#36;"})
 
 
@@ -78,4 +79,4 @@ def _escape(text: str) -> str:
 
 
 def _broken(text: str) -> str:
-    return _NAMED.sub(rf"\1{BREAK}", text)
+    return _NAMED.sub(BREAK, text)
