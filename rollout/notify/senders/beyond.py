@@ -57,8 +57,6 @@ class AppriseSender:
             raise Unavailable(f"{self._owner} is closed")
         url = await self._address.read()
         outcome = await self._outcome(url, self._shape(message), message.level)
-        if outcome is None:
-            raise Unavailable(f"{self._owner} does not answer within {self._seconds:g} s")
         if not outcome.known:
             raise PermanentError(f"{self._owner} has an address that Apprise does not know, or more than one")
         if not outcome.taken:
@@ -69,16 +67,17 @@ class AppriseSender:
         """Send nothing any more; calls that are under way end by themselves, or with the process."""
         self._closed = True
 
-    async def _outcome(self, url: str, words: Mapping[str, object], level: Level) -> _Outcome | None:
-        """Return what became of the call, None when it did not end in time."""
+    async def _outcome(self, url: str, words: Mapping[str, object], level: Level) -> _Outcome:
+        """Return what became of the call, Unavailable when it does not end in time."""
         given_up = threading.Event()
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._aside.call(partial(_call, url, words, level, given_up))
         except TimeoutError:
-            return None
+            pass
         finally:
             given_up.set()
+        raise Unavailable(f"{self._owner} does not answer within {self._seconds:g} s")
 
 
 def _call(url: str, words: Mapping[str, object], level: Level, given_up: threading.Event) -> _Outcome:

@@ -36,10 +36,12 @@ async def stand(authority: Authority) -> AsyncIterator[Stand]:
 
 
 async def test_an_authority_of_ones_own_is_trusted(make: Making, stand: Stand, authority: Authority) -> None:
-    """When its file is named."""
-    await make("CloudEvents", url=stand.url, ca_file=authority.file).send(message())
+    """When its file is named; for a second message it is not read again."""
+    sender = make("CloudEvents", url=stand.url, ca_file=authority.file)
+    await sender.send(message(1))
+    await sender.send(message(2))
 
-    assert stand.ids == [message().id]
+    assert stand.ids == [message(1).id, message(2).id]
 
 
 async def test_an_unknown_authority_is_not(make: Making, stand: Stand) -> None:
