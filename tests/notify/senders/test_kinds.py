@@ -8,6 +8,7 @@ import pytest
 from rollout.errors import PermanentError, RolloutError, Unavailable
 from rollout.notify.message import Level
 from rollout.notify.sending import MessageRefused, SinkBusy
+from tests.notify import made
 from tests.notify.senders.conftest import Making
 from tests.notify.senders.messages import message, plain
 from tests.notify.stands import discord, mattermost, slack_hook
@@ -202,3 +203,14 @@ async def test_an_event_is_a_structured_cloud_event(make: Making) -> None:
     assert (one.json["specversion"], one.json["id"]) == ("1.0", message().id)
     assert one.headers["webhook-id"] == message().id
     assert "webhook-signature" not in one.headers
+
+
+async def test_a_message_of_every_kind_is_taken(make: Making, kind: tuple[str, Stand]) -> None:
+    """Of one transition, of many at once, of those not told one by one, and a trial."""
+    name, stand = kind
+    sender = make(name, url=stand.url)
+    sent = [made.message(one, made.notice()) for one in made.Made]
+    for one in sent:
+        await sender.send(one)
+
+    assert stand.ids == [one.id for one in sent]

@@ -11,6 +11,7 @@ import structlog
 from rollout.errors import PermanentError, RolloutError, Unavailable
 from rollout.notify.message import Kind, Level, Message
 from rollout.notify.sending import MessageRefused, Sender, SinkBusy
+from tests.notify import made
 from tests.notify.senders.conftest import Making
 from tests.notify.senders.messages import KEY, message
 from tests.notify.stands.faults import answers, breaks_off, floods, hangs
@@ -234,3 +235,15 @@ async def test_a_message_whose_place_is_not_told_has_no_thread(slack: SlackApi, 
     slack.faults = [answers(200, f'{{"ok": true, {place}}}')]
 
     assert await bot().send(message()) == ""
+
+
+@pytest.mark.parametrize("kind", made.Made)
+async def test_a_message_of_every_kind_is_taken(slack: SlackApi, bot: Bots, kind: made.Made) -> None:
+    """As a message of its own, as an answer, and as a new state of the first one."""
+    sender, one = bot(), made.message(kind, made.notice())
+    thread = await sender.send(message())
+    await sender.send(one)
+    await sender.send(replace(one, thread=thread))
+
+    assert slack.problems == []
+    assert len(slack.taken) == len(slack.received)
