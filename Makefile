@@ -3,7 +3,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench tools docs
+.PHONY: help demo test check bench tools docs image
 
 ARGS ?=
 WORKERS ?= auto
@@ -41,6 +41,9 @@ bench: $(DEV) ## Measure: the figures of docs/, on this machine
 
 tools: ## Fetch what tests use beside Python packages (Prometheus) into a cache outside the tree
 	@.ci/tools
+
+image: ## Build the image for both architectures (needs docker with buildx); ARGS="--push --tag REGISTRY/rollout:0.1.0"
+	@.ci/image $(ARGS)
 
 docs: $(DEV) ## Write the generated parts of docs/ and deploy/ again
 	@$(BIN)/python -m tests.house.generate

@@ -37,7 +37,7 @@ def against(folder: Path, alert: str, case: Mapping[str, Any]) -> str:
     test = {"interval": "1m", "input_series": series, "alert_rule_test": [asked]}
     file = folder / "test.yaml"
     file.write_text(json.dumps({"rule_files": [str(RULES)], "tests": [test]}), encoding="utf-8")
-    command = [promtool, "test", "rules", str(file)]
+    command = [str(promtool), "test", "rules", str(file)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
