@@ -33,6 +33,7 @@ from rollout.api.rates import Rate
 from rollout.api.rollouts import rollouts_router
 from rollout.api.service import Service
 from rollout.api.sinks import sinks_router
+from rollout.api.start_hooks import start_hooks_router
 from rollout.api.streams import StreamOptions, stream_router
 from rollout.api.switch import switch_router
 
@@ -80,21 +81,23 @@ def create_app(service: Service, options: ApiOptions | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    for router in _routers(service, limits):
+    rates = _rates(limits)
+    for router in _routers(service, limits, rates):
         app.include_router(router)
     handle_errors(app)
     # The one that is added last is the outermost.
-    app.add_middleware(Doorkeeper, access=service.access, rates=_rates(limits), meters=service.meters)
+    app.add_middleware(Doorkeeper, access=service.access, rates=rates, meters=service.meters)
     app.add_middleware(Bodies, most_bytes=limits.body_bytes)
     app.add_middleware(Arrivals, meters=service.meters)
     return app
 
 
-def _routers(service: Service, options: ApiOptions) -> tuple[APIRouter, ...]:
+def _routers(service: Service, options: ApiOptions, rates: Rates) -> tuple[APIRouter, ...]:
     outcomes, reader = Outcomes(service), Reader()
     return (
         rollouts_router(service, reader, outcomes),
         commands_router(service, reader, outcomes),
+        start_hooks_router(service, outcomes, rates),
         history_router(service),
         live_router(service),
         policies_router(service, reader),

@@ -45,11 +45,8 @@ class Commands:
         caller = caller_of(request)
         await permit(self._service.access, caller, Verb.UPDATE, namespace)
         asked = await self._reader.question_in(request, CommandRequest)
-        outcome = await self._outcomes.leave(Key(namespace, name), asked, caller, wait_seconds=wait)
-        if outcome.state == "refused":
-            raise Refused(409, outcome.message, reason=outcome.reason, command=outcome)
-        place = {"Location": f"/api/v1/rollouts/{namespace}/{name}/commands/{outcome.id}"}
-        return answered(outcome, 200 if outcome.state == "done" else 202, place)
+        key = Key(namespace, name)
+        return outcome_response(key, await self._outcomes.leave(key, asked, caller, wait_seconds=wait))
 
     async def find(self, request: Request, namespace: Namespace, name: RolloutName, command_id: CommandId) -> Response:
         """Answer what became of a command."""
@@ -58,6 +55,18 @@ class Commands:
         if outcome is None:
             raise Refused(404, f"Rollout {namespace}/{name} knows no command {command_id}; the last 20 are kept")
         return answered(outcome)
+
+
+def outcome_response(key: Key, outcome: CommandOutcome) -> Response:
+    """Return the answer to whoever left a command.
+
+    Raises:
+        Refused: the command was.
+    """
+    if outcome.state == "refused":
+        raise Refused(409, outcome.message, reason=outcome.reason, command=outcome)
+    place = {"Location": f"/api/v1/rollouts/{key.namespace}/{key.name}/commands/{outcome.id}"}
+    return answered(outcome, 200 if outcome.state == "done" else 202, place)
 
 
 def commands_router(service: Service, reader: Reader, outcomes: Outcomes) -> APIRouter:

@@ -14,26 +14,28 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from rollout.api.models import CommandRequest, ProblemView, SwitchRequest, TransitionEvent
+from rollout.api.models import CommandRequest, ProblemView, StartRequest, SwitchRequest, TransitionEvent
 from rollout.api.problems import MEDIA_TYPE
 from rollout.spec.resource import Rollout, RolloutPolicy
 
 TITLE = "rollout"
 SUMMARY = "Shifts traffic from stable to canary, step by step"
 ABOUT = (
-    "Every call but `/healthz` and `/readyz` needs a bearer token. Times are Unix seconds, durations seconds. Errors"
-    " are problems after RFC 9457. `X-Request-ID` is taken and answered, and stands in the log."
+    "Every call but `/healthz`, `/readyz` and those of hooks, which are signed, needs a bearer token. Times are Unix"
+    " seconds, durations seconds. Errors are problems after RFC 9457. `X-Request-ID` is taken and answered, and stands"
+    " in the log."
 )
 TAGS = (
     {"name": "rollouts", "description": "Rollouts as resources, their history and where they stand right now."},
     {"name": "commands", "description": "What people and programs ask of a Rollout, once by id."},
+    {"name": "hooks", "description": "Signed calls by which programs without a token start attempts."},
     {"name": "policies", "description": "Defaults for many Rollouts."},
     {"name": "failover", "description": "The operator's switch, which stops all automatic failover at once."},
     {"name": "notifications", "description": "The sinks that are told of transitions."},
     {"name": "events", "description": "Transitions as they are recorded."},
     {"name": "service", "description": "The service itself."},
 )
-_TAKEN = (CommandRequest, SwitchRequest, Rollout, RolloutPolicy, ProblemView, TransitionEvent)
+_TAKEN = (CommandRequest, StartRequest, SwitchRequest, Rollout, RolloutPolicy, ProblemView, TransitionEvent)
 _PROBLEM = {"$ref": "#/components/schemas/ProblemView"}
 _FIRST_ERROR = 400
 _NOT_OURS = ("HTTPValidationError", "ValidationError")

@@ -77,11 +77,7 @@ class Reader:
             Refused: as ``document_in``; or it is none, and every problem is told (422).
         """
         document = await self.document_in(request, Form.JSON)
-        text = (await request.body()).decode("utf-8-sig")
-        try:
-            return model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
-        except ValidationError as error:
-            raise invalid(*(problem for _, problem in told(error, document, model))) from error
+        return _asked(await request.body(), document, model)
 
     async def aside(self, request: Request, work: Callable[[], T]) -> T:
         """Return what ``work`` does with the body of the request; for a long one in a thread, when its turn comes."""
@@ -89,6 +85,22 @@ class Reader:
             return work()
         async with self._turn:
             return await asyncio.to_thread(work)
+
+
+def question_of(request: Request, body: bytes, model: type[Q]) -> Q:
+    """Return a JSON body that was read before, and is short, as this model.
+
+    Raises:
+        Refused: as ``Reader.question_in``.
+    """
+    return _asked(body, _read(body, _form_of(request, (Form.JSON,))), model)
+
+
+def _asked(body: bytes, document: dict[str, Any], model: type[Q]) -> Q:
+    try:
+        return model.model_validate_json(body.decode("utf-8-sig"), strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise invalid(*(problem for _, problem in told(error, document, model))) from error
 
 
 def _form_of(request: Request, forms: tuple[Form, ...]) -> Form:

@@ -19,6 +19,7 @@ from rollout.api.failover_models import FailoverView
 from rollout.api.models import (
     ArmView,
     CheckView,
+    GateView,
     HealthView,
     HoldView,
     Live,
@@ -36,7 +37,7 @@ from rollout.api.sinks import notified_of
 from rollout.controller.look import Look
 from rollout.engine import drift
 from rollout.engine.moves import intended
-from rollout.engine.state import State, Word
+from rollout.engine.state import GateSeen, State, Word
 from rollout.engine.table import Phase
 from rollout.errors import NotOursError
 from rollout.ports import Key, Verb
@@ -105,6 +106,7 @@ def live_of(look: Look, notified: Sequence[NotifiedView] = ()) -> Live:
         failover=failover,
         notified=list(notified),
         missing=_missing(look, failover),
+        gates=[_gate(seen) for seen in state.gates],
         next_step_in_seconds=look.outlook.seconds if is_on_the_way else None,
         waiting=outcome_of_waiting(look.stored.command) if look.stored.command is not None else None,
         problems=list(look.problems),
@@ -177,6 +179,20 @@ def _check(report: CheckReport) -> CheckView:
         canary=ArmView(bad=report.canary_bad, total=report.canary_total),
         stable=ArmView(bad=report.stable_bad, total=report.stable_total),
         dry_run=report.dry_run,
+    )
+
+
+def _gate(seen: GateSeen) -> GateView:
+    key = seen.key
+    return GateView(
+        hook=key.hook.value,
+        name=key.name,
+        attempt=key.attempt,
+        step=key.step,
+        agrees=seen.agrees,
+        message=seen.message,
+        at=seen.at,
+        tries=seen.tries,
     )
 
 

@@ -131,6 +131,18 @@ class CommandRequest(Question):
     """Why, for history and notifications."""
 
 
+class StartRequest(Question):
+    """What a program asks a start hook for."""
+
+    namespace: Name
+    rollout: Name
+    """The name of the Rollout."""
+    revision: ShortText
+    """What the canary runs."""
+    reason: Text | None = None
+    """Why, for history and notifications."""
+
+
 class CommandOutcome(Answer):
     """What became of a command."""
 
@@ -274,6 +286,24 @@ class HealthView(Answer):
     known: bool
 
 
+class GateView(Answer):
+    """What a gate or hook answered last."""
+
+    hook: str
+    """When it is called: beforeStart, onStep, step (as a gate of a step), beforePromotion or onRollback."""
+    name: str
+    attempt: int
+    step: int
+    """The step in which it was called, 1-based; 0: before the first, or after a rollback."""
+    agrees: bool
+    message: str
+    """What it answered, or why there is no answer."""
+    at: float
+    """When it was called."""
+    tries: int
+    """How many calls that took."""
+
+
 class Live(Answer):
     """Where a Rollout stands right now, with live numbers: what ``rollout watch`` and ``rollout why`` show."""
 
@@ -306,6 +336,8 @@ class Live(Answer):
     """How far each sink was told of it."""
     missing: list[MissingView]
     """Everything that the next step still waits for, the most pressing first."""
+    gates: list[GateView] = Field(default=[])
+    """The last answers of the attempt's gates and hooks, oldest first."""
     next_step_in_seconds: float | None
     """The longest of ``missing``; None when one of them is not known, or there is no next step."""
     waiting: CommandOutcome | None

@@ -47,6 +47,8 @@ class Operation:
     """Whether it needs no token."""
     texts: tuple[str, ...] = ()
     """The media types of an answer that is text and no JSON."""
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    """Parameters that the endpoint reads by itself."""
 
     def responses(self) -> dict[int | str, dict[str, Any]]:
         """Return the answers as FastAPI wants them."""
@@ -70,6 +72,8 @@ class Operation:
     def extra(self) -> dict[str, Any]:
         """Return what FastAPI does not know of."""
         security: dict[str, Any] = {"security": []} if self.is_open else {}
+        if self.parameters:
+            security["parameters"] = list(self.parameters)
         if not self.body:
             return security
         content = {media: {"schema": schema} for media, schema in self.body.items()}

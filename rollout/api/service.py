@@ -11,6 +11,7 @@ from rollout.engine.observation import Cursor
 from rollout.errors import NotOursError
 from rollout.meters import Meters
 from rollout.ports import Access, Clock, IntentStore, Journal, Key, RolloutStore
+from rollout.settings.hooks import StartHook
 from rollout.signals import NoticeDesk, SinkStanding
 
 
@@ -40,6 +41,7 @@ class Service:
 
     ``runtime`` is its name (``envoy``). ``ready`` returns an empty text when requests can be served,
     else one sentence that says why not. ``switch`` stops all automatic failover, ``sinks`` answers for notifications.
+    ``hooks`` may start attempts with signed calls.
     """
 
     store: RolloutStore
@@ -53,3 +55,4 @@ class Service:
     ready: Callable[[], str]
     switch: OperatorSwitch
     sinks: NoticeDesk = field(default_factory=NoSinks)
+    hooks: tuple[StartHook, ...] = ()

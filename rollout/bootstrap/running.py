@@ -10,6 +10,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+
+import structlog
 
 from rollout.api.app import ApiOptions, create_app
 from rollout.api.connections import Limits, make_room
@@ -17,10 +20,10 @@ from rollout.api.server import ServerOptions, serving
 from rollout.api.service import Service
 from rollout.api.streams import StreamOptions
 from rollout.api.tls import TlsFiles
+from rollout.bootstrap.telling import begin_telling, desk_of
 from rollout.clock import SystemClock
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.gauges import RolloutGauges
-from rollout.bootstrap.telling import begin_telling, desk_of
 from rollout.controller.metered import count_told, metered
 from rollout.controller.readiness import Readiness
 from rollout.controller.switch import OperatorSwitch
@@ -34,9 +37,12 @@ from rollout.probes.tls import Certificates
 from rollout.prometheus.client import PrometheusClient
 from rollout.prometheus.measurements import PrometheusMeasurements
 from rollout.settings.address import Address
+from rollout.settings.hooks import StartHook, read_hooks
 from rollout.settings.table import FailoverSwitch, ServeSettings
 from rollout.signals import Probes, SwitchRecord
 from rollout.webhooks import read_secrets
+
+log = structlog.get_logger(__name__)
 
 OTHER_CONNECTIONS = 256
 """How many connections there may be beside those of event streams."""
@@ -80,13 +86,13 @@ class Work:
     ``first`` is awaited after that: what may take as long as it takes.
     """
 
+    ports: Ports
     controller: Controller
     meters: Meters
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     first: Callable[[], Awaitable[None]] | None = None
 
     @classmethod
-    ports: Ports
     def of(cls, ports: Ports, options: Options, meters: Meters) -> Work:
         """Return a controller whose doings are counted in ``meters``."""
         controller = Controller(metered(ports, meters), options, meters)
@@ -99,13 +105,13 @@ class Work:
         """Let it work, and be told of, until ``stack`` is closed."""
         done = asyncio.create_task(self._run(), name="the controller")
         stack.push_async_callback(_end, done)
+        begin_telling(self.ports, self.controller, stack)
         return done
 
     async def _run(self) -> None:
         await self.begun.wait()
         if self.first is not None:
             await self.first()
-        begin_telling(self.ports, self.controller, stack)
         await self.controller.run()
 
 
@@ -131,14 +137,14 @@ async def listen(
         runtime=desk.runtime,
         ready=readiness.why_not,
         switch=desk.switch,
+        sinks=desk_of(work.ports),
+        hooks=await start_hooks(settings.hooks),
     )
     streams = StreamOptions(closing, most_streams=settings.streams)
     app = create_app(service, ApiOptions(settings.rate_per_second, settings.rate_burst, streams=streams))
     limits = Limits(connections=settings.streams + OTHER_CONNECTIONS)
     make_room(limits.connections)
     listening = await stack.enter_async_context(serving(app, ServerOptions(address, limits, _tls(settings)), closing))
-        sinks=desk_of(work.ports),
-        hooks=await start_hooks(settings.hooks),
     return listening.url, listening.done
 
 
@@ -183,6 +189,23 @@ async def gating(settings: ServeSettings, stack: AsyncExitStack) -> Gates:
             raise ConfigurationError((Problem("gate_secret_file", str(error), given=str(file)),)) from error
     gates = HttpGates(AllowList(settings.gate_hosts), SystemClock(), secret_file=file)
     return await stack.enter_async_context(gates)
+
+
+async def start_hooks(path: Path | None) -> tuple[StartHook, ...]:
+    """Return the hooks by which attempts are started; the log names those whose secret cannot be used yet.
+
+    Raises:
+        ConfigurationError: their file is wrong.
+    """
+    hooks = await asyncio.to_thread(read_hooks, path) if path is not None else ()
+    for hook in hooks:
+        try:
+            await asyncio.to_thread(read_secrets, Path(hook.secret_file))
+        except Unavailable as error:
+            log.warning("a start hook cannot be used yet", hook=hook.name, file=hook.secret_file, why=str(error))
+    if hooks:
+        log.info("attempts may be started by hooks", file=str(path), hooks=[hook.name for hook in hooks])
+    return hooks
 
 
 def _tls(settings: ServeSettings) -> TlsFiles | None:

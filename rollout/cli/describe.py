@@ -38,6 +38,7 @@ async def _asked(api: ApiClient, key: tuple[str, str]) -> tuple[Document, Live, 
 def text(document: Mapping[str, object], live: Live, items: list[TransitionItem], *, now: float) -> list[str]:
     """Return the lines of the description."""
     from rollout.cli.describe_failover import describe_failover
+    from rollout.cli.gate_rows import describe_gates
     from rollout.cli.rows import summary_of
     from rollout.cli.sink_rows import describe_sinks
     from rollout.cli.texts import age
@@ -57,6 +58,7 @@ def text(document: Mapping[str, object], live: Live, items: list[TransitionItem]
         *_analysis(live),
         *describe_failover(live, items, now=now),
         *_lists(live),
+        *describe_gates(live),
         *describe_sinks(live.notified, now=now),
     ]
     if items:

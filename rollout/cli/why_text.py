@@ -14,6 +14,7 @@ from rich.text import Text
 from rollout.analysis.reasons import Reason as Verdicts
 from rollout.api.models import ArmView, CheckView, Live, RequestsView
 from rollout.api.shapes import MissingView
+from rollout.cli.gate_rows import refusals
 from rollout.cli.outputs import COLOURS
 from rollout.cli.texts import percent, safe, span
 from rollout.cli.watch_picture import bar
@@ -29,7 +30,7 @@ VERDICTS = {"Pass": "green", "Continue": "cyan", "Hold": "yellow", "Fail": "bold
 
 def why_text(live: Live, *, bars: bool = True) -> RenderableType:
     """Return the whole answer; with ``bars``, evidence is drawn, too, as far as it is towards the limit."""
-    parts = [_sentence(live), _place(live), *_missing(live), *_waiting(live), *failover_text(live)]
+    parts = [_sentence(live), _place(live), *_missing(live), *_gates(live), *_waiting(live), *failover_text(live)]
     return Group(*parts, *_analysis(live, bars=bars), *_backends(live), *signals_text(live), *_problems(live))
 
 
@@ -70,6 +71,11 @@ def _is_told(live: Live) -> bool:
 def _waiting(live: Live) -> Iterator[RenderableType]:
     if live.waiting is not None:
         yield from _titled("Command:", [Text(safe(f"{live.waiting.message} (id {live.waiting.id})"))])
+
+
+def _gates(live: Live) -> Iterator[RenderableType]:
+    if no := refusals(live):
+        yield from _titled("Gates that do not agree:", [Text(sentence) for sentence in no])
 
 
 def _problems(live: Live) -> Iterator[RenderableType]:

@@ -220,6 +220,8 @@ def rules(settings: ServeSettings) -> Iterator[Problem]:
     address, certificate = settings.address, settings.tls_certificate
     if settings.tls_client_ca is not None and certificate is None:
         yield Problem("tls_client_ca", "needs TLS", given=str(settings.tls_client_ca), allowed="with tls_certificate")
+    if settings.hooks is not None and address is None:
+        yield Problem("hooks", "needs the API", given=str(settings.hooks), allowed="with listen other than off")
     if address is not None and not address.is_loopback and certificate is None:
         message = "would send tokens over the network without TLS"
         allowed = "a loopback address such as 127.0.0.1:8686, or any with tls_certificate and tls_key"

@@ -140,7 +140,7 @@ BriefDuration = Annotated[
             "type": "string",
             "maxLength": _LONGEST_TEXT,
             "pattern": rf"^{_DURATION.pattern[:-1]}*{_MORE_THAN_ZERO}{_DURATION.pattern[:-1]}*$",
-            "allowed": f"more than 0s and at most 1m: {DURATION_ALLOWED}",
+            "allowed": "more than 0s and at most 1m, with the units ms, s or m, such as 500ms or 30s",
             "unit": "seconds",
         }
     ),

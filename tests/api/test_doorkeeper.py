@@ -11,6 +11,7 @@ from rollout.api.rates import Rate, network_of
 from tests.api.world import NOBODY, OPERATOR, VIEWER, World, options, world
 
 OPEN = {"/healthz", "/readyz"}
+SIGNED = "/api/v1/hooks/{hook}"
 
 
 def _calls(api: World) -> list[tuple[str, str]]:
@@ -34,8 +35,8 @@ async def test_no_operation_opens_to_somebody_without_a_role() -> None:
     async with world() as api:
         told = {}
         for method, path in _calls(api):
-            if path not in OPEN:
-                real = path.format(namespace="shop", name="x", commandId="x")
+            if path not in {*OPEN, SIGNED}:
+                real = path.format(namespace="shop", name="x", commandId="x", sink="x")
                 given: dict[str, Any] = {"json": body} if method in {"PUT", "POST"} else {}
                 told[method, path] = (await api.ask(method, real, token=NOBODY, **given)).status
 

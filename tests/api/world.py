@@ -195,11 +195,12 @@ async def world(
     ready: str = "",
     stopped: bool = False,
     desk: FakeDesk | None = None,
+    **fields: Any,  # noqa: ANN401 - what the service has
 ) -> AsyncIterator[World]:
     """Serve the API over ``store`` as long as the context is open; without ``controlling``, no controller runs.
 
-    ``stopped`` is the setting of failover, ``desk`` has the sinks. The route and the endpoints of ``WEB``
-    are there from the beginning.
+    ``stopped`` is the setting of failover, ``desk`` has the sinks; ``fields`` lie over the service. The route
+    and the endpoints of ``WEB`` are there from the beginning.
     """
     clock = SystemClock()
     kept: Store = FakeStore(clock) if store is None else store
@@ -214,7 +215,7 @@ async def world(
     controller.subscribe(count_told(meters))
     meters.registry.register(RolloutGauges(controller.states))
     service = Service(kept, kept, kept, controller, access, clock, meters, "envoy", lambda: ready, switch)
-    service = replace(service, sinks=desk) if desk is not None else service
+    service = replace(service, **({"sinks": desk} if desk is not None else {}), **fields)
     limits = given or options()
     running = asyncio.create_task(controller.run()) if controlling else None
     server = ServerOptions(Address("127.0.0.1", 0), Limits(connections=500))
