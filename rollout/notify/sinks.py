@@ -65,6 +65,13 @@ Timeout = Annotated[
         }
     ),
 ]
+Gather = Annotated[
+    Duration,
+    Field(le=MOST_SECONDS),
+    WithJsonSchema(
+        {"type": "string", "unit": "seconds", "default": 0.1, "allowed": "a duration of at most 60s, such as 500ms"}
+    ),
+]
 FilePath = Annotated[Path, WithJsonSchema({"type": "string", "allowed": FILE_ALLOWED})]
 
 
@@ -93,7 +100,7 @@ class Digest(Model):
 
     least: Annotated[int, Field(ge=2, le=1000)] = 5
     """From so many Rollouts that wait at the same time on."""
-    gather: Duration = 0.1
+    gather: Gather = 0.1
     """How long the first one waits for others."""
 
 

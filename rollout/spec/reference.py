@@ -27,6 +27,11 @@ def field_reference() -> str:
     return "\n\n".join(dict.fromkeys(sections)) + "\n"
 
 
+def model_reference(model: type[BaseModel], title: str) -> str:
+    """Return the reference of ``model`` and of those that it is made of, a table for each mapping."""
+    return "\n\n".join(_sections(model, title)) + "\n"
+
+
 def _sections(model: type[BaseModel], title: str) -> Iterator[str]:
     """Yield the section of ``model``, then those of the models that it is made of, in order of first use."""
     root = schema_of(model)

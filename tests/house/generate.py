@@ -20,8 +20,11 @@ from rollout.cli.main import COMMANDS, load
 from rollout.engine.reasons import MEANING, Reason, Refusal
 from rollout.engine.table import LEGAL, Phase, diagram
 from rollout.meter_table import TABLE, Kind, Metric
+from rollout.notify.sinks import Sinks
+from rollout.notify.templates import PLACEHOLDERS
 from rollout.settings.rows import CONFIG_VARIABLE, SETTINGS
 from rollout.spec.crd import GROUP, KINDS
+from rollout.spec.reference import model_reference
 from tests.house.deployed import deployed
 from tests.house.reference import reference
 from tests.house.stages import EXPLANATION, explanation, stages
@@ -112,6 +115,27 @@ def configuration() -> str:
     )
 
 
+def sinks() -> str:
+    """Return the page with every field of the file of sinks, and the placeholders of templates."""
+    placeholders = ", ".join(f"`{name}`" for name in PLACEHOLDERS)
+    return (
+        f"{NOTE}\n\n# The file of sinks\n\n"
+        "The setting `sinks` of `rollout serve` names it: YAML or JSON, at most 1 MiB, read once when the service\n"
+        "starts. What is wrong is told at once, each with file, line and field. `rollout lint --sinks FILE` checks it,\n"
+        "and `rollout notify test SINK --sinks FILE` tries a sink of it.\n\n"
+        "- An address of a sink is a secret: whoever has it can write there. Let `urlFile` name a file with it, or keep\n"
+        "  this file as a secret. Files are read anew for each message, so that they may be renewed.\n"
+        "- Exactly one of `url` and `urlFile` is needed. Kind `SlackBot` needs `tokenFile` and `channel`, and an address\n"
+        "  only where Slack's API has another one. `secretFile` is for kind `CloudEvents`.\n"
+        "- `on` and `except` take reasons ([all of them](phases.md#reasons), [those of failover](failover.md)), and the\n"
+        "  phases that something goes into, such as `Aborted` or `FailedOver`.\n"
+        f"- Placeholders of templates, as `{{{{ reason }}}}`: {placeholders}. `at` is RFC 3339.\n\n"
+        "How to use it: [tell people](../how-to/notify.md). What is promised:\n"
+        "[notifications](../explanation/notifications.md).\n\n"
+        f"{model_reference(Sinks, 'Sinks')}"
+    )
+
+
 def metrics() -> str:
     """Return the page that says what each of the service's own metrics means."""
     rows = "".join(
@@ -145,6 +169,7 @@ GENERATED: tuple[tuple[str, Callable[[], str]], ...] = (
     ("docs/reference/api.md", lambda: reference(NOTE)),
     ("docs/reference/metrics.md", metrics),
     ("docs/reference/configuration.md", configuration),
+    ("docs/reference/sinks.md", sinks),
     *((f"deploy/crds/{GROUP}_{kind.plural}.yaml", partial(definition, kind.name)) for kind in KINDS),
     *deployed(tuple(f"{GROUP}_{kind.plural}.yaml" for kind in KINDS)),
 )
