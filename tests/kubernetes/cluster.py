@@ -43,7 +43,7 @@ rules: [{level: Metadata}]
 
 
 def require_program(name: str) -> Path:
-    """Return the path of etcd, kube-apiserver or kubectl; without it the test ends as ``missing`` says."""
+    """Return the path of etcd, kube-apiserver, kubectl or such; without it the test ends as ``missing`` says."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
     found = shutil.which(name, path=assets) if assets else None
     path = Path(found) if found else find_tool(name)
@@ -62,7 +62,10 @@ def gateway_crds(version: str) -> Iterator[dict[str, Any]]:
 
 @dataclass(slots=True)
 class Cluster:
-    """A running etcd and kube-apiserver; ``url`` and ``token`` (of an administrator) reach it, ``ca`` checks it."""
+    """A running etcd and kube-apiserver; ``url`` and ``token`` (of an administrator) reach it, ``ca`` checks it.
+
+    ``prefix`` begins the command lines of both.
+    """
 
     folder: Path
     port: int
@@ -71,6 +74,7 @@ class Cluster:
     etcd: subprocess.Popen[bytes] | None = None
     server: subprocess.Popen[bytes] | None = None
     flags: Sequence[str] = ()
+    prefix: Sequence[str] = ()
     token: str = ADMIN
     tokens: tuple[str, ...] = field(
         default=(
@@ -104,13 +108,19 @@ class Cluster:
     @classmethod
     def begin(cls, folder: Path, flags: Sequence[str] = ()) -> Cluster:
         """Start both and wait until the API server is ready; more ``flags`` go to the API server."""
+        cluster = cls.prepared(folder, flags)
+        cluster.start_etcd()
+        cluster.start_server()
+        return cluster
+
+    @classmethod
+    def prepared(cls, folder: Path, flags: Sequence[str] = (), prefix: Sequence[str] = ()) -> Cluster:
+        """Return one that has its ports and files, and is not started."""
         for name in ("etcd", "kube-apiserver"):
             require_program(name)
         folder.mkdir(parents=True, exist_ok=True)
-        cluster = cls(folder, free_port(), free_port(), free_port(), flags=flags)
+        cluster = cls(folder, free_port(), free_port(), free_port(), flags=flags, prefix=prefix)
         _write_files(folder, cluster.tokens)
-        cluster.start_etcd()
-        cluster.start_server()
         return cluster
 
     def start_etcd(self) -> None:
@@ -172,7 +182,8 @@ class Cluster:
 
     def _spawn(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as output:
-            return subprocess.Popen([require_program(name), *arguments], stdout=output, stderr=output)
+            command = [*self.prefix, require_program(name), *arguments]
+            return subprocess.Popen(command, stdout=output, stderr=output)
 
     def tail(self) -> str:
         """Return the ends of both logs, for a failure's message."""
