@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rollout.engine.moves import move
 from rollout.engine.observation import Cursor, Telling
@@ -235,3 +238,63 @@ def test_a_status_from_before_there_were_sinks_is_read() -> None:
     older = tuple(replace(made, attempt=0) for made in state.transitions)
 
     assert from_status(status) == replace(state, transitions=older)
+
+
+# ---------------------------------------------------------------- none is lost
+
+
+@dataclass(slots=True)
+class Town:
+    """A Rollout, its recorded status, and sinks that are told from its state; a crash leaves the status alone."""
+
+    world: World = field(default_factory=under_way)
+    told: dict[str, Cursor] = field(default_factory=dict)
+    heard: dict[str, list[int]] = field(default_factory=lambda: {SLACK: [], PAGER: []})
+    status: dict[str, object] = field(default_factory=dict)
+
+    def look(self, ask: str = "", *, due: bool = False) -> None:
+        """Run one pass and record what must be recorded."""
+        seen = Telling((SLACK, PAGER), dict(self.told), due)
+        if self.world.look(after=1, ask=ask, telling=seen).significant:
+            self.status = json.loads(json.dumps(to_status(self.world.state)))
+
+    def deliver(self, sink: str, most: int) -> None:
+        """Tell the sink the next of those that it was not told."""
+        recorded = next(cursor for cursor in self.world.state.notified if cursor.sink == sink)
+        cursor = self.told.get(sink, recorded)
+        for made in [made for made in self.world.state.transitions if made.number > cursor.number][:most]:
+            self.heard[sink].append(made.number)
+            self.told[sink] = Cursor(sink, made.number)
+
+    def crash(self) -> None:
+        """Begin anew from what is recorded."""
+        state = from_status(self.status)
+        assert state is not None
+        self.world.state, self.told = state, {}
+
+
+HAPPENINGS = st.tuples(st.sampled_from(["pause", "resume", "look", "due", "crash", SLACK, PAGER]), st.integers(1, 8))
+
+
+@given(st.lists(HAPPENINGS, max_size=70))
+def test_each_sink_is_told_all_in_order_whatever_crashes(happenings: list[tuple[str, int]]) -> None:
+    """None is left out, and what comes twice comes again from where it was recorded."""
+    town = Town()
+    town.look()
+    first = town.world.state.number
+    for what, most in happenings:
+        match what:
+            case "pause" | "resume":
+                town.look(what)
+            case "look" | "due":
+                town.look(due=what == "due")
+            case "crash":
+                town.crash()
+            case sink:
+                town.deliver(sink, most)
+    town.deliver(SLACK, MOST_UNTOLD)
+    town.deliver(PAGER, MOST_UNTOLD)
+
+    for heard in town.heard.values():
+        assert list(dict.fromkeys(heard)) == list(range(first + 1, town.world.state.number + 1))
+        assert all(later <= one + 1 for one, later in pairwise(heard))
