@@ -215,7 +215,7 @@ async def world(
     controller.subscribe(count_told(meters))
     meters.registry.register(RolloutGauges(controller.states))
     service = Service(kept, kept, kept, controller, access, clock, meters, "envoy", lambda: ready, switch)
-    service = replace(service, **({"sinks": desk} if desk is not None else {}), **fields)
+    service = replace(service, **{**({} if desk is None else {"sinks": desk}), **fields})
     limits = given or options()
     running = asyncio.create_task(controller.run()) if controlling else None
     server = ServerOptions(Address("127.0.0.1", 0), Limits(connections=500))

@@ -77,6 +77,8 @@ BOTH = {
     "prometheus_ca_file": "c",
     "tick": "1m30s",
     "gate_hosts": "h:80",
+    "gate_secret_file": "gates.secret",
+    "hooks": "hooks.yaml",
     "probe_certificates": "p",
     "sinks": "k",
     "failover": "stopped",
