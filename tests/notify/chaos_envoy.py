@@ -13,12 +13,12 @@ async def on_envoy(folder: Path, plan: Plan, *, check_seconds: float = 2.0) -> t
     async with standing(Bus(plan.seed)) as bus:
         sinks = sinks_file(folder, bus)
         async with serve_world(folder, *plan.names, check_seconds=check_seconds, sinks=str(sinks)) as world:
-            _put(world, plan, revision="1")
+            put_all(world, plan, revision="1")
             await world.server.serving(seconds=60)
-            await world.server.until(lambda: _all(world, plan, "reason", "Baseline"), seconds=60 + plan.rollouts)
+            await world.server.until(lambda: are_all(world, plan, "reason", "Baseline"), seconds=60 + plan.rollouts)
             async with meanwhile(world.server, plan):
-                _put(world, plan, revision="2")
-            await world.server.until(lambda: _all(world, plan, "stable", "-v2"), seconds=plan.settle_seconds)
+                put_all(world, plan, revision="2")
+            await world.server.until(lambda: are_all(world, plan, "stable", "-v2"), seconds=plan.settle_seconds)
             made = {name: world.database.history(name) for name in plan.names}
             last = {name: len(history) for name, history in made.items()}
             took = await all_told(bus, last, seconds=plan.settle_seconds)
@@ -29,14 +29,15 @@ async def on_envoy(folder: Path, plan: Plan, *, check_seconds: float = 2.0) -> t
         return judged(bus.told, ids), took
 
 
-def _put(world: ServeWorld, plan: Plan, *, revision: str) -> None:
+def put_all(world: ServeWorld, plan: Plan, *, revision: str) -> None:
+    """Write the manifests of all Rollouts at a revision."""
     for name in plan.names:
         steps = [(weight, plan.hold) for weight in plan.weights]
         text = manifest(name, revision=revision, steps=steps, analysis={"checks": []})
         world.put(text, name=f"{name}.yaml")
 
 
-def _all(world: ServeWorld, plan: Plan, field: str, ending: str) -> bool:
+def are_all(world: ServeWorld, plan: Plan, field: str, ending: str) -> bool:
     """Return whether all statuses end so in this field, with nothing under way."""
     for name in plan.names:
         status = world.status(name)
