@@ -30,3 +30,17 @@ def knowing(cluster: Cluster) -> Cluster:
     for namespace in (SYSTEM, "shop", "monitoring"):
         cluster.make_namespace(namespace)
     return cluster
+
+
+@pytest.fixture(scope="session")
+def edged(knowing: Cluster) -> Cluster:
+    """Return the API server, which knows Envoy Gateway's kinds, too, and has the namespaces of the stack."""
+    folder = tools_cache() / "envoy-gateway" / "v1.9.0"
+    if not (folder / "complete").exists():
+        missing(f"no definitions of Envoy Gateway in {folder}: run `make tools` (needs Go)")
+    for path in sorted(folder.glob("*.yaml")):
+        for crd in read(path):
+            knowing.install(crd)
+    for namespace in ("edge", "shop"):
+        knowing.make_namespace(namespace)
+    return knowing
