@@ -81,6 +81,12 @@ class Book:
             if cursor is not None and cursor.problem != problem:
                 self._move(key, desk, replace(cursor, problem=problem))
 
+    def made(self, key: Key) -> None:
+        """Keep where the Rollout stands, with the transitions of just now: it may be gone before they are told."""
+        desk = self._desks.get(key)
+        if desk is not None and desk.wishes.sinks and self._reach is not None:
+            desk.last = self._reach.state(key) or desk.last
+
     def uid(self, key: Key) -> str | None:
         """Return the platform's id of the Rollout (empty: it has none); None: there is no desk."""
         desk = self._desks.get(key)
@@ -179,6 +185,8 @@ class Book:
         if desk.is_recorded(state):
             self._moved.pop(key, None)
             desk.told = NOTHING
+            if all(cursor.number >= state.number for cursor in state.notified):
+                desk.last = None
             return True
         return False
 

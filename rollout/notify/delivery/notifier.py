@@ -65,7 +65,7 @@ class Notifier:
         self._options = options = options or Options()
         self._clock = clock
         self._senders = senders
-        self._book = Book(sinks.sinks, self.heard)
+        self._book = Book(sinks.sinks, self._look_at)
         self._fresh: dict[Key, None] = {}
         self._news = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,7 +91,11 @@ class Notifier:
         return self._book.telling(stored, rollout, state)
 
     def heard(self, key: Key) -> None:
-        """Take note that the Rollout may have something to tell: called after each of its transitions."""
+        """Take note that the Rollout has something to tell: called after each of its transitions."""
+        self._book.made(key)
+        self._look_at(key)
+
+    def _look_at(self, key: Key) -> None:
         self._fresh[key] = None
         self._news.set()
 
