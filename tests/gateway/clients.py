@@ -1,10 +1,10 @@
 """The clients of the lab, in one process: they send requests when they are due, and note what came of each.
 
 Run as ``python -m tests.gateway.clients`` inside the enclosure. It reads lines of JSON: ``{"begin": ID, "hosts":
-{KIND: ...}, "port": ..., "rate": ..., "file": ...}`` and ``{"end": ID}``; the second is answered by a line with the
-id when all requests that were sent have been answered. Each answer is a line in the file: when the request was sent,
-when it was answered (both of CLOCK_MONOTONIC, which all processes of a machine share), its kind, who answered, and what
-was wrong with it (empty: nothing).
+{KIND: ...}, "path": ..., "port": ..., "rate": ..., "file": ...}`` and ``{"end": ID}``; the second is answered by a line
+with the id when all requests that were sent have been answered. Each answer is a line in the file: when the request was
+sent, when it was answered (both of CLOCK_MONOTONIC, which all processes of a machine share), its kind, who answered,
+and what was wrong with it (empty: nothing).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ async def flow(order: Mapping[str, Any]) -> None:
             options = (("grpc.default_authority", hosts.get("grpc", "")), ("grpc.enable_retries", 0))
             address = f"127.0.0.1:{order['port']}"
             channel = await stack.enter_async_context(grpc.aio.insecure_channel(address, options))
-            senders = {"http": _http(session, address, hosts.get("http", "")), "grpc": _grpc(channel)}
+            senders = {"http": _http(session, address + order["path"], hosts.get("http", "")), "grpc": _grpc(channel)}
             sending = await stack.enter_async_context(asyncio.TaskGroup())
             for kind in hosts:
                 sending.create_task(_drive(kind, senders[kind], order["rate"], file))
@@ -80,7 +80,7 @@ async def _drive(kind: str, send: Send, rate: float, file: TextIO) -> None:
 def _http(session: aiohttp.ClientSession, address: str, host: str) -> Send:
     async def send() -> Answer:
         try:
-            async with session.get(f"http://{address}/pay", headers={"Host": host}) as response:
+            async with session.get(f"http://{address}", headers={"Host": host}) as response:
                 text = await response.text()
         except (aiohttp.ClientError, TimeoutError) as error:
             return "", type(error).__name__

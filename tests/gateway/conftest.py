@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,8 @@ from tests.gateway.controller import Controller
 from tests.gateway.crew import Crew
 from tests.gateway.lab import Lab
 from tests.gateway.scene import Scene
+
+Open = Callable[[str], Scene]
 
 _numbers = itertools.count(1)
 
@@ -63,18 +65,24 @@ async def api(lab: Lab) -> AsyncIterator[KubeApi]:
 
 
 @pytest.fixture
-def scene(crew: Crew, api: KubeApi) -> Scene:
-    """Open a scene at the Gateway that keeps one cluster for each backend."""
-    return _scene(crew, api, objects.SEPARATE)
+def opened(crew: Crew, api: KubeApi) -> Open:
+    """Open a scene at one of the Gateways."""
+
+    def at(edge: str) -> Scene:
+        name = f"shop-{next(_numbers)}"
+        crew.lab.cluster.make_namespace(name)
+        return Scene(crew, api, name, edge)
+
+    return at
 
 
 @pytest.fixture
-def shared_scene(crew: Crew, api: KubeApi) -> Scene:
+def scene(opened: Open) -> Scene:
+    """Open a scene at the Gateway that keeps one cluster for each backend."""
+    return opened(objects.SEPARATE)
+
+
+@pytest.fixture
+def shared_scene(opened: Open) -> Scene:
     """Open a scene at the Gateway that keeps one cluster for all backends of a rule."""
-    return _scene(crew, api, objects.SHARED)
-
-
-def _scene(crew: Crew, api: KubeApi, edge: str) -> Scene:
-    name = f"shop-{next(_numbers)}"
-    crew.lab.cluster.make_namespace(name)
-    return Scene(crew, api, name, edge)
+    return opened(objects.SHARED)

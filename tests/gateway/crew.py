@@ -82,14 +82,14 @@ class Crew:
     # clients
 
     @contextmanager
-    def clients(self, hosts: Mapping[str, str], port: int, *, rate: float) -> Iterator[Answers]:
+    def clients(self, hosts: Mapping[str, str], port: int, *, rate: float, path: str = "/pay") -> Iterator[Answers]:
         """Let ``rate`` requests a second of each kind go to its host at a gateway meanwhile."""
         number = str(next(self._numbers))
-        path = self.folder / f"answers-{number}"
-        order = {"begin": number, "hosts": dict(hosts), "port": port, "rate": rate, "file": str(path)}
+        kept = self.folder / f"answers-{number}"
+        order = {"begin": number, "hosts": dict(hosts), "port": port, "rate": rate, "path": path, "file": str(kept)}
         _tell(self._sending, json.dumps(order))
         try:
-            yield Answers(path)
+            yield Answers(kept)
         finally:
             said = _ask(self._sending, json.dumps({"end": number}))
             assert said == f"{number} None\n", said

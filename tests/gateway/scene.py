@@ -88,30 +88,34 @@ class Scene(Stage):
     def routes(self, *rules: Mapping[str, Any], kinds: Sequence[str] = BOTH) -> None:
         """Make the routes of these kinds, all with the same rules."""
         for kind in kinds:
-            document = {
-                "apiVersion": KINDS[ROUTES[kind]].api_version,
-                "kind": ROUTES[kind],
-                "metadata": {"name": ROUTE},
-                "spec": {
-                    "parentRefs": [{"name": self.edge, "namespace": SYSTEM}],
-                    "hostnames": [host_of(self.namespace, kind)],
-                    "rules": list(rules),
-                },
-            }
-            path = f"{KINDS[ROUTES[kind]].path(self.namespace)}?fieldManager={PERSON}"
-            status, answer = self.cluster.ask("POST", path, document)
-            assert status == HTTPStatus.CREATED, answer
+            self._route(ROUTES[kind], ROUTE, host_of(self.namespace, kind), rules)
 
-    def shares(self, *, rule: int = 0) -> list[tuple[float, ...]]:
-        """Return the weights of a rule of both routes, in per cent."""
+    def another_route(self, name: str, *rules: Mapping[str, Any]) -> None:
+        """Make an HTTPRoute on a host name of its own."""
+        self._route("HTTPRoute", name, host_of(self.namespace, name), rules)
+
+    def _route(self, kind: str, name: str, host: str, rules: Sequence[Mapping[str, Any]]) -> None:
+        parent = {"name": self.edge, "namespace": SYSTEM}
+        document = {
+            "apiVersion": KINDS[kind].api_version,
+            "kind": kind,
+            "metadata": {"name": name},
+            "spec": {"parentRefs": [parent], "hostnames": [host], "rules": list(rules)},
+        }
+        path = f"{KINDS[kind].path(self.namespace)}?fieldManager={PERSON}"
+        status, answer = self.cluster.ask("POST", path, document)
+        assert status == HTTPStatus.CREATED, answer
+
+    def shares(self, *, rule: int = 0, kinds: Sequence[str] = BOTH) -> list[tuple[float, ...]]:
+        """Return the weights of a rule of these routes, in per cent."""
         found = []
-        for kind in ROUTES.values():
-            _, route = self.cluster.ask("GET", KINDS[kind].path(self.namespace, ROUTE))
+        for kind in kinds:
+            _, route = self.cluster.ask("GET", KINDS[ROUTES[kind]].path(self.namespace, ROUTE))
             weights = [ref.get("weight", 1) for ref in route["spec"]["rules"][rule]["backendRefs"]]
             found.append(tuple(100 * weight / sum(weights) for weight in weights))
         return found
 
-    async def manifest(self, **spec: object) -> Document:
+    async def manifest(self, name: str = ROUTE, /, **spec: object) -> Document:
         """Make a Rollout of both routes with ``v1`` as stable, unless ``spec`` says otherwise."""
         given: dict[str, object] = {
             "routes": [{"kind": kind, "name": ROUTE} for kind in ROUTES.values()],
@@ -121,7 +125,7 @@ class Scene(Stage):
         document = {
             "apiVersion": ROLLOUTS.api_version,
             "kind": "Rollout",
-            "metadata": {"name": ROUTE},
+            "metadata": {"name": name},
             "spec": given,
         }
         return await self.api.create(ROLLOUTS, document, namespace=self.namespace)
@@ -129,12 +133,23 @@ class Scene(Stage):
     # clients
 
     @contextmanager
-    def clients(self, *, rate: float = 50, kinds: Sequence[str] = BOTH) -> Iterator[Answers]:
+    def clients(self, *, rate: float = 50, kinds: Sequence[str] = BOTH, path: str = "/pay") -> Iterator[Answers]:
         """Let ``rate`` requests a second of each kind go through the gateway meanwhile."""
         port = self.lab.proxies[self.edge].port
         hosts = {kind: host_of(self.namespace, kind) for kind in kinds}
-        with self.crew.clients(hosts, port, rate=rate) as answers:
+        with self.crew.clients(hosts, port, rate=rate, path=path) as answers:
             yield answers
+
+    async def warmed(self, name: str, *, seconds: float = 15.0) -> None:
+        """Return when the gateway's Envoy has clusters of the backend's own, over each kind, that are in use."""
+        proxy = self.lab.proxies[self.edge]
+        wanted = [f"service/{self.namespace}/{name}/{PORT}/{kind}::" for kind in BOTH]
+
+        def is_known() -> bool:
+            _, text = self.lab.get(proxy.admin_port, "/clusters")
+            return all(one in text for one in wanted)
+
+        await until(is_known, seconds=seconds)
 
     def first_of(self, name: str, answers: Answers, kind: str) -> Answer:
         """Return the first answer of a backend over a kind of route."""

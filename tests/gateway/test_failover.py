@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests.gateway.answers import Answers
-from tests.gateway.backends import HEALTH_PATH, PORT
 from tests.gateway.controller import Controller
+from tests.gateway.failovers import BACK, ENDPOINTS, MOVE_SECONDS, PROBE, primary
 from tests.gateway.objects import SEPARATE, SHARED
-from tests.gateway.scene import ROUTES, Scene, refs
-
-BACKENDS = {"stable": {"name": "v1", "port": PORT}, "backups": [{"name": "dr", "port": PORT}]}
-ENDPOINTS: dict[str, Any] = {"endpoints": {}}
-PROBE: dict[str, Any] = {
-    **ENDPOINTS,
-    "probe": {"http": {"path": HEALTH_PATH}, "interval": "200ms", "timeout": "200ms", "fall": 2, "rise": 2},
-}
-BACK = {"mode": "Auto", "stableFor": "1s", "steps": [10, 50, 100], "stepInterval": "1600ms"}
-QUICK = {"cooldown": "1s"}
-GATEWAYS: dict[str, dict[str, Any]] = {
-    SHARED: {"minWriteInterval": "1500ms"},
-    SEPARATE: {"minWriteInterval": "1500ms", "separateClusters": True},
-}
-MOVE_SECONDS = 20.0
-
-
-@asynccontextmanager
-async def primary(scene: Scene, **failover: object) -> AsyncIterator[Answers]:
-    """Let clients come to a primary that has a backup, with a failover that waits for nothing."""
-    scene.backend("v1", "dr")
-    scene.routes(refs(("v1", 100), ("dr", 0)))
-    with scene.clients(rate=40) as answers:
-        await scene.flows(answers)
-        given = {"signals": ENDPOINTS, "confirmFor": "0s", "failback": {"mode": "Manual"}, "damping": QUICK, **failover}
-        await scene.manifest(backends=BACKENDS, failover=given, gateway=GATEWAYS[scene.edge])
-        await scene.until(is_ready)
-        for kind in ROUTES.values() if scene.edge == SEPARATE else ():
-            await scene.weighs(999_999, 1, kind=kind)  # the cluster of the backup is there
-        yield answers
-
-
-def is_ready(status: Any) -> bool:  # noqa: ANN401 - as the API server has it
-    """Return whether a failover could be made."""
-    return any(one["type"] == "FailoverReady" and one["status"] == "True" for one in status["conditions"])
+from tests.gateway.scene import Scene
 
 
 def in_percent(seen: list[tuple[int, ...]]) -> list[int]:
@@ -69,8 +32,10 @@ def lose(scene: Scene, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ["killed", "drained", "scaled to nothing", "ill"])
-async def test_backup_takes_over(scene: Scene, controller: Controller, fault: str) -> None:
+@pytest.mark.parametrize("edge", [SHARED, SEPARATE])
+async def test_backup_takes_over(opened: Callable[[str], Scene], controller: Controller, edge: str, fault: str) -> None:
     """A backup answers everything over both kinds of route; who was only drained or ill cost no request."""
+    scene = opened(edge)
     async with primary(scene, signals=PROBE if fault == "ill" else ENDPOINTS) as answers:
         lose(scene, fault)
         await answers.answered_by(scene.whole("dr"), seconds=MOVE_SECONDS)

@@ -1,0 +1,132 @@
+"""What happens in the middle of an attempt or a failover: the controller or Envoy Gateway dies, somebody edits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rollout.kube.resources import HTTP_ROUTES
+from tests.gateway.attempts import ATTEMPT_SECONDS, FOR_EVER, PAIR, POLICY, SHORT, STEPS, attempt, promoted
+from tests.gateway.backends import PORT
+from tests.gateway.controller import Controller
+from tests.gateway.crew import BOTH
+from tests.gateway.failovers import BACK, MOVE_SECONDS, primary
+from tests.gateway.scene import Scene, refs
+
+
+async def test_controller_killed_in_an_attempt(scene: Scene, controller: Controller) -> None:
+    """The next one goes on with the step that it finds, and no client notices."""
+    async with attempt(scene) as answers:
+        await scene.until(lambda now: now["step"] == 1)
+        controller.kill()
+        controller.start()
+        await promoted(scene)
+        await answers.answered_by(scene.whole("v2"))
+        begun = max(scene.first_of("v2", answers, kind).at for kind in BOTH)
+
+    assert scene.shares() == [(0, 100), (0, 100)]
+    assert not answers.failed(since=begun), answers.summary()
+
+
+async def test_canary_that_got_bad_without_a_controller(scene: Scene, controller: Controller) -> None:
+    """What happened while nobody looked is counted by the next one."""
+    async with attempt(scene, steps=FOR_EVER) as answers:
+        await scene.until(lambda now: now["step"] == 1)
+        controller.kill()
+        scene.behave("v2", http_errors=0.5, grpc_errors=0.5)
+        controller.start()
+        await scene.until(lambda now: now["phase"] == "Aborted", seconds=ATTEMPT_SECONDS)
+        await answers.answered_by(scene.whole("v1"))
+
+    assert scene.shares() == [(100, 0), (100, 0)]
+
+
+async def test_primary_lost_without_a_controller(shared_scene: Scene, controller: Controller) -> None:
+    """The next one fails over as soon as it is there."""
+    async with primary(shared_scene) as answers:
+        controller.kill()
+        shared_scene.kill("v1")
+        controller.start()
+        await answers.answered_by(shared_scene.whole("dr"), seconds=MOVE_SECONDS)
+
+    assert shared_scene.shares() == [(0, 100), (0, 100)]
+
+
+async def test_controller_killed_on_the_way_back(shared_scene: Scene, controller: Controller) -> None:
+    """The next one goes on with the failback from the step that it finds, and no client notices."""
+    scene = shared_scene
+    async with primary(scene, failback=BACK) as answers:
+        scene.drain("v1")
+        await answers.answered_by(scene.whole("dr"), seconds=MOVE_SECONDS)
+        scene.revive("v1")
+        await scene.until(lambda now: now["failover"]["phase"] == "FailingBack")
+        controller.kill()
+        controller.start()
+        await scene.until(lambda now: now["failover"]["phase"] == "Normal", seconds=30)
+        await answers.answered_by(scene.whole("v1"), seconds=MOVE_SECONDS)
+
+    assert scene.shares() == [(100, 0), (100, 0)]
+    assert not answers.failed(), answers.summary()
+
+
+async def test_gateway_restarted_in_an_attempt(scene: Scene, controller: Controller) -> None:
+    """Without Envoy Gateway its Envoys go on as they are and the step waits; with it the attempt goes on."""
+    async with attempt(scene) as answers:
+        await scene.until(lambda now: now["step"] == 1)
+        scene.lab.control.kill()
+        waiting = await scene.until(lambda now: now["reason"] == "WaitingForRoutes", seconds=20)
+        scene.lab.restart_control()
+        await promoted(scene)
+        await answers.answered_by(scene.whole("v2"))
+        begun = max(scene.first_of("v2", answers, kind).at for kind in BOTH)
+
+    assert waiting["phase"] == "Progressing"
+    assert not answers.failed(since=begun), answers.summary()
+
+
+async def test_somebody_edits_in_an_attempt(scene: Scene, controller: Controller) -> None:
+    """Weights that a person sets are put back, everything else that they write stays."""
+    async with attempt(scene, steps=[{"weight": 20, "hold": "3s"}]) as answers, scene.recorded() as seen:
+        await scene.until(lambda now: now["step"] == 1)
+        edited: dict[str, Any] = refs(("v1", 10), ("v2", 90)) | {"timeouts": {"request": "7s"}}
+        scene.change(HTTP_ROUTES, "checkout", {"spec": {"rules": [edited]}})
+        await promoted(scene)
+        await answers.answered_by(scene.whole("v2"))
+
+    _, route = scene.cluster.ask("GET", HTTP_ROUTES.path(scene.namespace, "checkout"))
+    assert seen[seen.index((10, 90)) + 1] == (800_000, 200_000)
+    assert scene.shares() == [(0, 100), (0, 100)]
+    assert route["spec"]["rules"][0]["timeouts"] == {"request": "7s"}
+
+
+async def test_two_rollouts_on_one_route(scene: Scene, controller: Controller) -> None:
+    """Each has its rule: the bad canary of one is rolled back while the good one of the other is promoted."""
+    web = ["http"]
+    scene.backend("v1", "v2", "w1", "w2")
+    paths = [{"matches": [{"path": {"type": "PathPrefix", "value": path}}]} for path in ("/pay", "/look")]
+    scene.routes(
+        paths[0] | refs(("v1", 100), ("v2", 0)),
+        paths[1] | refs(("w1", 100), ("w2", 0)),
+        kinds=web,
+    )
+    scene.behave("w2", http_errors=0.5)
+    spec: dict[str, Any] = {"policy": POLICY, "analysis": SHORT, "revision": "1"}
+    spec["routes"] = [{"kind": "HTTPRoute", "name": "checkout"}]
+    other = {"stable": {"name": "w1", "port": PORT}, "canary": {"name": "w2", "port": PORT}}
+    with (
+        scene.clients(rate=40, kinds=web) as paying,
+        scene.clients(rate=40, kinds=["http"], path="/look") as looking,
+    ):
+        await scene.flows(paying, kinds=web)
+        await scene.flows(looking, kinds=web)
+        await scene.manifest(backends=PAIR, steps=STEPS, **spec)
+        await scene.manifest("look", backends=other, steps=FOR_EVER, **spec)
+        for name in ("checkout", "look"):
+            await scene.phase("Idle", name)
+            await scene.edit(name, revision="2")
+        await promoted(scene)
+        await scene.until(lambda now: now["phase"] == "Aborted", "look", seconds=ATTEMPT_SECONDS)
+        await paying.answered_by(scene.whole("v2"), kinds=web)
+        await looking.answered_by(scene.whole("w1"), kinds=web)
+
+    assert scene.shares(kinds=web) == [(0, 100)]
+    assert scene.shares(rule=1, kinds=web) == [(100, 0)]
