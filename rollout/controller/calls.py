@@ -18,13 +18,14 @@ from rollout.controller.outside import Ports
 from rollout.controller.turns import Turns
 from rollout.engine.gates import Call
 from rollout.engine.moves import intended
-from rollout.engine.observation import GateAnswer, GateKey
+from rollout.engine.observation import GateAnswer, GateKey, Hook
 from rollout.engine.state import State
 from rollout.errors import RolloutError
 from rollout.ports import GateCall, Key
 
 log = structlog.get_logger(__name__)
 
+CALLED_ONCE = (Hook.ON_STEP, Hook.ON_ROLLBACK)
 _ID_BYTES = 12
 
 
@@ -38,9 +39,13 @@ class Calls:
         self._turns = turns
 
     def plan(self, entry: Entry, wanted: tuple[Call, ...], *, moved: bool) -> None:
-        """Call those whose time has come; forget answers that nobody wants, and all of them after a transition."""
+        """Call those whose time has come; forget answers that nobody wants, and agreements after a transition.
+
+        An answer of who is called once stays until a pass has taken it in: it may have come in the middle of this one.
+        """
         keys, now = {call.key for call in wanted}, self._ports.clock.monotonic()
-        entry.gates = {} if moved else {key: said for key, said in entry.gates.items() if key in keys}
+        kept = keys if not moved else {key for key in keys if key.hook in CALLED_ONCE}
+        entry.gates = {key: said for key, said in entry.gates.items() if key in kept or _is_new(entry, key, said)}
         entry.gates_at = {key: at for key, at in entry.gates_at.items() if at > now}
         for call in wanted:
             if call.key in entry.asking:
@@ -74,6 +79,15 @@ class Calls:
         except Exception:
             log.exception("gate failed", rollout=str(entry.key))
             return GateAnswer(agrees=False, message=UNEXPECTED)
+
+
+def _is_new(entry: Entry, key: GateKey, said: GateAnswer) -> bool:
+    """Return whether the answer is of who is called once, and no pass has seen it yet."""
+    state = entry.state
+    if state is None or key.attempt != state.attempt or key.hook not in CALLED_ONCE:
+        return False
+    is_of_now = key.hook is Hook.ON_ROLLBACK or key.step == state.step
+    return is_of_now and all(seen.key != key or seen.at < said.at for seen in state.gates)
 
 
 def _tell(entry: Entry, key: GateKey, said: GateAnswer) -> None:

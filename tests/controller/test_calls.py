@@ -6,8 +6,13 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from rollout.engine.observation import GateAnswer
+from rollout.controller.calls import Calls
+from rollout.controller.entry import Entry
+from rollout.controller.outside import Ports
+from rollout.controller.turns import Turns
+from rollout.engine.observation import GateAnswer, GateKey, Hook
 from rollout.engine.reasons import Reason
+from rollout.engine.state import GateSeen, State
 from rollout.engine.table import Phase
 from rollout.ports import GateCall
 from tests.controller.builders import KEY, FailingGates, Scene, prepared, standing, under_way, virtually
@@ -147,6 +152,28 @@ async def test_a_rollback_that_nobody_was_told_of_is_told_after_a_restart() -> N
     assert stored is not None
     assert [(one["name"], one["agrees"]) for one in stored.status["gates"]] == [("pager", False)]  # type: ignore[attr-defined]
     await scene.stop()
+
+
+@virtually
+async def test_an_answer_that_comes_in_the_middle_of_a_pass_is_not_lost() -> None:
+    """What a transition takes away are agreements; a hook that is called once would be called again."""
+    scene = await prepared()
+    ports = Ports(scene.store, scene.routes, scene.health, scene.measurements, scene.gates, scene.clock)
+    turns = Turns(asyncio.create_task, lambda _: None, lambda *_: None, lambda _: True, lambda: 1)
+    entry = Entry(KEY, state=State(attempt=1, step=1))
+    keys = [
+        GateKey(hook, "ci", attempt, 1) for hook in (Hook.STEP, Hook.ON_STEP, Hook.ON_ROLLBACK) for attempt in (1, 2)
+    ]
+    entry.gates = dict.fromkeys(keys, NO)
+    plan = Calls(ports, 10.0, turns).plan
+    plan(entry, (), moved=True)
+    kept = set(entry.gates)
+    seen = (GateSeen(key, agrees=False, message="", at=NO.at) for key in kept)
+    entry.state = State(attempt=1, step=1, gates=tuple(seen))
+    plan(entry, (), moved=False)
+
+    assert kept == {GateKey(Hook.ON_STEP, "ci", 1, 1), GateKey(Hook.ON_ROLLBACK, "ci", 1, 1)}
+    assert entry.gates == {}
 
 
 @virtually
