@@ -31,7 +31,7 @@ from tests.serve.world import ServeWorld, manifest, serve_world
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(3600)]
 
-PLAN = Plan(rollouts=500, steps=18, hold="5s", kills=20, seed=500, settle_seconds=1500)
+PLAN = Plan(rollouts=500, steps=18, hold="1s", kills=20, seed=500, settle_seconds=1500)
 
 FIVE = Plan(rollouts=40, steps=18, hold="500ms", kills=0, seed=5, settle_seconds=120)
 SLOWER = 1.25

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -70,7 +71,7 @@ class Bus(Stand):
         super().__init__(seed=seed)
         self.rate = 0.3
         failing = (answers(500), answers(503), closes, no_http, hangs, drips(503), self._loses, self._loses)
-        self.now_and_then: Sequence[Fault] = (*failing, *failing, answers(429, retry_after=str(busy_seconds)))
+        self.now_and_then: Sequence[Fault] = (*(failing * 4), answers(429, retry_after=str(busy_seconds)))
 
     async def _loses(self, request: web.Request) -> web.StreamResponse:
         """Take the message, and end the connection instead of saying so."""
@@ -101,11 +102,13 @@ def sinks_file(folder: Path, bus: Stand, **fields: object) -> Path:
     return path
 
 
-async def kill_again_and_again(server: Server, plan: Plan) -> None:
-    """Kill the service at any moment of its sessions, and let it begin anew each time."""
+async def kill_again_and_again(server: Server, plan: Plan, bus: Bus) -> None:
+    """Kill the service again and again while the sink is told, and let it begin anew each time."""
     chance = random.Random(plan.seed)
-    for _ in range(plan.kills):
-        await asyncio.sleep(chance.uniform(0.2, 4.0))
+    for kill in range(plan.kills):
+        wanted = plan.rollouts * plan.steps * kill / plan.kills
+        await server.until(partial(lambda wanted: len(bus.taken) >= wanted, wanted), seconds=plan.settle_seconds)
+        await asyncio.sleep(chance.uniform(0.0, 2.0))
         await server.kill()
         await server.serving(seconds=60)
 
@@ -168,9 +171,9 @@ async def all_told(bus: Bus, last: Mapping[str, int], *, seconds: float) -> floa
 
 
 @asynccontextmanager
-async def meanwhile(server: Server, plan: Plan) -> AsyncIterator[None]:
+async def meanwhile(server: Server, plan: Plan, bus: Bus) -> AsyncIterator[None]:
     """Kill as the plan says while something else goes on; both must come to their end."""
-    killing = asyncio.create_task(kill_again_and_again(server, plan))
+    killing = asyncio.create_task(kill_again_and_again(server, plan, bus))
     try:
         yield
         await killing

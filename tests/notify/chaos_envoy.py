@@ -16,7 +16,7 @@ async def on_envoy(folder: Path, plan: Plan, *, check_seconds: float = 2.0) -> t
             put_all(world, plan, revision="1")
             await world.server.serving(seconds=60)
             await world.server.until(lambda: are_all(world, plan, "reason", "Baseline"), seconds=60 + plan.rollouts)
-            async with meanwhile(world.server, plan):
+            async with meanwhile(world.server, plan, bus):
                 put_all(world, plan, revision="2")
             await world.server.until(lambda: are_all(world, plan, "stable", "-v2"), seconds=plan.settle_seconds)
             made = {name: world.database.history(name) for name in plan.names}

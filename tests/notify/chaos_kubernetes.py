@@ -29,7 +29,7 @@ async def on_kubernetes(stage: Stage, folder: Path, plan: Plan) -> tuple[Verdict
             await server.serving(seconds=60)
             async with stage.gateway():
                 await _until_all(stage, plan, "reason", "Baseline")
-                async with meanwhile(server, plan):
+                async with meanwhile(server, plan, bus):
                     for name in plan.names:
                         await stage.edit(name, revision="2")
                 rollouts = await _until_all(stage, plan, "stable", "web-v2")
