@@ -3,7 +3,7 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench tools docs image
+.PHONY: help demo test check bench tools docs lab image
 
 ARGS ?=
 WORKERS ?= auto
@@ -44,6 +44,9 @@ tools: ## Fetch what tests use beside Python packages (Prometheus) into a cache 
 
 image: ## Build the image for both architectures (needs docker with buildx); ARGS="--push --tag REGISTRY/rollout:0.1.0"
 	@.ci/image $(ARGS)
+
+lab: $(DEV) ## Play with it on a real Envoy Gateway, with the controller and clients (after `make tools`, which needs Go)
+	@$(BIN)/python -m tests.gateway
 
 docs: $(DEV) ## Write the generated parts of docs/ and deploy/ again
 	@$(BIN)/python -m tests.house.generate
