@@ -14,16 +14,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from rollout.analysis.samples import Batch
-from rollout.engine.observation import (
-    BackendKey,
-    Command,
-    GateAnswer,
-    RouteKey,
-    RouteView,
-    RuleWeights,
-    WorkloadKey,
-    WorkloadView,
-)
+from rollout.engine.hooks import GateAnswer
+from rollout.engine.observation import BackendKey, Command, RouteKey, RouteView, RuleWeights, WorkloadKey, WorkloadView
 from rollout.errors import Problem
 from rollout.spec.metrics import MetricTemplates
 from rollout.spec.resource import Gate, PolicyRef

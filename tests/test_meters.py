@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rollout.controller.gauges import RolloutGauges
 from rollout.controller.metered import MeteredGates
-from rollout.engine.observation import GateAnswer
+from rollout.engine.hooks import GateAnswer
 from rollout.engine.state import Condition, State, Transition
 from rollout.engine.table import Phase
 from rollout.envoy.admin import AdminClient
@@ -27,7 +27,7 @@ from rollout.errors import (
 )
 from rollout.meter_table import TABLE, Kind
 from rollout.meters import Meters, outcome_of, timed
-from rollout.ports import Key
+from rollout.ports import GateCall, Key
 from rollout.prometheus.answers import number_in
 from rollout.prometheus.client import PrometheusClient
 from rollout.spec.resource import Gate
@@ -108,7 +108,7 @@ async def test_what_is_cancelled_has_not_failed() -> None:
     """A stop leaves no failure behind, of a pass or of a gate."""
     meters, gates = Meters(), FailingGates()
     gates.hold = asyncio.Event()
-    asked = MeteredGates(gates, meters).ask(Gate(name="load", url="http://ci.example"), body={})
+    asked = MeteredGates(gates, meters).ask(GateCall("gt_1", Gate(name="load", url="http://ci.example"), {}))
     tasks = [asyncio.ensure_future(asked), asyncio.ensure_future(timed(asyncio.sleep(60), meters.passed))]
     await asyncio.sleep(0)
     for task in tasks:
@@ -125,7 +125,7 @@ async def test_answers_of_gates_are_counted(*, agrees: bool) -> None:
     """A yes and a no are told apart, and the answer is handed on."""
     meters, gates = Meters(), FailingGates()
     gates.answers["http://ci.example"] = GateAnswer(agrees=agrees, message="answered")
-    answer = await MeteredGates(gates, meters).ask(Gate(name="load", url="http://ci.example"), body={})
+    answer = await MeteredGates(gates, meters).ask(GateCall("gt_1", Gate(name="load", url="http://ci.example"), {}))
 
     assert answer.agrees is agrees
     assert read(meters, "rollout_gate_calls_total") == {("agrees" if agrees else "refuses",): 1}
@@ -136,7 +136,7 @@ async def test_a_gate_that_breaks_is_counted() -> None:
     meters, gates = Meters(), FailingGates()
     gates.error = RuntimeError("a fault in an adapter")
     with pytest.raises(RuntimeError):
-        await MeteredGates(gates, meters).ask(Gate(name="load", url="http://ci.example"), body={})
+        await MeteredGates(gates, meters).ask(GateCall("gt_1", Gate(name="load", url="http://ci.example"), {}))
 
     assert read(meters, "rollout_gate_calls_total") == {("failed",): 1}
 

@@ -17,8 +17,8 @@ from rollout.controller.measure import UNEXPECTED
 from rollout.controller.outside import Ports
 from rollout.controller.turns import Turns
 from rollout.engine.gates import Call
+from rollout.engine.hooks import GateAnswer, GateKey, Hook
 from rollout.engine.moves import intended
-from rollout.engine.observation import GateAnswer, GateKey, Hook
 from rollout.engine.state import State
 from rollout.errors import RolloutError
 from rollout.ports import GateCall, Key

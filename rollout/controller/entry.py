@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from rollout.analysis.samples import Batch
 from rollout.controller.catalog import Resolved
-from rollout.engine.observation import BackendKey, GateAnswer, GateKey, RouteKey, WorkloadKey
+from rollout.engine.hooks import GateAnswer, GateKey
+from rollout.engine.observation import BackendKey, RouteKey, WorkloadKey
 from rollout.engine.orders import WorkloadOrder
 from rollout.engine.state import State
 from rollout.engine.tiers import is_frozen

@@ -11,7 +11,8 @@ from dataclasses import replace
 from rollout.analysis.samples import Batch
 from rollout.controller.controller import Ports
 from rollout.controller.passes import Told
-from rollout.engine.observation import GateAnswer, RouteKey, RouteView, RuleWeights
+from rollout.engine.hooks import GateAnswer
+from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.table import Action
 from rollout.failover.reasons import Reason as Failover
 from rollout.meters import Meters, timed

@@ -23,7 +23,7 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
     """Begin an attempt (or begin it anew) for ``revision``, with all weight on stable until step 1."""
     trigger = Trigger.START if state.phase in {Phase.IDLE, Phase.ABORTED} else Trigger.RESTART
     fresh = replace(
-        state,
+        _without_findings(state),
         attempt=state.attempt + 1,
         step=0,
         share=0.0,
@@ -41,16 +41,17 @@ def start(state: State, context: Context, *, revision: str, reason: str, message
         step_at=context.now,
         steps_seen=tuple(step.weight for step in context.steps),
         judge=begin_attempt(context.now),
-        word=None,
-        evidence=(),
-        effective="Unknown",
-        gates=(),
         drift=Drift(),
         parked=context.spec is not None and context.spec.gateway.separate_clusters,
     )
     if state.share == 0.0 and _may_begin(fresh, context):
         return move(_entered(fresh, context, 1), context, trigger, reason, f"{message} {_at(context, 1)}")
     return move(fresh, context, trigger, reason, message)
+
+
+def _without_findings(state: State) -> State:
+    """Return the state without what the judge and the gates said of the attempt before."""
+    return replace(state, word=None, evidence=(), effective="Unknown", gates=())
 
 
 def _may_begin(state: State, context: Context) -> bool:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from rollout.engine.hooks import GateAnswer, GateKey, Hook
 from rollout.engine.moves import Context
-from rollout.engine.observation import GateAnswer, GateKey, Hook
 from rollout.engine.state import GateSeen, State
 from rollout.engine.table import Phase
 from rollout.spec.traffic import Gate, OnFailure

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rollout.analysis.samples import Batch
+from rollout.engine.hooks import GateAnswer, GateKey
 from rollout.failover.seen import BackendSeen, Calendar
 
 
@@ -135,42 +136,6 @@ class WorkloadView:
     ready: int
     settled: bool = True
     failed: str = ""
-
-
-class Hook(StrEnum):
-    """When a gate is called: those of a step and those before something must agree, those of a rollback are told."""
-
-    BEFORE_START = "beforeStart"
-    ON_STEP = "onStep"
-    STEP = "step"
-    BEFORE_PROMOTION = "beforePromotion"
-    ON_ROLLBACK = "onRollback"
-
-
-@dataclass(frozen=True, slots=True)
-class GateKey:
-    """Which call of a gate, of one Rollout: what one step of one attempt is asked stands for no other.
-
-    ``step`` is 0 before the first and after a rollback.
-    """
-
-    hook: Hook
-    name: str
-    attempt: int
-    step: int
-
-
-@dataclass(frozen=True, slots=True)
-class GateAnswer:
-    """What a gate answered: it agrees on 2xx and nothing else; ``message`` says what came, a colon before the details.
-
-    ``tries`` is how many calls it took, ``at`` when it was asked (Unix seconds; 0: nobody noted it).
-    """
-
-    agrees: bool
-    message: str
-    tries: int = 1
-    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

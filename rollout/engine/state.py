@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rollout.analysis.judge import CheckReport, JudgeState, Verdict
-from rollout.engine.observation import BackendKey, Cursor, GateKey, RouteKey
+from rollout.engine.hooks import GateKey
+from rollout.engine.observation import BackendKey, Cursor, RouteKey
 from rollout.engine.table import Phase
 from rollout.failover.state import FailoverState
 from rollout.failover.table import Stage

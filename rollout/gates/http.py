@@ -24,7 +24,7 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from yarl import URL
 
 from rollout import __version__
-from rollout.engine.observation import GateAnswer
+from rollout.engine.hooks import GateAnswer
 from rollout.errors import NotOursError, Unavailable
 from rollout.gates.addresses import AllowList, GuardedResolver
 from rollout.ports import Clock, GateCall

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
-from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints, GateAnswer
+from rollout.engine.hooks import GateAnswer
+from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints
 from rollout.failover.readings import HEARD_SECONDS, EndpointsSeen
 from rollout.ports import Clock, GateCall
 from rollout.rehearsal.scenario import GateMode

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rollout.clock import SystemClock
-from rollout.engine.observation import GateAnswer
+from rollout.engine.hooks import GateAnswer
 from rollout.gates.addresses import AllowList
 from rollout.gates.http import HttpGates
 from rollout.ports import GateCall, Gates

@@ -16,11 +16,11 @@ from rollout.analysis.samples import ERRORS, Batch
 from rollout.controller.alone import Always, NeverStopped, NoNotices
 from rollout.controller.controller import Controller, Options, Ports
 from rollout.controller.passes import Told
+from rollout.engine.hooks import GateAnswer
 from rollout.engine.observation import (
     BackendKey,
     Command,
     Endpoints,
-    GateAnswer,
     RouteKey,
     RouteView,
     RuleWeights,

@@ -10,7 +10,7 @@ from rollout.controller.calls import Calls
 from rollout.controller.entry import Entry
 from rollout.controller.outside import Ports
 from rollout.controller.turns import Turns
-from rollout.engine.observation import GateAnswer, GateKey, Hook
+from rollout.engine.hooks import GateAnswer, GateKey, Hook
 from rollout.engine.reasons import Reason
 from rollout.engine.state import GateSeen, State
 from rollout.engine.table import Phase

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from rollout.engine.observation import Acceptance, GateAnswer
+from rollout.engine.hooks import GateAnswer
+from rollout.engine.observation import Acceptance
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
 from rollout.errors import SourceTimeout, Unavailable

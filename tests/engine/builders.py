@@ -7,15 +7,13 @@ from dataclasses import dataclass, field, replace
 
 from rollout.analysis.samples import ERRORS, Batch, Family, Series
 from rollout.engine.decide import Decision, acknowledge, decide
+from rollout.engine.hooks import GateAnswer, GateKey, Hook
 from rollout.engine.moves import Context
 from rollout.engine.observation import (
     Acceptance,
     BackendKey,
     Command,
     Endpoints,
-    GateAnswer,
-    GateKey,
-    Hook,
     Observation,
     Ref,
     RouteKey,

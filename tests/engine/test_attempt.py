@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout.engine.observation import Endpoints, Hook
+from rollout.engine.hooks import Hook
+from rollout.engine.observation import Endpoints
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold
 from rollout.engine.table import Phase

@@ -7,7 +7,8 @@ import pytest
 from rollout.engine import gates
 from rollout.engine.decide import Wants, wants
 from rollout.engine.gates import MOST_KEPT, MOST_MESSAGE, ROLLBACK_SECONDS
-from rollout.engine.observation import Acceptance, GateAnswer, GateKey, Hook
+from rollout.engine.hooks import GateAnswer, GateKey, Hook
+from rollout.engine.observation import Acceptance
 from rollout.engine.reasons import Reason
 from rollout.engine.recording import is_significant
 from rollout.engine.state import GateSeen, State

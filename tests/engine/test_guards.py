@@ -9,7 +9,8 @@ import pytest
 from rollout.analysis.judge import Judgement, JudgeState, Verdict, begin_attempt
 from rollout.engine import guards
 from rollout.engine.guards import At
-from rollout.engine.observation import Acceptance, Endpoints, GateAnswer, GateKey, Observation
+from rollout.engine.hooks import GateAnswer, GateKey
+from rollout.engine.observation import Acceptance, Endpoints, Observation
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold, State
 from rollout.spec.resource import Gateway

@@ -1,6 +1,6 @@
 """Gates in memory that pass the contract of ``Gates``."""
 
-from rollout.engine.observation import GateAnswer
+from rollout.engine.hooks import GateAnswer
 from rollout.ports import GateCall
 
 

@@ -7,7 +7,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from rollout.clock import SystemClock
-from rollout.engine.observation import GateAnswer
+from rollout.engine.hooks import GateAnswer
 from rollout.errors import NotOursError
 from rollout.gates.addresses import AllowList, GuardedResolver, refuse_address
 from rollout.gates.http import HttpGates

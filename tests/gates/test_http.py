@@ -11,7 +11,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from structlog.testing import capture_logs
 
 from rollout.clock import SystemClock
-from rollout.engine.observation import GateAnswer
+from rollout.engine.hooks import GateAnswer
 from rollout.gates import http
 from rollout.gates.addresses import AllowList
 from rollout.gates.http import MOST_SHOWN, HttpGates

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from rollout.clock import SystemClock
-from rollout.engine.observation import GateAnswer
+from rollout.engine.hooks import GateAnswer
 from rollout.gates.addresses import AllowList
 from rollout.gates.http import HttpGates
 from rollout.ports import GateCall

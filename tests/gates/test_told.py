@@ -14,7 +14,8 @@ from structlog.testing import capture_logs
 
 from rollout.clock import SystemClock
 from rollout.controller.controller import Controller, Options, Ports
-from rollout.engine.observation import Command, GateKey, Hook
+from rollout.engine.hooks import GateKey, Hook
+from rollout.engine.observation import Command
 from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.gates.addresses import AllowList

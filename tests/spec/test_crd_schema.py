@@ -160,5 +160,5 @@ def test_only_what_no_policy_gives_has_a_default() -> None:
 def test_items_of_lists_have_defaults() -> None:
     """A list is replaced whole, so nothing of a policy is hidden."""
     assert defaults(at("steps[]")) == {".hold": "0s", ".minRequests": 0, ".approval": False}
-    assert defaults(at("steps[].gates[]")) == {".timeout": "5s"}
+    assert defaults(at("steps[].gates[]")) == {".timeout": "5s", ".retries": 2, ".onFailure": "Wait"}
     assert defaults(at("analysis.checks[]")) == {".failures": 1, ".dryRun": False}
