@@ -8,6 +8,7 @@ they were called stands in the state, so that a restart calls nobody twice who h
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ MOST_KEPT = 16
 """So many gates are kept at most, the newest: those of a step and of a rollback (8 each) all stay."""
 
 MOST_MESSAGE = 200
+"""So many bytes of JSON has what is kept of an answer."""
 
 ROLLBACK_SECONDS = 300.0
 """A rollback that is longer ago is old news: its hooks are not called any more, as after a long absence."""
@@ -135,7 +137,14 @@ def _worth(seen: GateSeen, state: State) -> tuple[bool, float]:
 
 
 def _seen(key: GateKey, said: GateAnswer) -> GateSeen:
-    return GateSeen(key, said.agrees, said.message[:MOST_MESSAGE], said.at, said.tries)
+    return GateSeen(key, said.agrees, _short(said.message), said.at, said.tries)
+
+
+def _short(message: str) -> str:
+    """Return as much of the message, which somebody else wrote, as has room in JSON."""
+    while (length := len(json.dumps(message)) - len('""')) > MOST_MESSAGE:
+        message = message[: len(message) * MOST_MESSAGE // length]
+    return message
 
 
 def gist(state: State) -> tuple[object, ...]:

@@ -246,6 +246,14 @@ def test_the_last_answer_of_each_gate_is_kept() -> None:
     assert from_status(to_status(world.state)) == world.state
 
 
+def test_what_others_write_has_little_room() -> None:
+    """Also where each of its letters takes six bytes."""
+    world = under_way(steps=STEPS)
+    world.look(after=60, gates=answered(message="ü" * 300))
+
+    assert world.state.gates[0].message == "ü" * 33
+
+
 def test_the_status_tells_of_gates_by_name() -> None:
     """Flat, for people."""
     world = under_way(steps=STEPS)

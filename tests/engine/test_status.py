@@ -8,10 +8,13 @@ import pytest
 from rollout.engine.commands import MOST_ANSWER
 from rollout.engine.decide import decide
 from rollout.engine.fitting import SHORTEST_TEXT
+from rollout.engine.gates import MOST_KEPT
+from rollout.engine.gates import MOST_MESSAGE as MOST_ANSWERED
+from rollout.engine.hooks import GateKey, Hook
 from rollout.engine.moves import MOST_MESSAGE
-from rollout.engine.state import MOST_TRANSITIONS, Handled, Scaling, State
+from rollout.engine.state import MOST_TRANSITIONS, GateSeen, Handled, Scaling, State
 from rollout.engine.status import from_status, to_status
-from tests.engine.builders import V1, V2, World, aborted, at_rest, backend, batch, under_way
+from tests.engine.builders import NOW, V1, V2, World, aborted, at_rest, backend, batch, under_way
 from tests.engine.tiered import away
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"}
@@ -166,6 +169,20 @@ def test_long_messages_do_not_make_the_status_too_large() -> None:
     assert len(json.dumps(status)) <= 32 * 1024
     assert read.transitions[-1] == long[-1]
     assert {len(made.message) for made in read.transitions} == {MOST_MESSAGE, SHORTEST_TEXT}
+
+
+def test_many_answers_of_gates_do_not_make_the_status_too_large() -> None:
+    """Sixteen with the longest names and answers, beside twenty long messages: below 32 KiB, and the newest stay."""
+    state = under_way().state
+    long = tuple(replace(state.transitions[-1], number=n, message="x" * MOST_MESSAGE) for n in range(MOST_TRANSITIONS))
+    keys = [GateKey(Hook.STEP, f"{place}".rjust(253, "g"), 1, 1) for place in range(MOST_KEPT)]
+    gates = tuple(GateSeen(key, agrees=False, message="m" * MOST_ANSWERED, at=NOW) for key in keys)
+    status = to_status(replace(state, transitions=long, gates=gates, message="x" * MOST_MESSAGE))
+    kept = status["transitions"]
+
+    assert isinstance(kept, list)
+    assert len(kept) >= 15
+    assert len(json.dumps(status)) <= 32 * 1024
 
 
 def _without(name: str) -> dict[str, object]:
