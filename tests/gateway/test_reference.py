@@ -61,7 +61,7 @@ def refused(one: Object) -> list[str]:
         f"{condition['type']}: {condition.get('message', '')}"
         for conditions in answers
         for condition in conditions
-        if (condition["status"] == "True") is (condition["type"] in {"Overridden"})
+        if (condition["status"] == "True") is (condition["type"] == "Overridden")
         or condition.get("observedGeneration", 0) < one["metadata"]["generation"]
     ]
     return told if answers else ["nobody has looked at it"]
