@@ -18,7 +18,8 @@ from rollout.notify.sinks import Sink
 from rollout.ports import Key, StoredRollout
 from rollout.spec.resource import Rollout
 
-MOST_PROBLEM = 200
+MOST_PROBLEM, MOST_THREAD = 200, 128
+"""So many characters have a problem, which is cut, and a thread, which is left out, at most."""
 
 MOST_GONE = 1000
 """Of so many Rollouts that are gone is kept what was not told yet."""
@@ -87,10 +88,10 @@ class Book:
         if desk is not None and desk.wishes.sinks and self._reach is not None:
             desk.last = self._reach.state(key) or desk.last
 
-    def uid(self, key: Key) -> str | None:
-        """Return the platform's id of the Rollout (empty: it has none); None: there is no desk."""
+    def uid(self, key: Key) -> str:
+        """Return the platform's id of the Rollout (empty: it has none, or is not ours)."""
         desk = self._desks.get(key)
-        return desk.life[0] if desk is not None else None
+        return desk.life[0] if desk is not None else ""
 
     def sinks(self, key: Key) -> tuple[str, ...]:
         """Return the sinks that are told of the Rollout and are set up."""
@@ -156,11 +157,12 @@ class Book:
         """Take note that the sink was told up to ``due``, at ``at`` (Unix seconds; 0: it is passed over)."""
         desk, state = self._desks.get(key), self._state(key)
         cursor = desk.cursor(sink, state) if desk is not None and state is not None else None
-        if desk is None or cursor is None or cursor.number >= due.number:
+        if desk is None or state is None or cursor is None or not cursor.number < due.number <= state.number:
             return
         attempt = due.transition.attempt if due.transition is not None else cursor.attempt
         kept = thread or (cursor.thread if attempt == cursor.attempt else "")
-        self._move(key, desk, Cursor(sink, due.number, at or cursor.at, kept[:128], attempt))
+        kept = kept if len(kept) <= MOST_THREAD else ""
+        self._move(key, desk, Cursor(sink, due.number, at or cursor.at, kept, attempt))
 
     def failed(self, key: Key, sink: str, problem: str) -> None:
         """Take note why the sink could not be told more."""

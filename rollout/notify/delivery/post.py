@@ -150,8 +150,6 @@ class Post:
     async def _tell(self, key: Key, due: Due) -> bool:
         """Return whether the sink may be told of what comes next."""
         message = self._writer.one(key, due, self._book.thread(key, self.name, due))
-        if message is None:
-            return False
         outcome = await self._line.deliver(message, lambda: self._is_ours(key))
         self._note(key, due, outcome)
         return outcome.went or outcome.passed
@@ -169,13 +167,14 @@ class Post:
             self._give_back(left)
 
     async def _owed_by(self, keys: tuple[Key, ...]) -> Mapping[Key, tuple[Due, ...]]:
+        """Return what may be told of each, as far as they are ours in the end."""
         owed = dict[Key, tuple[Due, ...]]()
         for place, key in enumerate(keys, 1):
             if dues := self._next(key):
                 owed[key] = dues
             if place % BREATH == 0:
                 await asyncio.sleep(0)
-        return owed
+        return {key: dues for key, dues in owed.items() if self._book.state(key) is not None}
 
     async def _note_all(self, owed: Mapping[Key, tuple[Due, ...]], outcome: Outcome, left: dict[Key, None]) -> None:
         if outcome.went and self._gathering is not None:

@@ -1,5 +1,7 @@
 """Many at once: one message with a list for a chat, in order for each Rollout."""
 
+import asyncio
+
 import pytest
 
 from rollout.notify.message import Kind
@@ -119,3 +121,44 @@ def test_a_list_that_is_refused_keeps_nobody() -> None:
         return sender.numbers()
 
     assert play(story()) == [2]
+
+
+def test_a_list_tells_of_no_rollout_that_is_lost() -> None:
+    """What others act for by the time of the message is theirs to tell."""
+
+    async def story() -> set[str]:
+        world, sender = World(), ScriptedSender()
+        keys = [world.add(number) for number in range(60)]
+        replica = Replica(world, [sink(kind="Slack")], {"ops": sender})
+        for web in keys:
+            replica.look(web, "Started")
+        replica.held = set(keys)
+
+        def lost_later() -> None:
+            if sender.tries == 0 and replica.held is not None:
+                replica.held.discard(keys[0])
+
+        asyncio.get_running_loop().call_later(0.1, lost_later)
+        await replica.settle(30)
+        return {notice.key.name for notice in sender.notices()}
+
+    assert "web-0" not in play(story())
+
+
+def test_what_is_folded_counts_in_a_list() -> None:
+    """Transitions that are kept no more are a part of its number."""
+
+    async def story() -> list[int]:
+        world, sender = World(), ScriptedSender(always="down")
+        keys = [world.add(number) for number in range(6)]
+        replica = Replica(world, [sink(kind="Slack")], {"ops": sender})
+        for web in keys:
+            replica.look(web, *["StepStarted"] * 103)
+        for web in keys:
+            replica.look(web, "Promoted")
+        await replica.settle(60)
+        sender.always = "take"
+        await replica.settle(600)
+        return [len(message.notices) + message.more for message in sender.taken]
+
+    assert play(story()) == [6 * 104]

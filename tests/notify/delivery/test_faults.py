@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from rollout.errors import NotOursError, TemporaryError, Unavailable
+from rollout.notify.delivery.book import Book
 from rollout.notify.delivery.options import Options
 from rollout.signals import SinkStanding
 from tests.notify.delivery.hours import play
@@ -305,3 +306,28 @@ def test_a_mistake_of_ours_ends_no_telling(monkeypatch: pytest.MonkeyPatch) -> N
 
     assert numbers == [1]
     assert "telling failed" in [line["event"] for line in logs]
+
+
+def test_a_rollout_that_cannot_be_looked_at_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistake with one Rollout, or with the record, is logged; the rest goes on."""
+
+    async def story() -> list[str]:
+        world, sender = World(), ScriptedSender()
+        first, second = world.add(1), world.add(2)
+        replica = Replica(world, [sink()], {"ops": sender})
+        owed, unrecorded = Book.owed, Book.unrecorded
+        monkeypatch.setattr(Book, "owed", lambda self, key, sink: owed(self, key, sink) if key == second else 1 / 0)
+        monkeypatch.setattr(Book, "unrecorded", lambda self: 1 / 0)
+        replica.look(first, "Started")
+        replica.look(second, "Started")
+        await replica.settle(6)
+        monkeypatch.setattr(Book, "unrecorded", unrecorded)
+        await replica.settle(6)
+        assert world.recorded[second].notified[0].number == 1
+        return [str(notice.key) for notice in sender.notices()]
+
+    with capture_logs() as logs:
+        told = play(story())
+
+    assert told == ["shop/web-2"]
+    assert {"nobody is told of a Rollout", "cursors were not recorded"} <= {line["event"] for line in logs}

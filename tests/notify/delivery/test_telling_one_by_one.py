@@ -2,7 +2,7 @@
 
 import asyncio
 
-from rollout.notify.message import Kind
+from rollout.notify.message import Kind, Message
 from tests.notify.delivery.hours import play
 from tests.notify.delivery.world import Replica, ScriptedSender, World, sink
 
@@ -215,3 +215,21 @@ def test_what_was_folded_is_told_as_a_number() -> None:
 
     assert [(message.kind, message.more) for message in sender.taken[:2]] == [(Kind.EARLIER, 30), (Kind.TRANSITION, 0)]
     assert sender.numbers() == list(range(31, 131))
+
+
+def test_a_thread_that_is_too_long_is_left_out() -> None:
+    """A cursor has room for the names of threads that sinks really have."""
+
+    class Wordy(ScriptedSender):
+        async def send(self, message: Message) -> str:
+            return await super().send(message) + "x" * 200
+
+    async def story() -> str:
+        world = World()
+        web = world.add()
+        replica = Replica(world, [sink()], {"ops": Wordy()})
+        replica.look(web, "Started")
+        await replica.settle(10)
+        return world.recorded[web].notified[0].thread
+
+    assert play(story()) == ""
