@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from rollout.cli.main import app
 from rollout.settings.rows import SETTINGS
 
-FLAGS = ["--rds", "/etc/envoy/rds/routes.yaml", "--tick", "90s", "--prometheus", "http://user:secret@prometheus:9090"]
+FLAGS = ["--rds", "/etc/envoy/rds/routes.yaml", "--tick", "90s", "--prometheus", "http://user:t0psword@prometheus:9090"]
 
 
 def run(*arguments: str, **environment: str) -> Result:
@@ -62,7 +62,7 @@ def test_a_password_is_hidden(form: str) -> None:
     """In every form."""
     result = run(*FLAGS, "-o", form)
 
-    assert "secret" not in result.output
+    assert "t0psword" not in result.output
     assert "http://***@prometheus:9090" in result.stdout
 
 
