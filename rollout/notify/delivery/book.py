@@ -65,7 +65,7 @@ class Book:
 
     def _open(self, desk: Desk | None, stored: StoredRollout, rollout: Rollout | None, state: State) -> Desk:
         """Return the desk with what is wanted now: the one there is, unless it is of another life."""
-        wishes = self._wisher.of(stored.key, rollout, state)
+        wishes = self._wisher.of(stored, rollout, state)
         if desk is None or desk.life != life_of(stored):
             desk = self._desks[stored.key] = Desk(life_of(stored), rollout, wishes)
             self._moved.pop(stored.key, None)
@@ -76,11 +76,11 @@ class Book:
         return desk
 
     def _remark(self, key: Key, desk: Desk, state: State) -> None:
-        """Let cursors of sinks that cannot be told say why."""
+        """Let cursors of sinks that are not told say why, and go on: nothing is kept for them."""
         for sink, problem in desk.wishes.problems.items():
             cursor = desk.cursor(sink, state)
-            if cursor is not None and cursor.problem != problem:
-                self._move(key, desk, replace(cursor, problem=problem))
+            if cursor is not None and (cursor.problem, cursor.number) != (problem, state.number):
+                self._move(key, desk, replace(cursor, number=state.number, problem=problem))
 
     def made(self, key: Key) -> None:
         """Keep where the Rollout stands, with the transitions of just now: it may be gone before they are told."""
@@ -113,10 +113,9 @@ class Book:
         if not reach.holds(key):
             self._drop(key)
             return None
-        state = self._state(key)
-        if state is None:
+        if reach.state(key) is None:
             desk.seen = -1  # whoever sees it next has it looked at
-        return state
+        return self._state(key)
 
     def _state(self, key: Key) -> State | None:
         if self._reach is None:
@@ -126,7 +125,7 @@ class Book:
             return desk.last if desk is not None else None
         if desk is None or desk.life != life_of(stored):
             return None
-        return self._reach.state(key)
+        return self._reach.state(key) or desk.last
 
     def owed(self, key: Key, sink: str) -> Owed | None:
         """Return what is owed to the sink, and move its cursor over what is not told at all; None: nothing."""
@@ -193,7 +192,8 @@ class Book:
         return False
 
     def _is_gone(self, key: Key) -> bool:
-        return self._reach is not None and self._reach.stored(key) is None
+        """Return whether no pass is made over the Rollout any more, although the store may still show it."""
+        return self._reach is not None and (self._reach.stored(key) is None or self._reach.state(key) is None)
 
     def remember(self, key: Key) -> None:
         """Let the next pass of the Rollout record its cursors."""

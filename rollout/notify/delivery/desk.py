@@ -9,8 +9,9 @@ from types import MappingProxyType
 from rollout.engine.observation import Cursor
 from rollout.engine.state import State
 from rollout.notify.delivery.filters import ALL, Rule, fits
+from rollout.notify.delivery.wanted import together, written
 from rollout.notify.sinks import Sink
-from rollout.ports import Key, StoredRollout
+from rollout.ports import StoredRollout
 from rollout.spec.resource import Rollout
 
 UNKNOWN_SINK = "no such sink is set up"
@@ -90,43 +91,43 @@ class Wisher:
         self._labels = frozenset(name for sink in self._sinks.values() for name in sink.labels)
         self._worked_out = dict[object, Wishes]()
 
-    def of(self, key: Key, rollout: Rollout | None, state: State) -> Wishes:
+    def of(self, stored: StoredRollout, rollout: Rollout | None, state: State) -> Wishes:
         """Return who is told; without a ``rollout``, which is then invalid, those who were told before.
 
         Rollouts that want the same share it: there are many of them.
         """
+        namespace = stored.key.namespace
         if rollout is None:
-            return self._named({cursor.sink: ALL for cursor in state.notified}, key.namespace, None)
+            labels, named = written(stored.document)
+            asked = {cursor.sink: named.get(cursor.sink, ALL) for cursor in state.notified}
+            return self._named(asked, namespace, labels)
         labels = {name: value for name, value in rollout.metadata.labels.items() if name in self._labels}
-        named = tuple((wish.sink, wish.on) for wish in rollout.spec.notify)
-        place = (key.namespace, tuple(sorted(labels.items())), named)
+        wanted = tuple((wish.sink, wish.on) for wish in rollout.spec.notify)
+        place = (namespace, tuple(sorted(labels.items())), wanted)
         if place not in self._worked_out:
             if len(self._worked_out) >= MOST_WORKED_OUT:
                 self._worked_out.clear()
-            self._worked_out[place] = self._named(self._asked(named, key.namespace, labels), key.namespace, labels)
+            self._worked_out[place] = self._named(self._asked(wanted, namespace, labels), namespace, labels)
         return self._worked_out[place]
 
     def _asked(
-        self, named: Iterable[tuple[str, tuple[str, ...]]], namespace: str, labels: Mapping[str, str]
+        self, wanted: Iterable[tuple[str, tuple[str, ...]]], namespace: str, labels: Mapping[str, str]
     ) -> Mapping[str, frozenset[str]]:
         """Return for what each sink is asked: those that are named, and those that are told of every Rollout."""
-        asked = dict[str, frozenset[str]]()
-        for sink, words in named:
-            before = asked.get(sink, frozenset(words))
-            asked[sink] = before | frozenset(words) if before and words else ALL
+        asked = dict(together(wanted))
         for name, one in self._sinks.items():
             if one.every and name not in asked and fits(one, namespace, labels):
                 asked[name] = ALL
         return asked
 
-    def _named(self, asked: Mapping[str, frozenset[str]], namespace: str, labels: Mapping[str, str] | None) -> Wishes:
+    def _named(self, asked: Mapping[str, frozenset[str]], namespace: str, labels: Mapping[str, str]) -> Wishes:
         rules, problems = dict[str, Rule](), dict[str, str]()
         for name, words in asked.items():
             sink = self._sinks.get(name)
             if sink is None:
-                problems[name] = UNKNOWN_SINK
+                rules[name], problems[name] = Rule(shut=True), UNKNOWN_SINK
                 continue
-            shut = labels is not None and not fits(sink, namespace, labels)
+            shut = not fits(sink, namespace, labels)
             if shut:
                 problems[name] = NOT_TAKEN
             loud = frozenset(sink.quiet.besides) if sink.quiet is not None else ALL

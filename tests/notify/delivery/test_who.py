@@ -257,6 +257,28 @@ def test_the_last_words_of_a_rollout_that_is_gone() -> None:
     assert play(story()) == [1]
 
 
+@pytest.mark.parametrize("kind", ["CloudEvents", "Slack"])
+def test_the_last_words_of_a_rollout_that_the_store_still_shows(kind: str) -> None:
+    """No pass is made over it any more, while somebody else's finalizer keeps it; what it made is told all the same."""
+
+    async def story() -> list[int]:
+        world, sender = World(), ScriptedSender()
+        web = world.add(1)
+        replica = Replica(world, [sink(kind=kind)], {"ops": sender})
+        replica.look(web, "Started")
+        await replica.settle(10)
+        replica.look(web, "Aborted", phase=Phase.ABORTED)
+        await replica.settle(0.02)
+        replica.live.pop(web)
+        await replica.settle(60)
+        del world.recorded[web]
+        await replica.settle(120)
+        assert replica.notifier.told(web) == ()
+        return sender.numbers()
+
+    assert play(story()) == [1, 2]
+
+
 def test_what_was_never_recorded_did_not_happen() -> None:
     """A transition that was told and then lost with its state leaves its number to the one that takes its place."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rollout.engine import telling
@@ -125,25 +125,29 @@ class World:
     def __init__(self) -> None:
         self.recorded: dict[Key, State] = {}
         self.specs: dict[Key, Rollout | None] = {}
+        self.documents: dict[Key, dict[str, object]] = {}
         self.uids: dict[Key, str] = defaultdict(str)
         self.records = 0
 
     def add(
         self,
         number: int = 1,
-        notify: object = ({"sink": "ops"},),
+        notify: Sequence[object] = ({"sink": "ops"},),
         namespace: str = "shop",
         labels: Mapping[str, str] | None = None,
     ) -> Key:
         """Add a Rollout; return its key."""
         added = key(number, namespace)
         self.specs[added] = rollout(added, notify, labels)
+        self.documents[added] = {"metadata": {"labels": labels or {}}, "spec": {"notify": list(notify)}}
         self.recorded[added] = State()
         return added
 
     def stored(self, of: Key) -> StoredRollout | None:
         """Return the Rollout as the store has it."""
-        return StoredRollout(of, {}, {}, "1", 1, uid=self.uids[of]) if of in self.recorded else None
+        if of not in self.recorded:
+            return None
+        return StoredRollout(of, self.documents[of], {}, "1", 1, uid=self.uids[of])
 
 
 class Replica:
