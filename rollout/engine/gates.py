@@ -51,7 +51,7 @@ def to_leave(state: State, context: Context) -> tuple[Call, ...]:
     place, hooks = state.step, context.spec.hooks
     if place == 0:
         return _calls(Hook.BEFORE_START, hooks.before_start, state, 0) if state.share == 0 else ()
-    of_step = context.steps[place - 1].gates if place <= len(context.steps) else ()
+    of_step = context.steps[place - 1].gates if 0 < place <= len(context.steps) else ()
     last = hooks.before_promotion if place == len(context.steps) else ()
     return _calls(Hook.STEP, of_step, state, place) + _calls(Hook.BEFORE_PROMOTION, last, state, place)
 
