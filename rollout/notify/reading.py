@@ -7,7 +7,7 @@ belong, such as a URL beside the field for it; so only what is harmless by its f
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,12 +23,15 @@ ALLOWED = "one mapping with sinks, a list"
 _HARMLESS = frozenset(
     {
         *("name", "kind", "channel", "every", "on", "namespaces", "labels", "quiet", "during", "timeZone", "except"),
-        *("digest", "least", "gather", "templates", "title", "text", "timeout", "sinks"),
+        *("digest", "least", "gather", "templates", "title", "text", "timeout"),
     }
 )
 """Fields of which it may be shown what was given."""
 
-_SECRET = re.compile(r"://|xox[a-z]-|whsec_", re.IGNORECASE)
+_SECRET = re.compile(r"://|xox[a-z]-|whsec_|[\w-]\.[\w.-]+(:\d+)?/", re.IGNORECASE)
+"""What looks like an address, with its scheme or without, or like a token."""
+
+_COUNTED = re.compile(r"a (list|mapping) of \d+")
 _WORD = re.compile(r"[A-Za-z_]{1,24}")
 
 ZoneProblems = Callable[[str, str], Iterable[Problem]]
@@ -60,7 +63,10 @@ def read_sinks(path: Path, zones: ZoneProblems = lambda _name, _field: ()) -> Si
 
 
 def _document(text: str, source: str) -> Manifest | None:
-    documents = manifests_in(text, source=source)
+    try:
+        documents = manifests_in(text, source=source)
+    except ConfigurationError as error:
+        raise ConfigurationError(tuple(replace(problem, given="") for problem in error.problems)) from None
     if len(documents) > 1:
         line = documents[1].line
         raise ConfigurationError((Problem("", "is a second document", allowed=ALLOWED, source=source, line=line),))
@@ -78,14 +84,21 @@ def _told(where: Location, problem: Problem, document: Manifest, source: str) ->
     line = document.line_of(path_of(where))
     names = [part for part in where if isinstance(part, str)]
     odd = bool(names) and not _WORD.fullmatch(names[-1]) and "labels" not in names[:-1]
-    shown = names[-1:] and (names[-1] in _HARMLESS or "labels" in names) and not _SECRET.search(problem.given)
     return replace(
         problem,
         field=path_of(where[:-1]) if odd else problem.field,
-        given=problem.given if shown or problem.given == "nothing" else "",
+        given=problem.given if _is_shown(names, problem.given) else "",
         source=source,
         line=line,
     )
+
+
+def _is_shown(names: Sequence[str], given: str) -> bool:
+    """Return whether what was given in the place with these names may be said again."""
+    if given == "nothing" or _COUNTED.fullmatch(given):
+        return True
+    harmless = bool(names) and (names[-1] in _HARMLESS or "labels" in names)
+    return harmless and not _SECRET.search(given)
 
 
 def _placed(sink: Sink, folder: Path) -> Sink:

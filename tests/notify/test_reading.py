@@ -205,9 +205,22 @@ def test_a_secret_is_never_said_again(tmp_path: Path, case: str) -> None:
     assert SECRET not in " ".join(found)
 
 
-def test_an_entry_that_is_an_address_is_not_said_again(tmp_path: Path) -> None:
-    """A list of addresses looks as if it could be meant."""
-    found = said(put(tmp_path, f"sinks:\n- {URL}\n"))
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sinks:\n- {URL}\n",
+        f"sinks:\n- hooks.example/{SECRET}\n",
+        f"sinks: hooks.example:443/{SECRET}\n",
+        f"sinks: {SECRET}\n",
+        f"sinks: [{SECRET}]\n",
+        f"sinks:\n- name: a\n  kind: Slack\n  url: *{SECRET}\n",
+        f"sinks:\n- name: a\n  url: https://x\n  kind: hooks.example/{SECRET}\n",
+        f"sinks:\n- name: hooks.example/{SECRET}\n  url: https://x\n  kind: Slack\n",
+    ],
+)
+def test_an_entry_that_is_an_address_is_not_said_again(tmp_path: Path, text: str) -> None:
+    """A list of addresses looks as if it could be meant, and one without a scheme is one, too."""
+    found = said(put(tmp_path, text))
 
     assert found
     assert SECRET not in " ".join(found)
