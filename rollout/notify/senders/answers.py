@@ -112,10 +112,11 @@ def _moment(text: str) -> float:
 
 
 def _later(sentence: str, fate: Fate, answer: Answer, *, now: float) -> Unavailable:
+    """Return an error that says the same each time: its words are recorded, and how long it is differs."""
     too_many = fate is Fate.TOO_MANY
     asked = seconds_asked(answer.retry_after, now) if too_many or answer.status == _BUSY else None
     if asked is not None:
-        return SinkBusy(f"{sentence} and wants to be left alone for {asked:g} s", seconds=asked)
+        return SinkBusy(f"{sentence} and wants to be left alone for a while", seconds=asked)
     if too_many:
         return SinkBusy(f"{sentence} and does not say until when", seconds=UNSAID_SECONDS)
     return Unavailable(sentence)

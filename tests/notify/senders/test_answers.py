@@ -82,6 +82,11 @@ def test_a_busy_sink_says_until_when(after: float, seconds: float) -> None:
     assert error.seconds == seconds
 
 
+def test_a_busy_sink_says_the_same_each_time() -> None:
+    """Its words are recorded, which is not worth a write for every other number of seconds."""
+    assert str(error_of(Answer(429, retry_after="7"))) == str(error_of(Answer(429, retry_after="3.877")))
+
+
 @pytest.mark.parametrize("asked", ["", "soon", "-5", "1.2.3", "Mon, 99 Foo 2026 00:00:00 GMT", "9" * 400])
 def test_too_many_without_a_time_is_a_short_pause(asked: str) -> None:
     """Also when the time cannot be read; an hour is the most in any case."""
