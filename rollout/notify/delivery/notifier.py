@@ -75,7 +75,7 @@ class Notifier:
 
     def _post(self, sink: Sink, link: str | None, quiet: Quiet, chance: Callable[[], float]) -> Post:
         sender, options = self._senders[sink.name], self._options
-        tries = Tries(sender, seconds=sink.timeout, options=options, chance=chance, sink=sink.name)
+        tries = Tries(sender, sink, options=options, chance=chance)
         line = Line(sink.name, tries, clock=self._clock, chance=chance)
         writer = Writer(self._book, sink.templates, link)
         return Post(sink, self._book, line, writer=writer, quiet=quiet, options=options)

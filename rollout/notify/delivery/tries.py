@@ -13,6 +13,7 @@ from rollout.errors import RolloutError, TemporaryError, Unavailable
 from rollout.notify.delivery.options import Options
 from rollout.notify.message import Message
 from rollout.notify.sending import MessageRefused, Sender, SinkBusy
+from rollout.notify.sinks import Sink, SinkKind
 
 log = structlog.get_logger(__name__)
 
@@ -27,15 +28,14 @@ class SenderFault(TemporaryError):
 class Tries:
     """Makes deliveries to one sink."""
 
-    def __init__(
-        self, sender: Sender, *, seconds: float, options: Options, chance: Callable[[], float], sink: str = ""
-    ) -> None:
-        """Send with ``sender``, which has ``seconds`` for a message; ``chance`` (0 to 1) spreads waits."""
+    def __init__(self, sender: Sender, sink: Sink, *, options: Options, chance: Callable[[], float]) -> None:
+        """Send with ``sender`` to ``sink``; ``chance`` (0 to 1) spreads waits."""
         self._sender = sender
-        self._seconds = seconds
+        self._seconds = sink.timeout
+        self._is_program = sink.kind is SinkKind.CLOUD_EVENTS
         self._options = options
         self._chance = chance
-        self._sink = sink
+        self._sink = sink.name
         self.failed: Callable[[RolloutError], None] = lambda _: None
         """Called with each try that failed."""
 
@@ -44,13 +44,18 @@ class Tries:
 
         Raises:
             Unavailable: it failed each time.
-            MessageRefused: the sink does not take the message, not even as plain text.
+            MessageRefused: the sink does not take the message, not even as plain text, where people read it. A program
+                has no use for that, and must not get another event under the same id.
             TemporaryError, PermanentError: as the sender says, or ``may``.
         """
         try:
             return await self._patiently(message, may)
-        except (MessageRefused, SenderFault):
-            return await self._patiently(replace(message, notices=()), may)
+        except MessageRefused:
+            if self._is_program:
+                raise
+        except SenderFault:
+            pass  # a mistake of ours, which need not be the message's
+        return await self._patiently(message if self._is_program else replace(message, notices=()), may)
 
     async def once(self, message: Message) -> str:
         """Try once.
