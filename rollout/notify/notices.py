@@ -99,13 +99,16 @@ def digest_of(notices: Sequence[Notice], *, more: int = 0) -> Message:
     )
 
 
-def earlier_of(key: Key, uid: str, *, first: int, last: int) -> Message:
-    """Return the message that stands for the transitions ``first`` to ``last`` of a Rollout, which are kept no more."""
+def earlier_of(key: Key, uid: str, *, first: int, last: int, before: float) -> Message:
+    """Return the message that stands for the transitions ``first`` to ``last`` of a Rollout, which are kept no more.
+
+    ``before`` is when the next one was (Unix seconds): without a uid it tells one life of a name from the next.
+    """
     more = last - first + 1
     what = f"{more} earlier transition{'' if more == 1 else 's'}"
     which = f"number {first}" if more == 1 else f"numbers {first} to {last}"
     return Message(
-        id="ea_" + _hashed(uid, key.namespace, key.name, str(first), str(last)),
+        id="ea_" + _hashed(uid, key.namespace, key.name, str(first), str(last), repr(before)),
         kind=Kind.EARLIER,
         title=_titled(key, what),
         text=f"{what} ({which}) could not be told one by one, because they waited for longer than they are kept.",

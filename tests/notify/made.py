@@ -92,7 +92,7 @@ def message(kind: Made, told: Notice, templates: Templates | None = None) -> Mes
         case Made.PLAIN_LIST:
             return replace(message(Made.LONG_LIST, told), notices=())
         case Made.EARLIER:
-            return earlier_of(told.key, "u-1", first=1, last=80)
+            return earlier_of(told.key, "u-1", first=1, last=80, before=told.at)
         case Made.TRIAL:
             return trial(told.key.name, by=told.message, at=told.at)
 

@@ -201,12 +201,18 @@ def test_the_id_of_a_digest_follows_from_what_is_in_it() -> None:
 )
 def test_earlier_ones_are_told_as_a_number(first: int, last: int, title: str, numbers: str) -> None:
     """What is kept no more is counted, under an id that follows from which they were."""
-    message = earlier_of(KEY, "u-1", first=first, last=last)
+    message = earlier_of(KEY, "u-1", first=first, last=last, before=made.AT)
 
     assert (message.title, message.more, message.key) == (title, last - first + 1, KEY)
     assert numbers in message.text
-    assert message.id == earlier_of(KEY, "u-1", first=first, last=last).id
-    assert message.id != earlier_of(KEY, "u-2", first=first, last=last).id
+    assert message.id == earlier_of(KEY, "u-1", first=first, last=last, before=made.AT).id
+
+
+def test_earlier_ones_of_another_life_are_others() -> None:
+    """Also where the platform gives no uid: who drops what it has had would never hear of the second ones."""
+    lives = [("u-1", made.AT), ("u-2", made.AT), ("", made.AT), ("", made.AT + 1e-6)]
+
+    assert len({earlier_of(KEY, uid, first=1, last=9, before=at).id for uid, at in lives}) == len(lives)
 
 
 def test_a_trial_says_that_it_is_one() -> None:

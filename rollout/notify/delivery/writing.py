@@ -27,7 +27,7 @@ class Writer:
     def one(self, key: Key, due: Due, thread: str) -> Message:
         """Return the message of one thing that is due."""
         if due.transition is None:
-            return earlier_of(key, self._book.uid(key), first=due.first, last=due.number)
+            return earlier_of(key, self._book.uid(key), first=due.first, last=due.number, before=due.at)
         return message_of(self._notice(key, due.transition), templates=self._templates, thread=thread)
 
     def many(self, owed: Mapping[Key, tuple[Due, ...]]) -> Message | None:
