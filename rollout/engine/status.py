@@ -68,7 +68,8 @@ def to_status(state: State) -> dict[str, object]:
     status["transitions"] = []
     if state.notified:
         status["notified"] = _notified(state.notified)
-    status["gates"] = [{**_as_mapping(one.pop("key")), **one} for one in map(_as_mapping, _items(raw, "gates"))]
+    if state.gates:
+        status["gates"] = [{**_as_mapping(one.pop("key")), **one} for one in map(_as_mapping, _items(raw, "gates"))]
     status["handledCommands"] = _items(raw, "handled")
     status["conditions"] = [_told(condition, state.observed_generation) for condition in state.conditions]
     status["observedGeneration"] = state.observed_generation
