@@ -1,7 +1,8 @@
 """Shapes: from a message to the body that each kind of sink takes, as a value that JSON can hold.
 
 A body is valid by what the sink documents (lengths and counts too), whatever the texts are, and nothing in them becomes
-markup, a mention or a link there. No shape knows a URL, a token or a network; ``rollout.notify.senders`` send bodies.
+a mention or a link there, nor, where it is known what the sink takes for it, markup. No shape knows a URL, a token or a
+network; ``rollout.notify.senders`` send bodies.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from rollout.notify.message import Message
-from rollout.notify.shapes import cloud_events, discord, mattermost, slack, teams
+from rollout.notify.shapes import apprise, cloud_events, discord, mattermost, slack, teams
 from rollout.notify.shapes.parts import Body
 from rollout.notify.sinks import SinkKind
 
@@ -32,6 +33,6 @@ def body(kind: SinkKind, message: Message) -> Body:
         case SinkKind.CLOUD_EVENTS:
             return cloud_events.body(message)
         case SinkKind.APPRISE:
-            return {"title": message.title, "body": message.text}
+            return apprise.body(message)
         case _ as never:
             assert_never(never)

@@ -12,6 +12,7 @@ names one in ``msteams.entities``, which ours never have. Documented:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 from rollout.notify.message import Kind, Level, Message, Notice
@@ -24,6 +25,8 @@ MOST_LIST_BYTES = 20 * 1024
 """Kept for a list, in bytes of JSON in ASCII, in which a character has up to twelve: the rest is for what is around."""
 
 MOST_LINE = 300
+
+_BRACES = re.compile(r"\{(?=\{)")
 
 
 def body(message: Message) -> Body:
@@ -64,5 +67,5 @@ def _fits(blocks: Sequence[Body]) -> bool:
 
 
 def _block(text: str, **look: str) -> Body:
-    run = {"type": "TextRun", "text": text.replace("{{", f"{{{BREAK}{{"), **look}
+    run = {"type": "TextRun", "text": _BRACES.sub(f"{{{BREAK}", text), **look}
     return {"type": "RichTextBlock", "inlines": [run]}

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from markdown_it import MarkdownIt
 
 from rollout.notify.message import Kind, Level, Message
-from rollout.notify.shapes import discord, mattermost, slack, teams
+from rollout.notify.shapes import apprise, discord, mattermost, slack, teams
 from rollout.notify.shapes.parts import BREAK
 from tests.notify import made
 
@@ -125,3 +126,27 @@ def test_a_card_evaluates_nothing(message: Message) -> None:
 
     assert [text for text in strings(body, "text") if "{{" in text] == []
     assert set(texts) == {"TextRun"}
+
+
+@pytest.mark.parametrize("braces", range(2, 9))
+def test_many_braces_are_broken_too(braces: int) -> None:
+    """Between any two of them."""
+    assert [text for text in strings(teams.body(plain("{" * braces)), "text") if "{{" in text] == []
+
+
+@hostile
+@given(message=made.messages)
+def test_apprise_mentions_nobody_and_leads_nowhere(message: Message) -> None:
+    """Whatever service is behind it: no name, channel, tag, link of Markdown or address is left whole, but our link."""
+    ours = message.notices[0].link if message.notices else ""
+    told = "\n".join(str(text).replace(ours or "\0", "") for text in apprise.body(message).values())
+
+    assert re.findall(r"[@#<~\]][^\s\u200b]|//|\w\.[^\W\d]", told) == []
+
+
+def test_a_mention_through_apprise_reads_as_before() -> None:
+    """What is broken cannot be seen."""
+    told = str(apprise.body(plain("by @everyone <@123> [x](http://evil.example)"))["body"])
+
+    assert "@everyone" not in told
+    assert told.replace(BREAK, "") == "by @everyone <@123> [x](http://evil.example)"

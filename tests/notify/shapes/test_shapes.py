@@ -214,9 +214,10 @@ def test_a_slack_bot_gets_what_slack_gets() -> None:
 
 
 def test_apprise_gets_plain_text() -> None:
-    """Kind Apprise has the title and the text as they are."""
-    told = message(Made.ALONE, BAD)
+    """Kind Apprise has the title and the text, the operator's own link as it is."""
+    told = replace(message(Made.ALONE, BAD), title="shop/web: Aborted", text=f"It failed. See {BAD.link} now.")
 
+    assert BAD.link.startswith("https://")
     assert body(SinkKind.APPRISE, told) == {"title": told.title, "body": told.text}
 
 
