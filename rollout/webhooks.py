@@ -1,7 +1,8 @@
 """Signed calls after Standard Webhooks: secrets from files, signatures of what goes out, checks of what comes in.
 
-Called by gates and by the API's start hooks, with ``standardwebhooks`` underneath. A secret is read when it is used, so
-that a changed file is taken at once; no sentence here has any of it, nor the file's path, which is for the log.
+Called by gates, sinks of events and the API's start hooks, with ``standardwebhooks`` underneath. A secret is read when
+it is used, so that a changed file is taken at once; no sentence here has any of it, nor the file's path, which is for
+the log.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _PREFIX = "whsec_"
 
 
 def read_secrets(file: Path) -> tuple[Webhook, ...]:
-    """Return the secrets of a file, one a line, ``whsec_`` and the key in base64.
+    """Return the secrets of a file, as ``secrets_in`` reads them.
 
     Raises:
         Unavailable: the file cannot be read, or has no secret in it that can be used.
@@ -39,6 +40,15 @@ def read_secrets(file: Path) -> tuple[Webhook, ...]:
             text = opened.read(MOST_BYTES + 1).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise Unavailable("the file of the signing secret cannot be read") from error
+    return secrets_in(text)
+
+
+def secrets_in(text: str) -> tuple[Webhook, ...]:
+    """Return the secrets in a text, one a line, ``whsec_`` and the key in base64.
+
+    Raises:
+        Unavailable: there is none that can be used, or there are too many.
+    """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(text) > MOST_BYTES or not 0 < len(lines) <= MOST_SECRETS:
         raise Unavailable(f"the file of the signing secret must have 1 to {MOST_SECRETS} lines")
@@ -46,11 +56,12 @@ def read_secrets(file: Path) -> tuple[Webhook, ...]:
 
 
 def _webhook(line: str) -> Webhook:
+    text = line.removeprefix(_PREFIX)  # as the libraries of the standard: with it or without, padded or not
     try:
-        key = base64.b64decode(line.removeprefix(_PREFIX), validate=True)
+        key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
         key = b""
-    if not line.startswith(_PREFIX) or not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
+    if not SHORTEST_KEY <= len(key) <= LONGEST_KEY:
         told = f"the signing secret must be {_PREFIX} and base64 of {SHORTEST_KEY} to {LONGEST_KEY} bytes"
         raise Unavailable(told)
     return Webhook(key)

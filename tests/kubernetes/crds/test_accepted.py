@@ -13,7 +13,12 @@ from tests.kubernetes.crds.manifests import GROUP, PLURALS, collection, manifest
 
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FILES = [path for folder in ("deploy", "docs", "policies") for path in sorted((ROOT / folder).rglob("*.yaml"))]
+FILES = [
+    path
+    for folder in ("deploy", "docs", "policies")
+    for path in sorted((ROOT / folder).rglob("*.yaml"))
+    if "templates" not in path.parts  # what Helm makes of those is looked at where Helm is
+]
 FENCED = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WHOLE: dict[str, Any] = {
     "policy": {"kind": "RolloutPolicy", "name": "house"},

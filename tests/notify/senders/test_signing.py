@@ -113,7 +113,7 @@ async def test_what_is_no_secret_signs_nothing(make: Making, secret: Path, text:
         with pytest.raises(PermanentError) as caught:
             await make("CloudEvents", url=stand.url, secret_file=secret).send(message())
 
-    assert str(caught.value) == "sink team has a signing secret that is not whsec_ with 24 to 64 bytes in base64"
+    assert str(caught.value) == "sink team cannot sign: the signing secret must be whsec_ and base64 of 24 to 64 bytes"
     assert stand.received == []
 
 
@@ -123,4 +123,4 @@ async def test_more_secrets_than_a_rotation_needs_are_refused(make: Making, secr
     with pytest.raises(PermanentError) as caught:
         await make("CloudEvents", url="http://127.0.0.1:1/", secret_file=secret).send(message())
 
-    assert str(caught.value) == "sink team has more than 4 signing secrets"
+    assert str(caught.value) == "sink team cannot sign: the file of the signing secret must have 1 to 4 lines"
