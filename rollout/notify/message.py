@@ -1,8 +1,9 @@
 """What is told: a notice for each transition, and the message that carries one of them, or a list.
 
 Values only; which sink shows them how is in ``rollout.notify.shapes``, when and in which order they go in
-``rollout.notify.delivery``. Everything in a notice is recorded, so that the same transition gives the same notice, and
-the same id, after a crash and on another replica.
+``rollout.notify.delivery``. What a notice says of its transition is recorded, and with that its id is the same after a
+crash and on another replica. But for this: steps and revision are known while the attempt is the one of now, and of
+what is told late the sentence may be cut and the weights may be missing.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Notices and messages: what a recorded transition, many of them, or none at all come to in words.
 
-The same transition gives the same notice and the same id wherever and whenever it is told. Names and sentences come
-from outside: here they become text of bounded length without control characters; that nothing of it is taken for
-markup, a mention or a link is for the shapes to see to. ``rollout.notify.delivery`` calls it and knows the sinks; this
-does not.
+The same transition gives the same id wherever and whenever it is told, and the same facts as far as they are kept.
+Names and sentences come from outside: here they become text of bounded length without control characters; that nothing
+of it is taken for markup, a mention or a link is for the shapes to see to. ``rollout.notify.delivery`` calls it and
+knows the sinks; this does not.
 """
 
 from __future__ import annotations

@@ -15,6 +15,8 @@ from rollout.controller.passes import Passes, Told
 from rollout.engine.decide import Decision
 from rollout.engine.observation import Command, Observation, RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
+from rollout.engine.state import Transition
+from rollout.engine.status import from_status
 from rollout.engine.table import Phase
 from rollout.errors import ConflictError, LeaseLost, PermanentError, Unavailable, UpdateRefused
 from rollout.ports import Key
@@ -105,6 +107,10 @@ class Table:
         """Return the phase."""
         assert self.entry.state is not None
         return self.entry.state.phase
+
+    def transitions(self) -> list[Transition]:
+        """Return the transitions that were told, in order."""
+        return [told.transition for told in self.told if told.transition is not None]
 
     def weights(self, route: RouteKey = ROUTE) -> tuple[int, ...]:
         """Return the weights of the route."""
@@ -229,6 +235,22 @@ async def test_a_second_try_may_record_the_abort() -> None:
 
     assert (table.entry.unrecorded, table.entry.recorded) == (False, decision.state.number)
     assert table.store.records[-1][1]["phase"] == "Aborting"
+
+
+@virtually
+async def test_an_abort_is_told_once_and_recorded_as_it_was_told() -> None:
+    """Not to be silent while a disk is full: its number and time, and so the id of a notice, stay what they were."""
+    table = await _table(running=True)
+    table.store.fail(Unavailable("locked"), Unavailable("locked"))
+    await table.look("abort")
+    (told,) = table.transitions()
+    await table.look()
+    state = from_status(table.store.records[-1][1])
+
+    assert state is not None
+    assert told.phase is Phase.ABORTING
+    assert told in state.transitions
+    assert [made.number for made in table.transitions()] == [told.number, told.number + 1]
 
 
 @virtually
