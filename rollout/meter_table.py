@@ -258,7 +258,7 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "rollout_weights_effective",
         Kind.GAUGE,
-        "1 when requests go to the backends as the weights say, else 0; absent while too few are counted: the condition "
+        "1 when requests go to the backends as the weights say, else 0; absent while too few are counted: condition "
         "`WeightsEffective`.",
         _ONE,
         "0 for minutes: the gateway does not follow, or the metrics cannot tell the backends apart",
