@@ -70,7 +70,9 @@ class Book:
             desk = self._desks[stored.key] = Desk(life_of(stored), rollout, wishes)
             self._moved.pop(stored.key, None)
         elif rollout is None:
-            desk.rollout, desk.wishes = None, replace(desk.wishes, sinks=wishes.sinks)
+            known = desk.wishes.rules
+            rules = {name: replace(known.get(name, rule), shut=rule.shut) for name, rule in wishes.rules.items()}
+            desk.rollout, desk.wishes = None, replace(wishes, rules=rules)
         else:
             desk.rollout, desk.wishes, desk.seen = rollout, wishes, -1
         return desk

@@ -64,3 +64,22 @@ def test_what_a_sink_takes_holds(fields: Mapping[str, object], told: list[str]) 
 def test_what_a_rollout_asked_for_is_read_from_what_is_written(notify: Sequence[object], told: list[str]) -> None:
     """As far as it can be read; a sink that only a policy named is told of all that it takes."""
     assert play(_told(notify, {})) == told
+
+
+@pytest.mark.parametrize(("team", "told"), [("web", ["Started", "ByCommand"]), ("bank", ["Started"])])
+def test_who_knew_the_valid_spec_goes_by_that(team: str, told: list[str]) -> None:
+    """But for the labels, which are what they are now."""
+
+    async def story() -> list[str]:
+        world, sender = World(), ScriptedSender()
+        web = world.add(1, [{"sink": "ops", "on": ["Started", "Aborted"]}], labels={"team": "web"})
+        replica = Replica(world, [sink(labels={"team": "web"})], {"ops": sender})
+        replica.look(web, "Started")
+        await replica.settle(10)
+        world.specs[web], world.documents[web] = None, {"metadata": {"labels": {"team": team}}, "spec": 7}
+        replica.look(web, "SpecInvalid", phase=Phase.INVALID)
+        replica.look(web, "ByCommand", phase=Phase.ABORTED)
+        await replica.settle(10)
+        return [notice.reason for notice in sender.notices()]
+
+    assert play(story()) == told
