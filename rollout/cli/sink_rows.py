@@ -51,7 +51,7 @@ def _notified(one: NotifiedView, now: float) -> list[str]:
 def _state(sink: SinkView, now: float) -> str:
     if sink.closed_until is not None and sink.closed_until > now:
         return f"closed {span(sink.closed_until - now)}"
-    return "quiet" if sink.quiet else "open"
+    return "quiet" if sink.quiet else "ok"
 
 
 def _ago(at: float | None, now: float) -> str:

@@ -69,9 +69,9 @@ async def test_sinks_are_listed_as_a_table(cli: Cli) -> None:
     title, chat, bus = result.stdout.splitlines()
 
     assert title.split() == [column.title for column in COLUMNS]
-    assert chat.split() == ["team-shop", "Slack", "open", "3", "0", "0", "-", "-"]
+    assert chat.split() == ["team-shop", "Slack", "ok", "3", "0", "0", "-", "-"]
     assert bus.split("  ")[-1].strip() == "nobody answers within 5 s"
-    assert bus.split()[:7] == ["bus", "CloudEvents", "open", "0", "4", "2", "1m05s"]
+    assert bus.split()[:7] == ["bus", "CloudEvents", "ok", "0", "4", "2", "1m05s"]
 
 
 async def test_a_wide_table_has_all_columns(cli: Cli) -> None:
@@ -118,10 +118,10 @@ VIEW = SinkView(
 @pytest.mark.parametrize(
     ("changed", "state"),
     [
-        ({}, "open"),
+        ({}, "ok"),
         ({"quiet": True}, "quiet"),
         ({"closed_until": NOW + 65, "quiet": True}, "closed 1m05s"),
-        ({"closed_until": NOW - 1}, "open"),
+        ({"closed_until": NOW - 1}, "ok"),
     ],
 )
 def test_the_state_of_a_sink_is_one_word(changed: dict[str, object], state: str) -> None:
