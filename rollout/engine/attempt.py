@@ -55,8 +55,9 @@ def _without_findings(state: State) -> State:
 
 
 def _may_begin(state: State, context: Context) -> bool:
+    """Return whether step 1 may begin at once: not before the gateway has a cluster for a canary that gets its own."""
     is_up = context.is_ready(state.canary) and not not_up(state, context)
-    is_up = is_up and (state.tiers is None or state.failover.is_normal)
+    is_up = is_up and not state.parked and (state.tiers is None or state.failover.is_normal)
     return is_up and not (context.spec and context.spec.hooks.before_start)
 
 

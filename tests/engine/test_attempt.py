@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.engine.hooks import Hook
-from rollout.engine.observation import Endpoints
+from rollout.engine.observation import Acceptance, Endpoints
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Hold
 from rollout.engine.table import Phase
@@ -288,6 +288,20 @@ def test_an_abort_ends_the_hold_and_the_parking() -> None:
     world.look(after=1)
 
     assert (world.weights(), world.state.hold) == ((1_000_000, 0), Hold())
+
+
+def test_a_cluster_of_its_own_begins_at_the_floor() -> None:
+    """Where clusters are separate the canary's is made before any request goes there: the floor first, then step 1."""
+    world = at_rest(gateway={"separateClusters": True})
+    world.tell("start", revision="2")
+
+    assert (world.state.step, world.weights()) == (0, (999_999, 1))
+    world.accept(Acceptance.PENDING)
+    world.look(after=1)
+    assert world.state.step == 0
+    world.accept(Acceptance.ACCEPTED)
+    world.look(after=1)
+    assert (world.state.step, world.weights()) == (1, (950_000, 50_000))
 
 
 def test_a_newer_revision_after_an_abort_begins() -> None:
