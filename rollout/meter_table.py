@@ -67,6 +67,14 @@ SINKS: tuple[Metric, ...] = (
         live=True,
     ),
     Metric(
+        "rollout_notifications_passed_over",
+        Kind.COUNTER,
+        "Messages that the sink refused for good, so that the next ones are told.",
+        _SINK,
+        "above 0: the log names each, `rollout notify list` has why",
+        live=True,
+    ),
+    Metric(
         "rollout_notifications_pending",
         Kind.GAUGE,
         "Rollouts with something that the sink was not told yet.",

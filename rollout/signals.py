@@ -157,9 +157,9 @@ class SinkStanding:
     """How it goes with a sink since this replica started; times are Unix seconds (0: never).
 
     ``kind`` is what it is, ``delivered`` and ``failed`` count messages and tries, ``folded`` transitions that were told
-    as a number only. ``pending`` Rollouts have something that it was not told; ``lag_seconds`` is the age of the oldest
-    of that. ``problem`` is why the last try failed (empty: it did not), ``closed_until`` until when nothing is tried,
-    ``quiet`` whether it is left alone by its calendar.
+    as a number only, ``passed_over`` messages that the sink never took. ``pending`` Rollouts have something that it was
+    not told; ``lag_seconds`` is the age of the oldest of that. ``problem`` is why the last try failed (empty: it did
+    not), ``closed_until`` until when nothing is tried, ``quiet`` whether it is left alone by its calendar.
     """
 
     name: str
@@ -167,6 +167,7 @@ class SinkStanding:
     delivered: int = 0
     failed: int = 0
     folded: int = 0
+    passed_over: int = 0
     pending: int = 0
     lag_seconds: float = 0.0
     delivered_at: float = 0.0

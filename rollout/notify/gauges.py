@@ -37,6 +37,7 @@ class SinkGauges(Collector):
                 ("rollout_notifications_delivered", one.delivered),
                 ("rollout_notifications_failed", one.failed),
                 ("rollout_notifications_folded", one.folded),
+                ("rollout_notifications_passed_over", one.passed_over),
                 ("rollout_notifications_pending", one.pending),
                 ("rollout_notification_lag_seconds", one.lag_seconds),
                 ("rollout_sink_closed", one.closed_until > self._now()),

@@ -74,6 +74,9 @@ LEVELS: Mapping[str, Level] = {
 _SHORT: Mapping[str, str] = {Reason.ABORTED: "by command"}
 
 
+WORST_FIRST = (Level.BAD, Level.WARNING, Level.NEWS, Level.GOOD)
+
+
 def level_of(reason: str, phase: str) -> Level:
     """Return how a transition is meant; a reason that nobody knows is meant as its phase is."""
     return LEVELS.get(reason) or BY_PHASE.get(phase, Level.NEWS)
@@ -89,5 +92,4 @@ def headline(reason: str, phase: str) -> str:
 
 def worst(levels: tuple[Level, ...]) -> Level:
     """Return the level that needs people most (of none: News)."""
-    order = (Level.BAD, Level.WARNING, Level.NEWS, Level.GOOD)
-    return min(levels, key=order.index, default=Level.NEWS)
+    return min(levels, key=WORST_FIRST.index, default=Level.NEWS)

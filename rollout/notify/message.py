@@ -69,8 +69,8 @@ class Message:
     Of kind ``TRANSITION`` it has one notice, of kind ``DIGEST`` those of many Rollouts (and ``more`` that are only
     counted), in order for each Rollout. ``EARLIER`` says that ``more`` transitions of ``key`` were not told one by one
     (they were undelivered for too long). ``title`` (at most 120 characters) says who and what, ``text`` (at most 2,000)
-    why, both without any markup. ``thread`` is what the sink called the thread that this belongs to, empty for the
-    first of it.
+    why, both without any markup. ``folded`` of the ``more`` are kept no more. ``thread`` is what the sink
+    called the thread that this belongs to, empty for the first of it.
     """
 
     id: str
@@ -81,4 +81,5 @@ class Message:
     notices: tuple[Notice, ...] = ()
     key: Key | None = None
     more: int = 0
+    folded: int = 0
     thread: str = ""

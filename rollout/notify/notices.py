@@ -9,9 +9,8 @@ knows the sinks; this does not.
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from urllib.parse import quote
 
@@ -26,12 +25,26 @@ from rollout.ports import Key
 
 MOST_TITLE, MOST_TEXT, MOST_LINK = 120, 2000, 2000
 MOST_LISTED = 40
-"""So many lines a list has at most; what comes after is counted."""
+"""So many lines a list has at most; the rest is counted."""
 
 _MOST_KEY = 72
 _MOST_FACTS = 600
 _PLAIN = Templates()
+_KEPT_NO_MORE = "could not be told one by one, because they waited for longer than they are kept."
 _IN_ADDRESS = ":/?#[]@!$&'()*+,;=%"
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All that a list stands for: how many ``rollouts``, transitions of each level, and ``folded`` ones, kept no more.
+
+    ``covers`` names it all; the list's id follows from that.
+    """
+
+    rollouts: int
+    levels: Mapping[Level, int]
+    folded: int = 0
+    covers: tuple[str, ...] = ()
 
 
 def notice_of(
@@ -82,20 +95,24 @@ def message_of(notice: Notice, *, templates: Templates = _PLAIN, thread: str = "
     )
 
 
-def digest_of(notices: Sequence[Notice], *, more: int = 0) -> Message:
-    """Return one message of many notices, in their order; ``more`` are only counted."""
-    listed, rest = notices[:MOST_LISTED], len(notices[MOST_LISTED:]) + more
-    said = [f"{title_of(notice)}. {notice.message}".strip() for notice in listed]
-    room = (MOST_TEXT - 40) // max(1, len(said)) - 1
+def digest_of(notices: Sequence[Notice], totals: Totals) -> Message:
+    """Return one message with a list of these notices, in their order; what else it stands for is only counted."""
+    rest = sum(totals.levels.values()) - len(notices)
+    said = [f"{title_of(notice)}. {notice.message}".strip() for notice in notices]
+    room = (MOST_TEXT - 200) // max(1, len(said)) - 1
     ending = [f"and {rest} more"] if rest else []
+    if totals.folded:
+        ending.append(f"{_earlier(totals.folded)} {_KEPT_NO_MORE}")
+    more = rest + totals.folded
     return Message(
-        id="dg_" + _hashed(*(notice.id for notice in notices), str(more)),
+        id="dg_" + _hashed(*(notice.id for notice in notices), *totals.covers, str(more)),
         kind=Kind.DIGEST,
-        title=_digest_title(notices, more),
+        title=_digest_title(totals),
         text="\n".join([*(cut(one_line(line), room) for line in said), *ending]),
-        level=worst(tuple(notice.level for notice in notices)),
+        level=worst((*totals.levels, *([Level.WARNING] if totals.folded else []))),
         notices=tuple(notices),
         more=more,
+        folded=totals.folded,
     )
 
 
@@ -105,16 +122,17 @@ def earlier_of(key: Key, uid: str, *, first: int, last: int, before: float) -> M
     ``before`` is when the next one was (Unix seconds): without a uid it tells one life of a name from the next.
     """
     more = last - first + 1
-    what = f"{more} earlier transition{'' if more == 1 else 's'}"
+    what = _earlier(more)
     which = f"number {first}" if more == 1 else f"numbers {first} to {last}"
     return Message(
         id="ea_" + _hashed(uid, key.namespace, key.name, str(first), str(last), repr(before)),
         kind=Kind.EARLIER,
         title=_titled(key, what),
-        text=f"{what} ({which}) could not be told one by one, because they waited for longer than they are kept.",
+        text=f"{what} ({which}) {_KEPT_NO_MORE}",
         level=Level.WARNING,
         key=key,
         more=more,
+        folded=more,
     )
 
 
@@ -190,14 +208,17 @@ def _linked(notice: Notice, template: str) -> Notice:
     return replace(notice, link=link) if is_address else notice
 
 
-def _digest_title(notices: Sequence[Notice], more: int) -> str:
-    rollouts = len({notice.key for notice in notices})
-    counted = Counter(notice.level for notice in notices)
+def _digest_title(totals: Totals) -> str:
     told = {Level.BAD: "bad", Level.WARNING: "warning", Level.GOOD: "good"}
-    parts = [f"{counted[level]} {word}" for level, word in told.items() if counted[level]]
-    amount = f"{len(notices) + more} transition{'' if len(notices) + more == 1 else 's'}"
+    parts = [f"{totals.levels[level]} {word}" for level, word in told.items() if totals.levels.get(level)]
+    amount = sum(totals.levels.values()) + totals.folded
     of_them = f" ({', '.join(parts)})" if parts else ""
-    return f"{amount} of {rollouts} Rollout{'' if rollouts == 1 else 's'}{of_them}"
+    rollouts = f"{totals.rollouts} Rollout{'' if totals.rollouts == 1 else 's'}"
+    return f"{amount} transition{'' if amount == 1 else 's'} of {rollouts}{of_them}"
+
+
+def _earlier(amount: int) -> str:
+    return f"{amount} earlier transition{'' if amount == 1 else 's'}"
 
 
 def _titled(key: Key, what: str) -> str:

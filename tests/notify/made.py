@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -13,8 +15,8 @@ from rollout.engine.state import Failing, Transition
 from rollout.engine.table import Phase
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.table import Stage
-from rollout.notify.message import Message, Notice
-from rollout.notify.notices import digest_of, earlier_of, message_of, notice_of, trial
+from rollout.notify.message import Level, Message, Notice
+from rollout.notify.notices import Totals, digest_of, earlier_of, message_of, notice_of, trial
 from rollout.notify.sinks import Templates
 from rollout.notify.texts import one_line
 from rollout.ports import Key
@@ -78,6 +80,12 @@ class Made(StrEnum):
     TRIAL = "trial"
 
 
+def listing(told: Sequence[Notice], *, more: int = 0) -> Message:
+    """A list of these notices, and more that are news."""
+    levels = Counter(notice.level for notice in told) + Counter({Level.NEWS: more})
+    return digest_of(told, Totals(len({notice.key for notice in told}), levels))
+
+
 def message(kind: Made, told: Notice, templates: Templates | None = None) -> Message:
     """A message of this kind."""
     match kind:
@@ -86,9 +94,9 @@ def message(kind: Made, told: Notice, templates: Templates | None = None) -> Mes
         case Made.PLAIN:
             return replace(message(Made.ALONE, told, templates), notices=())
         case Made.SHORT_LIST:
-            return digest_of([told, notice()])
+            return listing([told, notice()])
         case Made.LONG_LIST:
-            return digest_of([told] * 45, more=3)
+            return listing([told] * 45, more=3)
         case Made.PLAIN_LIST:
             return replace(message(Made.LONG_LIST, told), notices=())
         case Made.EARLIER:

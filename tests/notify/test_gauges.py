@@ -7,7 +7,9 @@ from rollout.notify.gauges import SinkGauges
 from rollout.signals import SinkStanding
 
 NOW = 1000.0
-CHAT = SinkStanding("chat", "Slack", delivered=7, failed=3, folded=2, pending=4, lag_seconds=1.5, closed_until=NOW + 1)
+CHAT = SinkStanding(
+    "chat", "Slack", delivered=7, failed=3, folded=2, passed_over=5, pending=4, lag_seconds=1.5, closed_until=NOW + 1
+)
 BUS = SinkStanding("bus", "CloudEvents", closed_until=NOW - 1)
 
 
@@ -27,6 +29,7 @@ def test_each_sink_has_all_figures() -> None:
         'rollout_notifications_delivered_total{sink="chat"}': 7.0,
         'rollout_notifications_failed_total{sink="chat"}': 3.0,
         'rollout_notifications_folded_total{sink="chat"}': 2.0,
+        'rollout_notifications_passed_over_total{sink="chat"}': 5.0,
         'rollout_notifications_pending{sink="chat"}': 4.0,
         'rollout_notification_lag_seconds{sink="chat"}': 1.5,
         'rollout_sink_closed{sink="chat"}': 1.0,

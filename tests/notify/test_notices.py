@@ -14,7 +14,7 @@ from rollout.engine.table import Phase
 from rollout.failover.reasons import Reason as Why
 from rollout.failover.table import Stage
 from rollout.notify.message import Kind, Level, Message
-from rollout.notify.notices import digest_of, earlier_of, message_of, notice_of, trial
+from rollout.notify.notices import Totals, digest_of, earlier_of, message_of, notice_of, trial
 from rollout.notify.sinks import Templates
 from rollout.notify.texts import width
 from rollout.ports import Key
@@ -167,9 +167,9 @@ def test_a_digest_is_one_message_of_many() -> None:
     """A digest counts what is in it by level, has the worst one, and a line for each."""
     other = notice_of(Key("shop", "cart"), "u-2", transition(Reason.PROMOTED, Phase.IDLE, message="All weight."))
     bad = notice(Reason.OWNERSHIP_CONFLICT)
-    message = digest_of([bad, other], more=3)
+    message = digest_of([bad, other], Totals(4, {Level.BAD: 2, Level.GOOD: 1, Level.NEWS: 2}))
 
-    assert message.title == "5 transitions of 2 Rollouts (1 bad, 1 good)"
+    assert message.title == "5 transitions of 4 Rollouts (2 bad, 1 good)"
     assert message.text.splitlines() == [
         "shop/checkout: Ownership conflict. Step 1 of 2.",
         "shop/cart: Promoted. All weight.",
@@ -178,18 +178,29 @@ def test_a_digest_is_one_message_of_many() -> None:
     assert (message.level, message.notices, message.more) == (Level.BAD, (bad, other), 3)
 
 
+@pytest.mark.parametrize(("amount", "said"), [(1, "1 earlier transition"), (60, "60 earlier transitions")])
+def test_a_digest_says_what_was_kept_no_more(amount: int, said: str) -> None:
+    """Also when there is nothing else to say."""
+    message = digest_of([], Totals(2, {}, folded=amount))
+
+    assert message.title == f"{amount} transition{'s' * (amount > 1)} of 2 Rollouts"
+    assert message.text.startswith(f"{said} could not be told one by one")
+    assert (message.level, message.more, message.folded) == (Level.WARNING, amount, amount)
+
+
 def test_a_digest_of_news_counts_no_levels() -> None:
     """News have no count of their own."""
-    assert digest_of([notice()]).title == "1 transition of 1 Rollout"
+    assert made.listing([notice()]).title == "1 transition of 1 Rollout"
 
 
 def test_the_id_of_a_digest_follows_from_what_is_in_it() -> None:
     """The same notices in the same order are the same digest."""
     other = notice(number=8)
 
-    assert digest_of([notice(), other]).id == digest_of([notice(), other]).id
-    assert len({digest_of(told).id for told in ([notice(), other], [other, notice()], [notice()])}) == 3
-    assert digest_of([notice()], more=1).id != digest_of([notice()]).id
+    assert made.listing([notice(), other]).id == made.listing([notice(), other]).id
+    assert len({made.listing(told).id for told in ([notice(), other], [other, notice()], [notice()])}) == 3
+    assert made.listing([notice()], more=1).id != made.listing([notice()]).id
+    assert digest_of([], Totals(1, {}, 5, ("a",))).id != digest_of([], Totals(1, {}, 5, ("b",))).id
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from rollout.engine.observation import Cursor, Telling
 from rollout.engine.state import State
-from rollout.notify.delivery.desk import NOTHING, Desk, Wisher, life_of
+from rollout.notify.delivery.desk import NOTHING, STANDING, Desk, Wisher, is_recorded, life_of
 from rollout.notify.delivery.options import Reach
 from rollout.notify.delivery.owed import Due, Owed, owed
 from rollout.notify.sinks import Sink
@@ -40,10 +40,6 @@ class Book:
     def begin(self, reach: Reach) -> None:
         """Look at Rollouts by ``reach`` from now on."""
         self._reach = reach
-
-    def __len__(self) -> int:
-        """Return how many desks there are."""
-        return len(self._desks)
 
     def telling(self, stored: StoredRollout, rollout: Rollout | None, state: State) -> Telling | None:
         """Return who is to be told of the Rollout, and how far each was."""
@@ -90,10 +86,9 @@ class Book:
         if desk is not None and desk.wishes.sinks and self._reach is not None:
             desk.last = self._reach.state(key) or desk.last
 
-    def uid(self, key: Key) -> str:
-        """Return the platform's id of the Rollout (empty: it has none, or is not ours)."""
-        desk = self._desks.get(key)
-        return desk.life[0] if desk is not None else ""
+    def is_ours(self, key: Key, due: Due) -> bool:
+        """Return whether we act for the Rollout, and what is due was made in the life that it has now."""
+        return self.state(key) is not None and self._desks[key].life == due.life
 
     def sinks(self, key: Key) -> tuple[str, ...]:
         """Return the sinks that are told of the Rollout and are set up."""
@@ -138,8 +133,10 @@ class Book:
         cursor = desk.cursor(sink, state)
         if cursor is None or sink not in desk.wishes.sinks:
             return None
-        found = owed(state.transitions, cursor.number, rule)
-        problem = desk.wishes.problems.get(sink, "") if not found.dues else cursor.problem
+        found = owed(state.transitions, cursor.number, rule, desk.life)
+        problem = cursor.problem
+        if not found.dues and (found.skipped > cursor.number or problem in STANDING or sink in desk.wishes.problems):
+            problem = desk.wishes.problems.get(sink, "")
         if found.skipped > cursor.number or problem != cursor.problem:
             self._move(key, desk, replace(cursor, number=max(found.skipped, cursor.number), problem=problem))
         if not found.dues:
@@ -155,22 +152,33 @@ class Book:
         return cursor.thread if cursor is not None and attempt and cursor.attempt == attempt else ""
 
     def moved(self, key: Key, sink: str, due: Due, *, at: float, thread: str = "") -> None:
-        """Take note that the sink was told up to ``due``, at ``at`` (Unix seconds; 0: it is passed over)."""
-        desk, state = self._desks.get(key), self._state(key)
-        cursor = desk.cursor(sink, state) if desk is not None and state is not None else None
-        if desk is None or state is None or cursor is None or not cursor.number < due.number <= state.number:
-            return
-        attempt = due.transition.attempt if due.transition is not None else cursor.attempt
-        kept = thread or (cursor.thread if attempt == cursor.attempt else "")
-        kept = kept if len(kept) <= MOST_THREAD else ""
-        self._move(key, desk, Cursor(sink, due.number, at or cursor.at, kept, attempt))
+        """Take note that the sink was told up to ``due``, at ``at`` (Unix seconds)."""
+        cursor = self._before(key, sink, due)
+        if cursor is not None:
+            attempt = due.transition.attempt if due.transition is not None else cursor.attempt
+            kept = thread or (cursor.thread if attempt == cursor.attempt else "")
+            kept = kept if len(kept) <= MOST_THREAD else ""
+            self._move(key, self._desks[key], Cursor(sink, due.number, at, kept, attempt))
 
-    def failed(self, key: Key, sink: str, problem: str) -> None:
-        """Take note why the sink could not be told more."""
+    def passed(self, key: Key, sink: str, due: Due, problem: str) -> None:
+        """Take note that ``due`` is passed over, and why."""
+        cursor = self._before(key, sink, due)
+        if cursor is not None:
+            self._move(key, self._desks[key], replace(cursor, number=due.number, problem=problem[:MOST_PROBLEM]))
+
+    def failed(self, key: Key, sink: str, due: Due, problem: str) -> None:
+        """Take note why the sink could not be told of ``due``."""
+        cursor, problem = self._before(key, sink, due), problem[:MOST_PROBLEM]
+        if cursor is not None and cursor.problem != problem:
+            self._move(key, self._desks[key], replace(cursor, problem=problem))
+
+    def _before(self, key: Key, sink: str, due: Due) -> Cursor | None:
+        """Return how far the sink was told before ``due``; None: that is of no account any more."""
         desk, state = self._desks.get(key), self._state(key)
-        cursor = desk.cursor(sink, state) if desk is not None and state is not None else None
-        if desk is not None and cursor is not None and cursor.problem != problem[:MOST_PROBLEM]:
-            self._move(key, desk, replace(cursor, problem=problem[:MOST_PROBLEM]))
+        if desk is None or state is None or desk.life != due.life or not _has(state, due):
+            return None
+        cursor = desk.cursor(sink, state)
+        return cursor if cursor is not None and cursor.number < due.number else None
 
     def _move(self, key: Key, desk: Desk, cursor: Cursor) -> None:
         desk.told = {**desk.told, cursor.sink: cursor}
@@ -185,9 +193,9 @@ class Book:
         if desk is None or state is None or self._is_gone(key):
             self._moved.pop(key, None)
             return True
-        if desk.is_recorded(state):
+        if is_recorded(desk.told, state):
             self._moved.pop(key, None)
-            desk.told = NOTHING
+            desk.told = desk.asked = NOTHING
             if all(cursor.number >= state.number for cursor in state.notified):
                 desk.last = None
             return True
@@ -198,10 +206,13 @@ class Book:
         return self._reach is not None and (self._reach.stored(key) is None or self._reach.state(key) is None)
 
     def remember(self, key: Key) -> None:
-        """Let the next pass of the Rollout record its cursors."""
-        desk = self._desks.get(key)
-        if desk is not None and self._reach is not None:
-            desk.due = True
+        """Let the next pass of the Rollout record its cursors, and wake it, unless the last waking is not answered."""
+        desk, state = self._desks.get(key), self._state(key)
+        if desk is None or state is None or self._reach is None:
+            return
+        desk.due = True
+        if is_recorded(desk.asked, state):
+            desk.asked = desk.told
             self._reach.wake(key)
 
     def close(self) -> None:
@@ -218,3 +229,11 @@ class Book:
     def _drop(self, key: Key) -> None:
         self._desks.pop(key, None)
         self._moved.pop(key, None)
+
+
+def _has(state: State, due: Due) -> bool:
+    """Return whether what is due happened: what was never recorded leaves its number to another transition."""
+    if due.transition is None:
+        return due.number <= state.number
+    same = next((made for made in reversed(state.transitions) if made.number <= due.number), None)
+    return due.number <= state.number and (same is None or same.number < due.number or same.at == due.at)

@@ -16,6 +16,8 @@ from rollout.spec.resource import Rollout
 
 UNKNOWN_SINK = "no such sink is set up"
 NOT_TAKEN = "the sink is not told of this namespace or these labels"
+STANDING = (UNKNOWN_SINK, NOT_TAKEN)
+"""Problems that last as long as spec and sinks are what they are."""
 
 MOST_WORKED_OUT = 2000
 """So many different wishes are remembered before all are worked out anew."""
@@ -24,6 +26,8 @@ NOTHING: Mapping[str, Cursor] = MappingProxyType({})
 
 Life = tuple[str, float]
 """What tells one life of a name from the next: the platform's id, and when it was made."""
+
+NO_LIFE: Life = ("", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,9 @@ class Wishes:
 class Desk:
     """The mutable part. ``told`` has the cursors that are newer than the record, and is replaced, never changed.
 
-    ``due``: the next pass is to record them. ``seen`` is the number of the last transition that was looked at (-1:
-    none). ``last`` is the state with which something was owed last, for a Rollout that is gone before all was told.
+    ``due``: the next pass is to record them, ``asked`` were those for which a pass was woken last. ``seen`` is the
+    number of the last transition that was looked at (-1: none). ``last`` is the state with which something was owed
+    last, for a Rollout that is gone before all was told.
     """
 
     life: Life
@@ -48,6 +53,7 @@ class Desk:
     wishes: Wishes
     told: Mapping[str, Cursor] = field(default_factory=lambda: NOTHING)
     due: bool = False
+    asked: Mapping[str, Cursor] = field(default_factory=lambda: NOTHING)
     seen: int = -1
     last: State | None = None
 
@@ -63,11 +69,13 @@ class Desk:
         """Forget cursors beyond transition ``number``: what they are of was never recorded, and did not happen."""
         if any(cursor.number > number for cursor in self.told.values()):
             self.told = {sink: cursor for sink, cursor in self.told.items() if cursor.number <= number}
+            self.asked = NOTHING
 
-    def is_recorded(self, state: State) -> bool:
-        """Return whether the state has all that is told here, as far as it is wanted still."""
-        recorded = {cursor.sink: cursor for cursor in state.notified}
-        return all(_covers(recorded.get(sink), cursor) for sink, cursor in self.told.items() if sink in recorded)
+
+def is_recorded(told: Mapping[str, Cursor], state: State) -> bool:
+    """Return whether the state has all these cursors, as far as they are wanted still."""
+    recorded = {cursor.sink: cursor for cursor in state.notified}
+    return all(_covers(recorded.get(sink), cursor) for sink, cursor in told.items() if sink in recorded)
 
 
 def _covers(recorded: Cursor | None, cursor: Cursor) -> bool:

@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 
 from rollout.notify.sinks import Digest, Sink, SinkKind
 
-MOST_LINES = 40
-"""So many notices has one message at most; of the rest it says how many there are."""
-
 BUSY_SECONDS = 10.0
 """So long after a message with a list, more of that is expected."""
 

@@ -19,6 +19,7 @@ from rollout.engine.state import State
 from rollout.errors import NotOursError
 from rollout.notify.delivery.book import Book
 from rollout.notify.delivery.line import Line
+from rollout.notify.delivery.mistakes import log_mistake
 from rollout.notify.delivery.options import Options, Reach
 from rollout.notify.delivery.post import BREATH, Post
 from rollout.notify.delivery.quiet import Quiet, QuietTimes
@@ -160,8 +161,8 @@ class Notifier:
     def _hand_out(self, key: Key) -> None:
         try:
             self._share(key)
-        except Exception:
-            log.exception("nobody is told of a Rollout", rollout=str(key))
+        except Exception as error:  # noqa: BLE001 - others are told all the same
+            log_mistake("nobody is told of a Rollout", error, rollout=str(key))
 
     def _share(self, key: Key) -> None:
         for sink in self._book.sinks(key):
@@ -175,8 +176,8 @@ class Notifier:
             await asyncio.sleep(self._options.tick)
             try:
                 await self._remember(sweep=count % SWEEP_TICKS == 0)
-            except Exception:
-                log.exception("cursors were not recorded")
+            except Exception as error:  # noqa: BLE001 - the next tick may do better
+                log_mistake("cursors were not recorded", error)
 
     async def _remember(self, *, sweep: bool) -> None:
         if sweep:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollout.engine.state import Transition
+from rollout.notify.delivery.desk import NO_LIFE, Life
 from rollout.notify.delivery.filters import Rule, words_of
 
 
@@ -14,7 +15,7 @@ from rollout.notify.delivery.filters import Rule, words_of
 class Due:
     """One thing to tell: a transition, or (None) that those numbered ``first`` to ``number`` are not kept any more.
 
-    ``at`` is Unix seconds; ``loud``: it is told at any hour.
+    ``at`` is Unix seconds; ``loud``: it is told at any hour; ``life`` is that of the Rollout which made it.
     """
 
     number: int
@@ -22,6 +23,7 @@ class Due:
     transition: Transition | None = None
     first: int = 0
     loud: bool = False
+    life: Life = NO_LIFE
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Owed:
         return self.dues[: last + 1]
 
 
-def owed(transitions: Sequence[Transition], after: int, rule: Rule) -> Owed:
+def owed(transitions: Sequence[Transition], after: int, rule: Rule, life: Life = NO_LIFE) -> Owed:
     """Return what is owed to a sink that was told up to number ``after``, of the transitions that are kept."""
     place = bisect_right(transitions, after, key=lambda made: made.number)
     left = transitions[place:]
@@ -46,12 +48,12 @@ def owed(transitions: Sequence[Transition], after: int, rule: Rule) -> Owed:
         return Owed(after)
     dues = list[Due]()
     if left[0].number > after + 1 and not rule.shut:
-        dues.append(Due(left[0].number - 1, left[0].at, first=after + 1))
+        dues.append(Due(left[0].number - 1, left[0].at, first=after + 1, life=life))
     before = transitions[place - 1] if place else None
     for made in left:
         words = words_of(made, before)
         if rule.passes(words):
-            dues.append(Due(made.number, made.at, made, loud=bool(words & rule.loud)))
+            dues.append(Due(made.number, made.at, made, loud=bool(words & rule.loud), life=life))
         before = made
     first = dues[0] if dues else None
     skipped = left[-1].number if first is None else after if first.transition is None else first.number - 1

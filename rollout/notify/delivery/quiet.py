@@ -1,4 +1,4 @@
-"""Whether it is a quiet hour for a sink; looked up again with each minute only, since many ask."""
+"""Whether it is a quiet hour for a sink; looked up again with each minute, or when it ends, only, since many ask."""
 
 from __future__ import annotations
 
@@ -24,19 +24,15 @@ class Quiet:
         """Look into ``times``; None: it is never quiet."""
         self._times = times
         self._clock = clock
-        self._from = self._to = 0.0
-        self._ends: float | None = None
+        self._known: tuple[float, float, float | None] = (0.0, 0.0, None)
 
     def seconds(self) -> float | None:
-        """Return for how long it stays quiet; None: it is not quiet."""
+        """Return for how long it stays quiet; None: it is not quiet. May be called beside the loop."""
         if self._times is None:
             return None
         now = self._clock.now()
-        if not self._from <= now < self._to:
-            self._ends = self._times.until(now)
-            self._from, self._to = now, now - now % _MINUTE + _MINUTE
-        return None if self._ends is None else max(self._ends - now, 0.0)
-
-    def is_quiet(self) -> bool:
-        """Return whether it is quiet now; may be called beside the loop."""
-        return self._times is not None and self._times.until(self._clock.now()) is not None
+        since, until, ends = self._known
+        if not since <= now < until:
+            ends = self._times.until(now)
+            self._known = (now, now - now % _MINUTE + _MINUTE if ends is None else ends, ends)
+        return None if ends is None else max(ends - now, 0.0)

@@ -12,6 +12,7 @@ class Tally:
     delivered: int = 0
     failed: int = 0
     folded: int = 0
+    passed_over: int = 0
     delivered_at: float = 0.0
     problem: str = ""
     problem_at: float = 0.0

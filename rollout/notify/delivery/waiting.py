@@ -5,6 +5,7 @@ Each is in one place at most; with it stands when the oldest thing happened that
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -54,12 +55,19 @@ class Waiting:
         self.at_work[key] = self.turns.pop(key)
         return key
 
+    def take_one(self, *, rather_not: Container[Key]) -> Key | None:
+        """Return the first that waits, at work from now on: one of ``rather_not`` only if there is no other."""
+        waiting = (*self.turns, *self.gathering)
+        key = next((key for key in waiting if key not in rather_not), waiting[0] if waiting else None)
+        if key is not None:
+            self.at_work[key] = (self.turns if key in self.turns else self.gathering).pop(key)
+        return key
+
     def take_all(self) -> tuple[Key, ...]:
-        """Return all that gather or have a turn; they are at work from now on."""
-        self.ripen()
-        taken = tuple(self.turns)
-        self.at_work.update(self.turns)
-        self.turns.clear()
+        """Return all that gather; they are at work from now on."""
+        taken = tuple(self.gathering)
+        self.at_work.update(self.gathering)
+        self.gathering.clear()
         return taken
 
     def done(self, key: Key) -> None:

@@ -3,8 +3,12 @@
 import asyncio
 
 import pytest
+from structlog.testing import capture_logs
 
-from rollout.notify.message import Kind
+from rollout.engine.table import Phase
+from rollout.errors import PermanentError
+from rollout.notify.message import Kind, Level, Message
+from rollout.notify.sending import MessageRefused
 from tests.notify.delivery.hours import play
 from tests.notify.delivery.world import Replica, ScriptedSender, World, sink
 
@@ -100,27 +104,101 @@ def test_a_list_that_fails_is_made_anew() -> None:
             replica.look(web, "StepStarted")
         sender.always = "take"
         await replica.settle(600)
-        assert [message.kind for message in sender.taken] == [Kind.DIGEST]
-        return sender.numbers()
+        assert [message.kind for message in sender.taken] == [Kind.TRANSITION, Kind.DIGEST]
+        return sender.numbers(keys[0]) + sender.numbers(keys[1])
 
-    assert play(story()) == [1, 2] * 10
+    assert play(story()) == [1, 2] * 2
 
 
-def test_a_list_that_is_refused_keeps_nobody() -> None:
-    """Refused as plain text, too, it is passed over."""
+class Picky(ScriptedSender):
+    """It takes nothing of ``web-3``; what it says then is ``error``."""
 
-    async def story() -> list[int]:
-        world, sender = World(), ScriptedSender(["never", "never"])
-        keys = [world.add(number) for number in range(10)]
+    error: type[PermanentError] = MessageRefused
+
+    async def send(self, message: Message) -> str:
+        """Refuse, or take."""
+        if "web-3:" in message.text + message.title:
+            self.tries += 1
+            raise self.error("it does not take this message")
+        return await ScriptedSender.send(self, message)
+
+
+class Wall(Picky):
+    """It says so as if it took nothing at all."""
+
+    error = PermanentError
+
+
+@pytest.mark.parametrize("sender", [Picky(), Wall()], ids=["refused", "forbidden"])
+def test_a_list_that_is_refused_is_told_one_by_one(sender: Picky) -> None:
+    """Only what is refused alone, too, is passed over; that is counted, logged, and stands in the cursor."""
+
+    async def story() -> World:
+        world = World()
+        keys = [world.add(number) for number in range(50)]
         replica = Replica(world, [sink(kind="Slack")], {"ops": sender})
         for web in keys:
-            replica.look(web, "Started")
-        await replica.settle(20)
-        replica.look(keys[0], "StepStarted")
-        await replica.settle(20)
-        return sender.numbers()
+            replica.look(web, "Aborted", phase=Phase.ABORTED)
+        await replica.settle(1000)
+        assert {world.recorded[web].notified[0].number for web in keys} == {1}
+        return world
 
-    assert play(story()) == [2]
+    with capture_logs() as logs:
+        world = play(story())
+
+    named = {notice.key.name for notice in sender.notices()}
+    assert len(named) + sum(message.more for message in sender.taken) == 49
+    assert {state.notified[0].problem for state in world.recorded.values()} == {"", "it does not take this message"}
+    (line,) = (line for line in logs if line["event"] == "a sink refused a message")
+    assert (line["rollout"], line["number"], line["id"][:3]) == ("shop/web-3", 1, "tr_")
+
+
+def test_a_list_counts_all_and_shows_the_worst() -> None:
+    """However late they come, and how chatty another Rollout is."""
+
+    async def story() -> Message:
+        world, sender = World(), ScriptedSender()
+        keys = [world.add(number) for number in range(100)]
+        replica = Replica(world, [sink(kind="Slack")], {"ops": sender})
+        replica.look(keys[0], *["StepStarted"] * 60)
+        for web in keys[1:40]:
+            replica.look(web, "StepStarted")
+        for web in keys[40:]:
+            replica.look(web, "StepStarted")
+            replica.look(web, "Aborted", phase=Phase.ABORTED)
+        await replica.settle(30)
+        return sender.taken[0]
+
+    message = play(story())
+
+    assert message.title == "219 transitions of 100 Rollouts (60 bad)"
+    assert message.level is Level.BAD
+    assert [(notice.key.name, notice.number) for notice in message.notices] == [(f"web-{n}", 2) for n in range(40, 80)]
+    assert (message.more, message.folded) == (179, 0)
+
+
+def test_a_list_of_what_is_kept_no_more() -> None:
+    """Rollouts that owe nothing but a number are told of, too."""
+
+    async def story() -> tuple[list[Message], set[int]]:
+        world, sender = World(), ScriptedSender(always="down")
+        keys = [world.add(number, [{"sink": "ops", "on": ["Aborted"]}]) for number in range(6)]
+        replica = Replica(world, [sink(kind="Slack")], {"ops": sender})
+        for web in keys:
+            replica.look(web, "Aborted", phase=Phase.ABORTED)
+        await replica.settle(60)
+        for web in keys:
+            replica.look(web, *["StepStarted"] * 130)
+        await replica.settle(20)
+        sender.always = "take"
+        await replica.settle(600)
+        return sender.taken, {world.recorded[web].notified[0].number for web in keys}
+
+    messages, cursors = play(story())
+
+    assert [message.kind for message in messages] == [Kind.EARLIER, Kind.DIGEST]
+    assert messages[1].folded == 5 * 31
+    assert cursors == {131}
 
 
 def test_a_list_tells_of_no_rollout_that_is_lost() -> None:
@@ -159,6 +237,7 @@ def test_what_is_folded_counts_in_a_list() -> None:
         await replica.settle(60)
         sender.always = "take"
         await replica.settle(600)
+        assert replica.notifier.standings()[0].folded == 6 * 4
         return [len(message.notices) + message.more for message in sender.taken]
 
-    assert play(story()) == [6 * 104]
+    assert play(story()) == [4, 6 * 104 - 4]

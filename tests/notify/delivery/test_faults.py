@@ -1,14 +1,14 @@
 """Sinks that fail, hang, are busy, refuse, or are broken: what that costs, and what comes of the messages."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 from structlog.testing import capture_logs
 
 from rollout.errors import NotOursError, TemporaryError, Unavailable
-from rollout.notify.delivery.book import Book
 from rollout.notify.delivery.options import Options
+from rollout.notify.delivery.writing import Listing, Writer
+from rollout.notify.message import Message
 from rollout.signals import SinkStanding
 from tests.notify.delivery.hours import play
 from tests.notify.delivery.world import SECRET, Replica, ScriptedSender, World, sink
@@ -122,23 +122,63 @@ def test_a_sink_that_takes_nothing_is_left_alone_at_once() -> None:
     assert play(story()) == (1, 1)
 
 
-def test_what_is_refused_for_good_is_passed_over() -> None:
-    """One bad message does not keep the next ones; it is told of in the log, and counted."""
+def test_a_sink_that_takes_nothing_has_nothing_passed_over() -> None:
+    """However long it takes to give it another token."""
 
-    async def story() -> tuple[list[int], SinkStanding]:
-        world, sender = World(), ScriptedSender(["never"])
-        web = world.add()
-        replica = Replica(world, [sink()], {"ops": sender})
-        replica.look(web, "Started", "Promoted")
-        await replica.settle(10)
-        assert world.recorded[web].notified[0].number == 2
-        return sender.numbers(), replica.notifier.standings()[0]
+    async def story() -> tuple[ScriptedSender, SinkStanding]:
+        sender = ScriptedSender(always="broken", takes_seconds=0.1)
+        replica, _ = await _after(sender, 4 * 3600, rollouts=20)
+        sender.always = "take"
+        await replica.settle(400)
+        return sender, replica.notifier.standings()[0]
 
-    with capture_logs() as logs:
-        numbers, standing = play(story())
+    sender, standing = play(story())
 
-    assert (numbers, standing.delivered, standing.failed) == ([2], 1, 1)
-    assert "a sink refused a message" in [line["event"] for line in logs]
+    assert sender.numbers() == [1] * 20
+    assert standing.passed_over == 0
+
+
+@pytest.mark.parametrize("kind", ["CloudEvents", "Slack"])
+def test_a_sink_that_is_always_busy_is_asked_less_and_less(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short it says that it wants to be left alone; and no list is made before it may be sent."""
+    lists = list[int]()
+    many = Writer.many
+
+    def counted(writer: Writer, listing: Listing) -> Message:
+        lists.append(1)
+        return many(writer, listing)
+
+    monkeypatch.setattr(Writer, "many", counted)
+
+    async def story() -> ScriptedSender:
+        world, sender = World(), ScriptedSender(always="busy a little")
+        keys = [world.add(number) for number in range(100)]
+        replica = Replica(world, [sink(kind=kind)], {"ops": sender})
+        for web in keys:
+            replica.look(web, "Started")
+        await replica.settle(3600)
+        tries, sender.always = sender.tries, "take"
+        await replica.settle(600)
+        assert tries < 8 * 5 + 20
+        return sender
+
+    sender = play(story())
+
+    assert sum(len(message.notices) + message.more for message in sender.taken) == 100
+    assert len(lists) < 8
+
+
+def test_a_trial_that_is_taken_opens_a_busy_sink() -> None:
+    """What it said of its own hours counts no more."""
+
+    async def story() -> list[int]:
+        sender = ScriptedSender(["busy"])
+        replica, _ = await _after(sender, 1)
+        await replica.notifier.trial("ops", by="jane")
+        await replica.settle(1)
+        return sender.numbers()
+
+    assert play(story()) == [1]
 
 
 def test_a_mistake_in_a_sender_tells_no_secret() -> None:
@@ -267,57 +307,3 @@ def test_a_sender_that_does_not_close_holds_up_nothing() -> None:
         return asyncio.get_running_loop().time()
 
     assert play(story()) < 1.5
-
-
-def test_a_mistake_of_ours_ends_no_telling(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A message that cannot be made is logged and tried again later; other Rollouts are told."""
-
-    async def story(break_it: Callable[[Replica], None]) -> list[int]:
-        world, sender = World(), ScriptedSender()
-        first, second = world.add(1), world.add(2)
-        replica = Replica(world, [sink()], {"ops": sender})
-        world.uids[first] = "first"
-        break_it(replica)
-        replica.look(first, "Started")
-        replica.look(second, "Started")
-        await replica.settle(60)
-        return sender.numbers()
-
-    def break_it(replica: Replica) -> None:
-        monkeypatch.setattr(
-            "rollout.notify.delivery.writing.notice_of",
-            lambda key, uid, *rest, **more: 1 / 0 if uid else notice_of(key, uid, *rest, **more),
-        )
-
-    from rollout.notify.notices import notice_of  # noqa: PLC0415 - the real one
-
-    with capture_logs() as logs:
-        numbers = play(story(break_it))
-
-    assert numbers == [1]
-    assert "telling failed" in [line["event"] for line in logs]
-
-
-def test_a_rollout_that_cannot_be_looked_at_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistake with one Rollout, or with the record, is logged; the rest goes on."""
-
-    async def story() -> list[str]:
-        world, sender = World(), ScriptedSender()
-        first, second = world.add(1), world.add(2)
-        replica = Replica(world, [sink()], {"ops": sender})
-        owed, unrecorded = Book.owed, Book.unrecorded
-        monkeypatch.setattr(Book, "owed", lambda self, key, sink: owed(self, key, sink) if key == second else 1 / 0)
-        monkeypatch.setattr(Book, "unrecorded", lambda self: 1 / 0)
-        replica.look(first, "Started")
-        replica.look(second, "Started")
-        await replica.settle(6)
-        monkeypatch.setattr(Book, "unrecorded", unrecorded)
-        await replica.settle(6)
-        assert world.recorded[second].notified[0].number == 1
-        return [str(notice.key) for notice in sender.notices()]
-
-    with capture_logs() as logs:
-        told = play(story())
-
-    assert told == ["shop/web-2"]
-    assert {"nobody is told of a Rollout", "cursors were not recorded"} <= {line["event"] for line in logs}

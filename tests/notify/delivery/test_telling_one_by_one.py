@@ -75,6 +75,26 @@ def test_cursors_are_recorded_together_every_five_seconds() -> None:
     assert play(story()) == (0, 20, [1] * 20)
 
 
+def test_a_pass_that_does_not_come_is_not_asked_for_again() -> None:
+    """Those that fail have their own patience; when one comes, it records the newest cursors."""
+
+    async def story() -> tuple[int, int]:
+        world, sender = World(), ScriptedSender()
+        web = world.add()
+        replica = Replica(world, [sink()], {"ops": sender})
+        replica.look(web, "Started")
+        replica.records = False
+        await replica.settle(6)
+        before = replica.wakes
+        await replica.settle(600)
+        between = replica.wakes - before
+        replica.records = True
+        await replica.settle(11)
+        return between, world.recorded[web].notified[0].number
+
+    assert play(story()) == (0, 1)
+
+
 def test_a_quiet_world_writes_nothing() -> None:
     """When all is recorded, no tick writes anything any more."""
 

@@ -239,6 +239,44 @@ def test_another_life_of_a_name_is_another_rollout() -> None:
     assert len({message.id for message in sender.taken}) == 3
 
 
+def test_what_is_under_way_of_a_life_that_is_over() -> None:
+    """It says nothing of what the next life was told."""
+
+    async def story() -> list[str]:
+        world, sender = World(), ScriptedSender(takes_seconds=4.0)
+        web = world.add(1)
+        replica = Replica(world, [sink()], {"ops": sender})
+        replica.look(web, "Started", "StepStarted")
+        await replica.settle(1)
+        replica.live.pop(web)
+        world.uids[web], world.recorded[web] = "another", State()
+        replica.look(web, "Baseline")
+        await replica.settle(60)
+        return [notice.reason for notice in sender.notices()]
+
+    assert play(story()) == ["Started", "Baseline"]
+
+
+def test_what_is_under_way_of_what_did_not_happen() -> None:
+    """What takes the number of a transition that was never recorded is told, too."""
+
+    async def story() -> list[str]:
+        world, sender = World(), ScriptedSender(takes_seconds=4.0)
+        web = world.add(1)
+        replica = Replica(world, [sink()], {"ops": sender})
+        replica.look(web)
+        before = world.recorded[web]
+        replica.look(web, "Aborted")
+        await replica.settle(1)
+        world.recorded[web] = before
+        replica.live.pop(web)
+        replica.look(web, "Promoted")
+        await replica.settle(60)
+        return [notice.reason for notice in sender.notices()]
+
+    assert play(story()) == ["Aborted", "Promoted"]
+
+
 def test_the_last_words_of_a_rollout_that_is_gone() -> None:
     """What it made before it went is told, and then nothing is kept of it."""
 

@@ -47,6 +47,7 @@ _ERRORS: Mapping[str, Callable[[], Exception | None]] = {
     "down": lambda: Unavailable("connection refused"),
     "lost": lambda: Unavailable("connection reset"),
     "busy": lambda: SinkBusy("it is busy", seconds=30.0),
+    "busy a little": lambda: SinkBusy("it is busy", seconds=0.1),
     "broken": lambda: PermanentError("the token was revoked"),
     "refuse": lambda: MessageRefused("it is too large"),
     "never": lambda: MessageRefused("it is too large"),
@@ -59,8 +60,9 @@ class ScriptedSender:
     """``Sender`` that takes everything, but for what ``script`` says of the next tries, one word each.
 
     ``down``: it fails before anything is taken; ``lost``: after. ``hang``: as down, after 5 s. ``busy``: it wants to be
-    left alone for 30 s. ``refuse``: not this message, unless it is plain. ``never``: not even then. ``broken``: it
-    takes none. ``fault``: a mistake. ``stuck``: it never ends by itself. ``always`` is for tries beyond the script.
+    left alone for 30 s (``busy a little``: 0.1 s). ``refuse``: not this message, unless it is plain. ``never``: not
+    even then. ``broken``: it takes none. ``fault``: a mistake. ``stuck``: it never ends by itself. ``always`` is for
+    tries beyond the script.
     """
 
     script: list[str] = field(default_factory=list)
@@ -166,6 +168,7 @@ class Replica:
         self.live: dict[Key, State] = {}
         self.held: set[Key] | None = None
         self.records = True
+        self.wakes = 0
         self.notifier = Notifier(
             Sinks(sinks=tuple(sinks)),
             senders,
@@ -197,6 +200,7 @@ class Replica:
 
     def wake(self, of: Key) -> None:
         """Let a pass run soon."""
+        self.wakes += 1
         asyncio.get_running_loop().call_soon(self.look, of)
 
     def look(
@@ -216,6 +220,7 @@ class Replica:
         if made or telling.is_to_be_recorded(before, cursors, asked):
             state = telling.with_cursors(state, cursors)
             if not self.records:
+                asyncio.get_running_loop().call_later(10.0, self.look, of)  # a pass that fails has patience of its own
                 return
             self.world.recorded[of] = state
             self.world.records += 1
