@@ -161,7 +161,7 @@ async def test_cursors_are_recorded_and_shown(world: ServeWorld, bus: Bus, chat:
     told = {one["sink"]: (one["number"], one["behind"], one["problem"]) for one in live["notified"]}
     assert told == {"bus": (last, 0, ""), "chat": (last, 0, "")}
     assert re.search(rf"bus +#{last} +\d+s +0 +-", described)
-    assert re.search(rf"bus +CloudEvents +open +{len(bus.taken)} +0 +0 +-", listed)
+    assert re.search(rf"bus +CloudEvents +ok +{len(bus.taken)} +0 +0 +-", listed)
 
 
 def cursors(world: ServeWorld) -> dict[str, object]:
