@@ -6,10 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
 from tests.waiting import until
+
+_ENOUGH = 20
+"""So many answers in a row show who answers now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,7 @@ class Answers:
         self._rest = ""
         self._all: list[Answer] = []
 
-    def all(self, *, since: float = 0.0, kind: str = "") -> list[Answer]:
-        """Return the answers to what was sent since a moment, oldest first, of one kind or of all."""
+    def _read_on(self) -> None:
         if self._path.exists():
             with self._path.open(encoding="utf-8") as file:
                 file.seek(self._read)
@@ -42,7 +45,17 @@ class Answers:
                 self._read = file.tell()
             *lines, self._rest = text.split("\n")
             self._all += [_answer(line) for line in lines]
+
+    def all(self, *, since: float = 0.0, kind: str = "") -> list[Answer]:
+        """Return the answers to what was sent since a moment, oldest first, of one kind or of all."""
+        self._read_on()
         return [answer for answer in self._all if answer.sent >= since and kind in {"", answer.kind}]
+
+    def last(self, count: int, *, kind: str, since: float = 0.0) -> list[Answer]:
+        """Return the newest answers of a kind to what was sent since a moment, at most so many."""
+        self._read_on()
+        fresh = (answer for answer in reversed(self._all) if answer.kind == kind)
+        return [answer for answer in islice(fresh, count) if answer.sent >= since]
 
     def forget(self) -> None:
         """Let the answers up to now not count: those of a route that the gateway did not serve yet."""
@@ -68,8 +81,8 @@ class Answers:
         begun = time.monotonic()
 
         def is_so() -> bool:
-            fresh = [self.all(since=begun, kind=kind)[-20:] for kind in kinds]
-            return all(len(found) == 20 and {one.who for one in found} <= set(names) for found in fresh)
+            fresh = [self.last(_ENOUGH, kind=kind, since=begun) for kind in kinds]
+            return all(len(found) == _ENOUGH and {one.who for one in found} <= set(names) for found in fresh)
 
         await until(is_so, seconds=seconds)
         return max(self.first(lambda one: one.who in names, since=begun, kind=kind).at for kind in kinds)

@@ -24,9 +24,10 @@ _POLICIES = "/apis/rollout.dev/v1alpha1/clusterrolloutpolicies"
 class Controller:
     """``rollout serve``, to be started, killed and started again."""
 
-    def __init__(self, lab: Lab) -> None:
-        """Install its rights and the policies for Envoy Gateway."""
+    def __init__(self, lab: Lab, *, tick: str = "1s") -> None:
+        """Install its rights and the policies for Envoy Gateway; ``tick`` is how often it asks for counters."""
         self.lab = lab
+        self._tick = tick
         self.log = lab.folder / "controller.log"
         self._process: subprocess.Popen[bytes] | None = None
         lab.cluster.make_namespace(SYSTEM)
@@ -54,7 +55,7 @@ class Controller:
         self._process = self.lab.enclosure.spawn(
             self.log,
             *(sys.executable, "-m", "rollout", "serve", "--log-format", "json", "--runtime", "kubernetes"),
-            *("--kubeconfig", self._kubeconfig, "--lease-namespace", SYSTEM, "--lease", LEASE, "--tick", "1s"),
+            *("--kubeconfig", self._kubeconfig, "--lease-namespace", SYSTEM, "--lease", LEASE, "--tick", self._tick),
             *("--prometheus", f"http://127.0.0.1:{PROMETHEUS_PORT}", "--listen", f"127.0.0.1:{API_PORT}"),
             environment={"PYTHONPATH": os.fspath(TREE)},
         )

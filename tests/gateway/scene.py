@@ -159,7 +159,7 @@ class Scene(Stage):
         """Return when clients get good answers over each kind: the routes are served. What was before is forgotten."""
 
         def is_served() -> bool:
-            tails = [answers.all(kind=kind)[-10:] for kind in kinds]
+            tails = [answers.last(10, kind=kind) for kind in kinds]
             return all(len(tail) == 10 and not any(one.wrong for one in tail) for tail in tails)
 
         await until(is_served, seconds=seconds)

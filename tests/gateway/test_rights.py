@@ -1,0 +1,21 @@
+"""Facts about the rights of the controller, which works here as its own service account."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from tests.gateway.attempts import attempt, promoted
+from tests.gateway.controller import Controller
+from tests.gateway.scene import Scene
+from tests.kubernetes.access.day import USER
+
+
+async def test_nothing_is_forbidden(scene: Scene, controller: Controller) -> None:
+    """What it asks for in an attempt, and in all that was played before, it may do."""
+    async with attempt(scene):
+        await promoted(scene)
+
+    events = scene.cluster.audited(USER)
+    refused = [one["requestURI"] for one in events if one["responseStatus"]["code"] == HTTPStatus.FORBIDDEN]
+    assert any(one["verb"] == "patch" for one in events)
+    assert not refused
