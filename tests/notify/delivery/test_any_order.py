@@ -86,7 +86,7 @@ class Delivery(RuleBasedStateMachine):
         self.now: dict[Key, Life] = {}
         for number, wishes in enumerate((*WISHES, [])):
             self._begin(self.world.add(number, [{"sink": one.name, "on": wishes} for one in SINKS]), wishes)
-        self.keys = list(self.now)[: len(WISHES)]
+        self.keys, self.specs = list(self.now)[: len(WISHES)], dict(self.world.specs)
         self.runner.run(self._start())
 
     def _begin(self, key: Key, wishes: list[str]) -> None:
@@ -130,6 +130,7 @@ class Delivery(RuleBasedStateMachine):
             name = self.keys[key]
             self.now[name].over = True
             self.acting.live.pop(name, None)
+            self.world.specs[name] = self.specs[name]  # of one that was never valid nobody is told
             self._begin(name, self.now[name].wishes)
             self.acting.look(name)
 
@@ -141,9 +142,7 @@ class Delivery(RuleBasedStateMachine):
 
         async def story() -> None:
             name = self.keys[key]
-            valid = self.world.specs[name] is not None
-            self.specs = {**getattr(self, "specs", {}), **({name: self.world.specs[name]} if valid else {})}
-            self.world.specs[name] = None if valid else self.specs[name]
+            self.world.specs[name] = self.specs[name] if self.world.specs[name] is None else None
             self.acting.look(name)
 
         self.runner.run(story())
