@@ -56,8 +56,8 @@ class Lab:
         require_prometheus()
         require_program("envoy-gateway")
         definitions = [*_definitions(), *crds()]
-        folder = Path(tempfile.mkdtemp(prefix="rollout-lab-"))
         enclosure = Enclosure.begin()
+        folder = Path(tempfile.mkdtemp(prefix="rollout-lab-"))
         cluster = Cluster.prepared(folder / "cluster", prefix=enclosure.prefix())
         lab = cls(folder, enclosure, cluster, EnvoyGateway(enclosure, cluster, folder / "gateway"))
         try:
