@@ -113,7 +113,6 @@ def begin_telling(ports: Ports, controller: Controller, stack: AsyncExitStack) -
         Reach(
             state=controller.state,
             stored=ports.store.read,
-            rollout=controller.effective,
             holds=controller.acts_for,
             wake=controller.wake,
         )

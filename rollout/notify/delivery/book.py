@@ -6,7 +6,7 @@ a tick has cursors recorded. It sends nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from rollout.engine.observation import Cursor, Telling
@@ -219,11 +219,18 @@ class Book:
         """Let each pass from now on record cursors that have moved."""
         self._closing = True
 
-    def sweep(self) -> None:
-        """Forget Rollouts for which others act, and those that are gone: but for a few, when all was told of them."""
-        gone = [key for key in tuple(self._desks) if self.state(key) is None or self._is_gone(key)]
-        for place, key in enumerate(reversed(gone)):
-            if place >= MOST_GONE or all(self.owed(key, sink) is None for sink in self.sinks(key)):
+    def sweep(self) -> Iterator[Key]:
+        """Forget Rollouts for which others act, and those that are gone: but for a few, when all was told of them.
+
+        Each that was looked at is yielded: there are many, and others have things to do meanwhile.
+        """
+        left = MOST_GONE
+        for key in reversed(tuple(self._desks)):
+            yield key
+            if self.state(key) is not None and not self._is_gone(key):
+                continue
+            left -= 1
+            if left < 0 or all(self.owed(key, sink) is None for sink in self.sinks(key)):
                 self._drop(key)
 
     def _drop(self, key: Key) -> None:

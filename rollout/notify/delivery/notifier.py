@@ -181,7 +181,9 @@ class Notifier:
 
     async def _remember(self, *, sweep: bool) -> None:
         if sweep:
-            self._book.sweep()
+            for place, _ in enumerate(self._book.sweep(), 1):
+                if place % BREATH == 0:
+                    await asyncio.sleep(0)
         for place, key in enumerate(self._book.unrecorded(), 1):
             self._book.remember(key)
             if place % AT_ONCE == 0:

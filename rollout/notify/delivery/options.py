@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rollout.engine.state import State
 from rollout.ports import Key, StoredRollout
-from rollout.spec.resource import Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +33,11 @@ class Options:
 class Reach:
     """The controller as delivery sees it; all of it answers at once, from memory.
 
-    ``state`` is where a Rollout stands (None: not known here), ``stored`` what the store has, ``rollout`` what it
-    effectively wants, ``holds`` whether we act for it, ``wake`` lets a pass be due.
+    ``state`` is where a Rollout stands (None: not known here), ``stored`` what the store has, ``holds`` whether we act
+    for it, ``wake`` lets a pass be due.
     """
 
     state: Callable[[Key], State | None]
     stored: Callable[[Key], StoredRollout | None]
-    rollout: Callable[[Key], Rollout | None]
     holds: Callable[[Key], bool]
     wake: Callable[[Key], None]

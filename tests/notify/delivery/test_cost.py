@@ -17,7 +17,7 @@ SINKS = tuple(sink(f"sink-{number}", every=True) for number in range(5))
 def _book(world: World, states: dict[Key, State]) -> Book:
     """Return a book of many Rollouts that was asked about each."""
     book = Book(SINKS, lambda _: None)
-    book.begin(Reach(states.get, world.stored, world.specs.get, lambda _: True, lambda _: None))
+    book.begin(Reach(states.get, world.stored, lambda _: True, lambda _: None))
     state = State(notified=tuple(Cursor(one.name, 0) for one in SINKS))
     spec = world.specs[world.add(0, ())]
     for number in range(ROLLOUTS):
@@ -58,6 +58,7 @@ def test_who_is_gone_takes_no_memory() -> None:
     book = _book(world, states)
     world.recorded.clear()
 
-    book.sweep()
+    for _ in book.sweep():
+        pass
 
     assert not any(book.sinks(web) for web in states)

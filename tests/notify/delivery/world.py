@@ -177,9 +177,7 @@ class Replica:
             chance=lambda: 0.5,
             options=options,
         )
-        self.notifier.begin(
-            Reach(state=self.live.get, stored=world.stored, rollout=world.specs.get, holds=self.holds, wake=self.wake)
-        )
+        self.notifier.begin(Reach(state=self.live.get, stored=world.stored, holds=self.holds, wake=self.wake))
         for known in tuple(world.recorded):
             self.look(known)
 
