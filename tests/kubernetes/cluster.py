@@ -182,7 +182,7 @@ class Cluster:
 
     def _spawn(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as output:
-            command = [*self.prefix, require_program(name), *arguments]
+            command = [*self.prefix, str(require_program(name)), *arguments]
             return subprocess.Popen(command, stdout=output, stderr=output)
 
     def tail(self) -> str:
