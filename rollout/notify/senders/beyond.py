@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from rollout.aside import THREAD, Aside
 from rollout.errors import ConfigurationError, PermanentError, Problem, Unavailable
 from rollout.notify.message import Level, Message
-from rollout.notify.senders.aside import THREAD, Aside
 from rollout.notify.senders.secret_files import Secret
 from rollout.notify.senders.webhook import Shape
 

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from rollout import __version__
+from rollout.aside import Aside
 from rollout.errors import PermanentError, Unavailable
+from rollout.names import ResolverAside
 from rollout.notify.senders.answers import Answer
-from rollout.notify.senders.aside import Aside
-from rollout.notify.senders.names import SinkResolver
 from rollout.notify.senders.trust import Trust
 
 MOST_BYTES = 4096
@@ -126,7 +126,7 @@ class Door:
             raise Unavailable(f"{self._owner} is closed")
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, resolver=SinkResolver(self._aside)),
+                connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, resolver=ResolverAside(self._aside)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(total=None),  # the deadline is ours, and also holds for files

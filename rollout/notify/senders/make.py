@@ -7,9 +7,9 @@ from typing import assert_never
 
 from pydantic import SecretStr
 
+from rollout.aside import Aside
 from rollout.notify import shapes
 from rollout.notify.senders import words
-from rollout.notify.senders.aside import Aside
 from rollout.notify.senders.beyond import AppriseSender
 from rollout.notify.senders.door import Door
 from rollout.notify.senders.secret_files import Secret

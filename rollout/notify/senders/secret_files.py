@@ -11,8 +11,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from rollout.aside import Aside
 from rollout.errors import PermanentError, Unavailable
-from rollout.notify.senders.aside import Aside
 
 MOST_BYTES = 4096
 """A file that is larger holds something else than one secret."""

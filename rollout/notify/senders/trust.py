@@ -6,8 +6,8 @@ import ssl
 from functools import partial
 from pathlib import Path
 
+from rollout.aside import Aside
 from rollout.errors import PermanentError
-from rollout.notify.senders.aside import Aside
 
 
 class Trust:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from rollout.aside import MOST_CALLS, THREAD, Aside
 from rollout.errors import Unavailable
-from rollout.notify.senders.aside import MOST_CALLS, THREAD, Aside
-from rollout.notify.senders.names import SinkResolver
+from rollout.names import ResolverAside
 from tests.notify.senders.conftest import Making
 from tests.notify.senders.messages import message
 from tests.notify.stands.server import Stand, standing
@@ -96,6 +96,6 @@ async def test_an_address_of_one_link_keeps_its_interface(monkeypatch: pytest.Mo
     found = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("fe80::1", 80, 0, 3))]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
 
-    [one] = await SinkResolver(Aside("sink team")).resolve("sink.example", 80, socket.AF_INET6)
+    [one] = await ResolverAside(Aside("sink team")).resolve("sink.example", 80, socket.AF_INET6)
 
     assert one["host"] == "fe80::1%3"

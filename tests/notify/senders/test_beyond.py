@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from rollout.aside import MOST_CALLS, THREAD
 from rollout.errors import ConfigurationError, PermanentError, RolloutError, Unavailable
 from rollout.notify.message import Level
-from rollout.notify.senders.aside import MOST_CALLS, THREAD
 from tests.notify.senders.conftest import Making
 from tests.notify.senders.messages import message
 from tests.notify.stands.faults import answers, closes, slow

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from rollout.aside import Aside
 from rollout.errors import PermanentError, Unavailable
-from rollout.notify.senders.aside import Aside
 from rollout.notify.senders.door import MOST_BYTES, USER_AGENT, Door
 from tests.notify.stands.faults import answers, breaks_off, closes, drips, floods, hangs, no_http, redirects, slow
 from tests.notify.stands.server import Fault, Stand, standing

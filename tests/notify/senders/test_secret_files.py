@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from rollout.aside import THREAD, Aside
 from rollout.errors import PermanentError, Unavailable
 from rollout.notify.senders import secret_files
-from rollout.notify.senders.aside import THREAD, Aside
 from rollout.notify.senders.secret_files import MOST_BYTES, Secret
 from tests.waiting import until
 
