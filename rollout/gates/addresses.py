@@ -12,7 +12,6 @@ import ipaddress
 import socket
 from collections.abc import Iterable, Iterator
 
-import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -58,9 +57,9 @@ class GuardedResolver(AbstractResolver):
     The client asks it for names only: an address in a URL is on the list as it stands.
     """
 
-    def __init__(self, resolver: AbstractResolver | None = None) -> None:
-        """Ask ``resolver``, by default the system's."""
-        self._resolver = resolver or aiohttp.ThreadedResolver()
+    def __init__(self, resolver: AbstractResolver) -> None:
+        """Ask ``resolver``."""
+        self._resolver = resolver
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

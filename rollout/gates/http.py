@@ -3,11 +3,14 @@
 The URL comes from a Rollout, so it is not trusted: ``rollout.gates.addresses`` says who may be called, a redirect is a
 no, and no more of the answer is read than a person would want to see in a sentence. Calls are signed after Standard
 Webhooks where the operator gives a secret, and have an id by which the other side knows a call that comes again.
+Names and the file of the secret are looked at in threads of the gates' own, within the gate's time limit: a silent name
+server or a slow disk costs nobody else anything.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,9 +27,12 @@ from tenacity import AsyncRetrying, retry_if_result, stop_after_attempt, wait_ra
 from yarl import URL
 
 from rollout import __version__
+from rollout.aside import Aside, Shared
 from rollout.engine.hooks import GateAnswer
 from rollout.errors import NotOursError, Unavailable
 from rollout.gates.addresses import AllowList, GuardedResolver
+from rollout.gates.places import Places
+from rollout.names import ResolverAside
 from rollout.ports import Clock, GateCall
 from rollout.webhooks import read_secrets, signed
 
@@ -36,16 +42,14 @@ MOST_SHOWN = 200
 """Bytes of an answer's body that are read."""
 
 BODY_SECONDS = 1.0
-"""How long those bytes are waited for: the status has said everything."""
-
-MOST_CALLS = 64
-"""So many calls are under way at one time; the others wait for their turn, which does not count as theirs."""
+"""How long those bytes are waited for, within the gate's time limit: the status has said everything."""
 
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 2.0
 """The wait before a retry: by chance up to the first, and up to twice as long each time, to the longest."""
 
 _AGAIN = frozenset({408, 425, 429})
 _FAULTY = 500
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +76,9 @@ class HttpGates:
         self._allowed = allowed
         self._clock = clock
         self._secret_file = secret_file
-        self._resolver = resolver
-        self._turns = asyncio.Semaphore(MOST_CALLS)
+        self._resolver = resolver or ResolverAside(Aside("the name server of gates"))
+        self._reading: Shared[Path, tuple[Webhook, ...]] = Shared(Aside("the file of the gates' signing secret"))
+        self._places = Places()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -102,7 +107,7 @@ class HttpGates:
         """Call the gate, and again after a time-out, a fault of the connection, 408, 425, 429 or 5xx.
 
         An answer other than 2xx, a timeout or a forbidden host is a "no" with its reason. All tries together take at
-        most (1 + retries) times the gate's time limit and 2 s, beside waiting for their turn.
+        most (1 + retries) times the gate's time limit and 2 s, beside waiting for their places.
         """
         if self._session is None:
             return GateAnswer(agrees=False, message="gates are closed")
@@ -116,44 +121,58 @@ class HttpGates:
             retry=retry_if_result(lambda answer: answer.again),
             retry_error_callback=lambda state: state.outcome.result() if state.outcome is not None else None,
         )
-        answer: _Answer = await tries(self._try, partial(self._called, self._session, url, call), call.gate.timeout)
+        answer: _Answer = await tries(self._try, self._session, url, call)
         made = int(tries.statistics["attempt_number"])
         return GateAnswer(agrees=answer.agrees, message=answer.message, tries=made)
 
-    async def _try(self, called: Callable[[tuple[Webhook, ...]], Awaitable[_Answer]], limit_seconds: float) -> _Answer:
-        async with self._turns:
+    async def _try(self, session: aiohttp.ClientSession, url: URL, call: GateCall) -> _Answer:
+        async with self._places.one(url.host or ""):
+            deadline = asyncio.get_running_loop().time() + call.gate.timeout
             try:
-                secrets = await self._secrets()
-            except Unavailable as error:
-                log.warning("gates cannot be called", file=str(self._secret_file), why=str(error))
+                secrets = await self._secrets(deadline)
+            except (Unavailable, TimeoutError) as error:
+                why = str(error) or f"it was not read within {call.gate.timeout:g} s"
+                log.warning("gates cannot be called", file=str(self._secret_file), why=why)
                 return _Answer("cannot be called: the operator's signing secret cannot be used")
             try:
-                async with asyncio.timeout(limit_seconds):
-                    return await called(secrets)
+                return await self._called(partial(self._post, session, url, call, secrets), deadline)
             except TimeoutError:
-                return _Answer(f"no answer within {limit_seconds:g} s", again=True)
+                return _Answer(f"no answer within {call.gate.timeout:g} s", again=True)
             except NotOursError as error:
                 return _Answer(str(error))
+            except Unavailable as error:
+                return _Answer(f"cannot be called: {error}", again=True)
             except (aiohttp.ClientError, OSError) as error:
                 return _fault(error)
 
-    async def _secrets(self) -> tuple[Webhook, ...]:
-        return await asyncio.to_thread(read_secrets, self._secret_file) if self._secret_file is not None else ()
+    async def _secrets(self, deadline: float) -> tuple[Webhook, ...]:
+        if self._secret_file is None:
+            return ()
+        async with asyncio.timeout_at(deadline):
+            return await self._reading.call(self._secret_file, partial(read_secrets, self._secret_file))
 
-    async def _called(
+    async def _post(
         self, session: aiohttp.ClientSession, url: URL, call: GateCall, secrets: tuple[Webhook, ...]
-    ) -> _Answer:
+    ) -> aiohttp.ClientResponse:
         body = json.dumps(call.body, separators=(",", ":")).encode()
         headers = signed(secrets, call.id, body, at=self._clock.now())
         headers["Content-Type"] = "application/json"
-        async with session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+        return await session.post(url, data=body, headers=headers, allow_redirects=False)
+
+    async def _called(self, post: Callable[[], Awaitable[aiohttp.ClientResponse]], deadline: float) -> _Answer:
+        """Return what the status says: once it is there, the end of the time limit ends only the reading after it."""
+        async with asyncio.timeout_at(deadline):
+            answer = await post()
+        try:
             status = answer.status
             if 300 <= status < 400:  # noqa: PLR2004 - 3xx
                 return _Answer(f"answered {status}, a redirect, which is not followed")
-            said = await _said(answer)
+            said = await _said(answer, deadline)
             again = status in _AGAIN or status >= _FAULTY
             agrees = 200 <= status < 300  # noqa: PLR2004 - 2xx
             return _Answer(f"answered {status}{f': {said}' if said else ''}", agrees=agrees, again=again)
+        finally:
+            answer.close()
 
 
 def _fault(error: Exception) -> _Answer:
@@ -164,10 +183,10 @@ def _fault(error: Exception) -> _Answer:
     return _Answer(f"cannot be called: {type(error).__name__}: {what}"[:MOST_SHOWN], again=True)
 
 
-async def _said(answer: aiohttp.ClientResponse) -> str:
+async def _said(answer: aiohttp.ClientResponse, deadline: float) -> str:
     """Return the beginning of the body in one line; nothing where it does not come soon, or breaks off."""
     try:
-        async with asyncio.timeout(BODY_SECONDS):
+        async with asyncio.timeout_at(min(deadline, asyncio.get_running_loop().time() + BODY_SECONDS)):
             text = (await answer.content.read(MOST_SHOWN)).decode(errors="replace")
     except (TimeoutError, aiohttp.ClientError, OSError):
         return ""

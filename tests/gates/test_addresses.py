@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from rollout.aside import Aside
 from rollout.clock import SystemClock
 from rollout.engine.hooks import GateAnswer
 from rollout.errors import NotOursError
 from rollout.gates.addresses import AllowList, GuardedResolver, refuse_address
 from rollout.gates.http import HttpGates
+from rollout.names import ResolverAside
 from rollout.ports import GateCall
 from rollout.spec.resource import Gate
 from tests.prometheus.liar import Liar, lying, says
@@ -192,7 +194,7 @@ def test_an_address_is_called_where_the_list_names_it(host: str) -> None:
 
 async def test_odd_ways_to_write_an_address_are_resolved_and_refused() -> None:
     """Also where only the system's resolver understands them."""
-    resolver = GuardedResolver()
+    resolver = GuardedResolver(ResolverAside(Aside("gates")))
     with pytest.raises(NotOursError, match=r"169\.254\.169\.254"):
         await resolver.resolve("0xa9fea9fe", 80)
     await resolver.close()
