@@ -2,8 +2,9 @@
 
 The list is of names and addresses, each with or without a port. A name on it is judged by what it resolves to, at the
 moment of each connection, so that a name which changes its mind gains nothing. Addresses that lead to this machine or
-to the platform's own services (loopback, link-local, unspecified, multicast) are called only where the list names that
-very address, or `localhost`. Called by ``rollout.gates.http``.
+to the platform's own services (loopback, link-local and site-local, "this network", multicast, broadcast, and where
+clouds keep their metadata elsewhere) are called only where the list names that very address, or `localhost`. Called by
+``rollout.gates.http``.
 """
 
 from __future__ import annotations
@@ -20,8 +21,22 @@ from rollout.errors import NotOursError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LOCALHOST = "localhost"
-_NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
+_SERVICES = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"),
+    )
+)
+"""Metadata and the like of Alibaba, Azure, Oracle, AWS and Google, at addresses that are not link-local."""
+
+_THIS_NETWORK = ipaddress.IPv4Network("0.0.0.0/8")
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+_LAST_32_BITS = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96", "::/96")))
+"""Where the last 32 bits are an IPv4 address: NAT64, translated (SIIT), compatible."""
+
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+_ISATAP = frozenset({0x00005EFE, 0x02005EFE})
+"""The third quarter of an address whose last quarter is the IPv4 address of a tunnel's end."""
 
 
 class AllowList:
@@ -83,23 +98,39 @@ def refuse_address(text: str, *, loopback: bool = False) -> None:
     """Return for an address that a name may lead to; ``loopback``: also to this machine, and nowhere else.
 
     Raises:
-        NotOursError: it is loopback, link-local, multicast or unspecified.
+        NotOursError: it leads to this machine, or to services of the platform.
     """
     address = ipaddress.ip_address(text.partition("%")[0])
-    for one in (address, *_inside(address)):
-        if (one.is_loopback and not loopback) or one.is_link_local or one.is_unspecified or one.is_multicast:
-            raise NotOursError(f"address {address} may not be called")
+    if any(_is_special(one, loopback=loopback) for one in (address, *_inside(address))):
+        raise NotOursError(f"address {address} may not be called")
+
+
+def _is_special(address: Address, *, loopback: bool) -> bool:
+    if address.is_loopback:
+        return not loopback
+    near = address.is_link_local or address.is_unspecified or address.is_multicast
+    return near or address in _SERVICES or _is_old_special(address)
+
+
+def _is_old_special(address: Address) -> bool:
+    """Return whether it is site-local, of "this network", or broadcast."""
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.is_site_local
+    return address in _THIS_NETWORK or address == _BROADCAST
 
 
 def _inside(address: Address) -> Iterator[ipaddress.IPv4Address]:
-    """Yield the IPv4 addresses that an IPv6 address stands for: mapped, compatible, 6to4, Teredo, NAT64."""
-    if isinstance(address, ipaddress.IPv4Address):
+    """Yield the IPv4 addresses that an IPv6 address stands for, in each way that one can be written into it."""
+    if isinstance(address, ipaddress.IPv4Address) or address.is_loopback:
         return
     teredo = address.teredo
     found = (address.ipv4_mapped, address.sixtofour, teredo[1] if teredo is not None else None)
     yield from (one for one in found if one is not None)
-    if any(address in network for network in _NAT64) or (address in _COMPATIBLE and not address.is_loopback):
-        yield ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    bits = int(address)
+    if any(address in network for network in _LAST_32_BITS) or (bits >> 32) & 0xFFFFFFFF in _ISATAP:
+        yield ipaddress.IPv4Address(bits & 0xFFFFFFFF)
+    if address in _LOCAL_NAT64:  # RFC 6052: two bytes, a byte of zeros, two bytes
+        yield ipaddress.IPv4Address((bits >> 64 & 0xFFFF) << 16 | bits >> 40 & 0xFFFF)
 
 
 def _entry(text: str) -> tuple[str, int]:

@@ -131,18 +131,27 @@ def test_which_urls_the_list_lets_through(entry: str, url: str, *, takes: bool) 
 SPECIAL = [
     *("127.0.0.1", "127.8.8.8", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::1", "::7f00:1"),
     *("169.254.169.254", "fe80::1%eth0", "::ffff:169.254.1.1", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"),
-    *("0.0.0.0", "::", "224.0.0.1", "ff02::1"),  # noqa: S104 - to be refused
+    *("0.0.0.0", "::", "224.0.0.1", "ff02::1", "0.1.2.3", "255.255.255.255", "fec0::1"),  # noqa: S104 - to be refused
+    *("::ffff:0:7f00:1", "::ffff:0:a9fe:a9fe", "::5efe:127.0.0.1", "2001:db8::200:5efe:169.254.169.254"),
+    *("64:ff9b:1:a9fe:a9:fe00:102:304", "64:ff9b:1::127.0.0.1", "::ffff:255.255.255.255", "2002:6464:64c8::1"),
+    *("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254", "::ffff:168.63.129.16"),
 ]
 
 
 @pytest.mark.parametrize("address", SPECIAL)
 def test_no_name_leads_to_a_special_address(address: str) -> None:
-    """Loopback, link-local, unspecified and multicast, also IPv4 in the usual clothes of IPv6."""
+    """This machine, its link and site, everybody, the clouds' own services; also IPv4 in any clothes of IPv6."""
     with pytest.raises(NotOursError, match="may not be called"):
         refuse_address(address)
 
 
-@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "2001:db8::1", "64:ff9b::a00:1", "fd00::1"])
+ORDINARY = [
+    *("10.0.0.1", "192.168.1.1", "100.64.0.1", "1.2.3.4", "2001:db8::1", "64:ff9b::a00:1", "fd00::1"),
+    *("64:ff9b:1:a00:0:100:a00:1", "::ffff:0:a00:1", "2001:db8::5efe:10.0.0.1", "::ffff:10.0.0.1"),
+]
+
+
+@pytest.mark.parametrize("address", ORDINARY)
 def test_a_name_may_lead_to_other_addresses(address: str) -> None:
     """Private ones, too: the list of names decides about them."""
     refuse_address(address)
