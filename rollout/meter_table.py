@@ -164,7 +164,10 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric("rollout_record_seconds", Kind.HISTOGRAM, "How long it takes until a status is on disk."),
     Metric(
-        "rollout_gate_calls", Kind.COUNTER, "Calls of gates and hooks: `agrees`, `refuses` or `failed`.", ("answer",)
+        "rollout_gate_calls",
+        Kind.COUNTER,
+        "Calls of gates and hooks: `agrees`, `refuses`, `unreachable` or `failed` (our own fault; nobody was asked).",
+        ("answer",),
     ),
     Metric(
         "rollout_transitions",

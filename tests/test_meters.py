@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from rollout.controller.gauges import RolloutGauges
 from rollout.controller.metered import MeteredGates
-from rollout.engine.hooks import GateAnswer
+from rollout.engine.hooks import Fault, GateAnswer
 from rollout.engine.state import Condition, State, Transition
 from rollout.engine.table import Phase
 from rollout.envoy.admin import AdminClient
@@ -129,6 +129,15 @@ async def test_answers_of_gates_are_counted(*, agrees: bool) -> None:
 
     assert answer.agrees is agrees
     assert read(meters, "rollout_gate_calls_total") == {("agrees" if agrees else "refuses",): 1}
+
+
+async def test_a_gate_that_is_not_reached_is_counted_as_such() -> None:
+    """So that an alert can tell a gate that is down from one that says no."""
+    meters, gates = Meters(), FailingGates()
+    gates.answers["http://ci.example"] = GateAnswer(agrees=False, message="refused", fault=Fault.UNREACHABLE)
+    await MeteredGates(gates, meters).ask(GateCall("gt_1", Gate(name="load", url="http://ci.example"), {}))
+
+    assert read(meters, "rollout_gate_calls_total") == {("unreachable",): 1}
 
 
 async def test_a_gate_that_breaks_is_counted() -> None:

@@ -37,7 +37,7 @@ class Beside:
     def plan(self, entry: Entry, wanted: Wants, decision: Decision) -> None:
         """Begin what is wanted now, and let the rest be due when it should."""
         self._plan_measurement(entry, wanted=wanted.measurement)
-        self._calls.plan(entry, wanted.gates, moved=bool(decision.transitions))
+        self._calls.plan(entry, wanted, moved=bool(decision.transitions))
         self._plan_orders(entry, decision.orders)
 
     def begin_measuring(self, entry: Entry) -> None:

@@ -7,6 +7,7 @@ made here. Called by ``rollout.controller.beside``.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from hashlib import blake2b
 
@@ -16,8 +17,9 @@ from rollout.controller.entry import Entry
 from rollout.controller.measure import UNEXPECTED
 from rollout.controller.outside import Ports
 from rollout.controller.turns import Turns
+from rollout.engine.decide import Wants
 from rollout.engine.gates import Call
-from rollout.engine.hooks import GateAnswer, GateKey, Hook
+from rollout.engine.hooks import Fault, GateAnswer, GateKey, Hook
 from rollout.engine.moves import intended
 from rollout.engine.state import State
 from rollout.errors import RolloutError
@@ -38,16 +40,20 @@ class Calls:
         self._cadence_seconds = cadence_seconds
         self._turns = turns
 
-    def plan(self, entry: Entry, wanted: tuple[Call, ...], *, moved: bool) -> None:
+    def plan(self, entry: Entry, wanted: Wants, *, moved: bool) -> None:
         """Call those whose time has come; forget answers that nobody wants, and agreements after a transition.
 
         An answer of who is called once stays until a pass has taken it in: it may have come in the middle of this one.
+        A call ends whose question is no more: its gate was edited, or the attempt is elsewhere or paused.
         """
-        keys, now = {call.key for call in wanted}, self._ports.clock.monotonic()
+        keys, now = {call.key for call in wanted.gates}, self._ports.clock.monotonic()
+        for key in [key for key in entry.asking if key not in keys | wanted.under_way]:
+            if key.hook is not Hook.ON_ROLLBACK:
+                entry.asking.pop(key).cancel()
         kept = keys if not moved else {key for key in keys if key.hook in CALLED_ONCE}
         entry.gates = {key: said for key, said in entry.gates.items() if key in kept or _is_new(entry, key, said)}
         entry.gates_at = {key: at for key, at in entry.gates_at.items() if at > now}
-        for call in wanted:
+        for call in wanted.gates:
             if call.key in entry.asking:
                 continue
             if (again_at := entry.gates_at.get(call.key, now)) > now:
@@ -60,7 +66,8 @@ class Calls:
         try:
             said = replace(await self._said(call_of(entry, call, self._life(entry)), entry), at=at)
         finally:
-            del entry.asking[key]
+            if entry.asking.get(key) is asyncio.current_task():
+                del entry.asking[key]
         _tell(entry, key, said)
         entry.gates[key] = said
         entry.gates_at[key] = self._ports.clock.monotonic() + self._cadence_seconds
@@ -75,10 +82,10 @@ class Calls:
         try:
             return await self._ports.gates.ask(call)
         except RolloutError as error:
-            return GateAnswer(agrees=False, message=str(error))
+            return GateAnswer(agrees=False, message=str(error), fault=Fault.OURS)
         except Exception:
             log.exception("gate failed", rollout=str(entry.key))
-            return GateAnswer(agrees=False, message=UNEXPECTED)
+            return GateAnswer(agrees=False, message=UNEXPECTED, fault=Fault.OURS)
 
 
 def _is_new(entry: Entry, key: GateKey, said: GateAnswer) -> bool:
@@ -102,7 +109,7 @@ def _tell(entry: Entry, key: GateKey, said: GateAnswer) -> None:
 def call_of(entry: Entry, call: Call, life: str) -> GateCall:
     """Return the call with its id and what is told of the Rollout, whose ``life`` is told from others of its name."""
     state = entry.state or State()
-    call_id = id_of(entry.key, life, call.key)
+    call_id = id_of(entry.key, f"{life} {state.started_at!r} {state.revision}", call.key)
     body: dict[str, object] = {
         "id": call_id,
         "hook": call.key.hook.value,
@@ -124,7 +131,10 @@ def call_of(entry: Entry, call: Call, life: str) -> GateCall:
 
 
 def id_of(key: Key, life: str, call: GateKey) -> str:
-    """Return the id of a call: the same for each try, and after any restart; another for anything else."""
-    parts = (life, key.namespace, key.name, call.attempt, call.step, call.hook.value, call.name)
+    """Return the id of a call: the same for each try, and after any restart; another for anything else.
+
+    ``life`` tells this attempt from any other of its number, as after a status was lost.
+    """
+    parts = (life, key.namespace, key.name, call.attempt, call.step, call.hook.value, call.name, call.asked)
     digest = blake2b("\0".join(map(str, parts)).encode(), digest_size=_ID_BYTES)
     return f"gt_{digest.hexdigest()}"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from rollout.analysis.samples import Batch
 from rollout.controller.controller import Ports
 from rollout.controller.passes import Told
-from rollout.engine.hooks import GateAnswer
+from rollout.engine.hooks import Fault, GateAnswer
 from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.table import Action
 from rollout.failover.reasons import Reason as Failover
@@ -131,7 +131,7 @@ class MeteredGates:
         try:
             answer = await self._gates.ask(call)
         except Exception:
-            self._meters.gate_called("failed")
+            self._meters.gate_called(Fault.OURS.value)
             raise
-        self._meters.gate_called("agrees" if answer.agrees else "refuses")
+        self._meters.gate_called(answer.kind)
         return answer

@@ -17,6 +17,7 @@ from rollout.engine.drift import RouteWrite
 from rollout.engine.gates import Call
 from rollout.engine.guards import At
 from rollout.engine.holding import known_again
+from rollout.engine.hooks import GateKey
 from rollout.engine.judging import judged, last_word
 from rollout.engine.moves import Context
 from rollout.engine.observation import Observation
@@ -60,10 +61,14 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """What the next pass needs beside the caches: a measurement, answers of gates."""
+    """What the next pass needs beside the caches: a measurement, answers of gates.
+
+    ``under_way`` are calls that may go on once they are made, also while something else is waited for.
+    """
 
     measurement: bool
     gates: tuple[Call, ...] = ()
+    under_way: frozenset[GateKey] = frozenset()
 
 
 def decide(rollout: Rollout | None, state: State, seen: Observation) -> Decision:
@@ -164,10 +169,7 @@ def wants(rollout: Rollout | None, state: State, seen: Observation) -> Wants:
     if state.phase is not Phase.PROGRESSING:
         return Wants(measurement=measure)
     at = At(state, context, last_word(state) if measure else None)
-    if hooks := gates.of_step(state, context):
-        return Wants(measurement=measure, gates=hooks if guards.first(guards.WRITTEN, at) is None else ())
-    waits = guards.first((*guards.COUNTING, *guards.BEFORE_GATES), at) is not None
-    return Wants(measurement=measure, gates=() if waits else gates.to_leave(state, context))
+    return Wants(measurement=measure, gates=guards.calls(at), under_way=gates.of_now(state, context))
 
 
 def acknowledge(state: State, written: tuple[RouteWrite, ...], now: float) -> State:

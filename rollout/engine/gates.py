@@ -2,8 +2,8 @@
 
 A gate of a step, or before the start or the promotion, must agree before the attempt goes on, each time anew. A hook of
 a step is called once in it, after its weights are in force; one of a rollback once after it, whatever it answers. That
-they were called stands in the state, so that a restart calls nobody twice who has answered. Called by the guards, by
-``decide`` and by the phases.
+they were called stands in the state, so that a restart calls nobody twice who has answered. What is answered counts
+for what was asked: not for a gate that was edited since. Called by the guards, by ``decide`` and by the phases.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
-from rollout.engine.hooks import GateAnswer, GateKey, Hook
+from rollout.engine.hooks import Fault, GateAnswer, GateKey, Hook
 from rollout.engine.moves import Context
 from rollout.engine.state import GateSeen, State
 from rollout.engine.table import Phase
@@ -27,6 +28,8 @@ MOST_MESSAGE = 200
 ROLLBACK_SECONDS = 300.0
 """A rollback that is longer ago is old news: its hooks are not called any more, as after a long absence."""
 
+_ASKED_BYTES = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -40,8 +43,13 @@ class Call:
         return f"{'Hook' if self.key.hook is Hook.ON_STEP else 'Gate'} {self.key.name}"
 
 
+def asked_of(gate: Gate) -> str:
+    """Return what tells the question to this gate from one under its name with another URL or ``onFailure``."""
+    return blake2b(f"{gate.on_failure} {gate.url}".encode(), digest_size=_ASKED_BYTES).hexdigest()
+
+
 def _calls(hook: Hook, gates: Iterable[Gate], state: State, step: int) -> tuple[Call, ...]:
-    return tuple(Call(GateKey(hook, gate.name, state.attempt, step), gate) for gate in gates)
+    return tuple(Call(GateKey(hook, gate.name, state.attempt, step, asked_of(gate)), gate) for gate in gates)
 
 
 def to_leave(state: State, context: Context) -> tuple[Call, ...]:
@@ -64,13 +72,18 @@ def of_step(state: State, context: Context) -> tuple[Call, ...]:
     return tuple(call for call in calls if (seen := _kept(call, state)) is None or not seen.agrees)
 
 
+def of_now(state: State, context: Context) -> frozenset[GateKey]:
+    """Return the calls that may go on once they are made: those of where the attempt is."""
+    return frozenset(call.key for call in (*of_step(state, context), *to_leave(state, context)))
+
+
 def after_rollback(state: State, context: Context) -> tuple[Call, ...]:
-    """Return the hooks of a rollback that was made lately which have not answered anything yet."""
+    """Return the hooks of a rollback that was made lately which have not answered anything, or were not reached."""
     rolled_back = state.phase in {Phase.ABORTING, Phase.ABORTED} and context.now - state.step_at <= ROLLBACK_SECONDS
     if context.spec is None or not rolled_back:
         return ()
     calls = _calls(Hook.ON_ROLLBACK, context.spec.hooks.on_rollback, state, 0)
-    return tuple(call for call in calls if _kept(call, state) is None)
+    return tuple(call for call in calls if (seen := _kept(call, state)) is None or seen.fault is not Fault.NONE)
 
 
 def _kept(call: Call, state: State) -> GateSeen | None:
@@ -97,11 +110,15 @@ def are_unasked(calls: tuple[Call, ...], context: Context) -> bool:
     return None in answers and all(said is None or said.agrees for said in answers)
 
 
-def ends_attempt(state: State, context: Context) -> str:
-    """Return the sentence of the abort that an answer asks for, empty when none does."""
-    for call in (*of_step(state, context), *to_leave(state, context)):
+def ends_attempt(calls: tuple[Call, ...], context: Context) -> str:
+    """Return the sentence of the abort that an answer to these asks for, empty when none does.
+
+    A gate that cannot be reached has failed; one that we have not come to ask has not, and is waited for.
+    """
+    for call in calls:
         said = answer(call, context)
-        if said is not None and not said.agrees and call.gate.on_failure is OnFailure.ABORT:
+        has_failed = said is not None and not said.agrees and said.fault is not Fault.OURS
+        if said is not None and has_failed and call.gate.on_failure is OnFailure.ABORT:
             return _sentence(call, said.message)
     return ""
 
@@ -121,7 +138,8 @@ def _sentence(call: Call, message: str) -> str:
 
 def noted(state: State, context: Context) -> State:
     """Return the state that keeps the answers to this attempt's calls, of each gate the last."""
-    new = [_seen(key, said) for key, said in context.seen.gates.items() if key.attempt == state.attempt]
+    said_of = sorted(context.seen.gates.items(), key=lambda one: one[1].at)
+    new = [_seen(key, said) for key, said in said_of if key.attempt == state.attempt]
     kept = {(one.key.hook, one.key.name): one for one in (*state.gates, *new)}
     by_worth = sorted(kept.values(), key=lambda one: _worth(one, state), reverse=True)[:MOST_KEPT]
     gates = tuple(sorted(by_worth, key=lambda one: (one.at, one.key.hook, one.key.name)))
@@ -137,7 +155,7 @@ def _worth(seen: GateSeen, state: State) -> tuple[bool, float]:
 
 
 def _seen(key: GateKey, said: GateAnswer) -> GateSeen:
-    return GateSeen(key, said.agrees, _short(said.message), said.at, said.tries)
+    return GateSeen(key, said.agrees, _short(said.message), said.at, said.tries, said.fault)
 
 
 def _short(message: str) -> str:
@@ -150,7 +168,10 @@ def _short(message: str) -> str:
 def gist(state: State) -> tuple[object, ...]:
     """Return what is news of the answers: not when it came again, nor its details, which may be others each time."""
     return tuple(
-        sorted((one.key.hook, one.key.name, one.key.step, one.agrees, _kind(one.message)) for one in state.gates)
+        sorted(
+            (one.key.hook, one.key.name, one.key.step, one.key.asked, one.agrees, _kind(one.message))
+            for one in state.gates
+        )
     )
 
 

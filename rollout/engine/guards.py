@@ -225,6 +225,17 @@ BEFORE_GATES: tuple[Guard, ...] = (*_BY_TIME, too_few_requests, step_requests, f
 LEAVING: tuple[Guard, ...] = (*COUNTING, *BEFORE_GATES, exit_gates)
 
 
+def calls(at: At) -> tuple[gates.Call, ...]:
+    """Return the gates whose turn it is: the step's hooks once its weights stand, the others when nothing else is left.
+
+    What others answered that were asked before, when nothing else was left, may not end the attempt now.
+    """
+    if of_step := gates.of_step(at.state, at.context):
+        return of_step if first(WRITTEN, at) is None else ()
+    waits = first((*COUNTING, *BEFORE_GATES), at) is not None
+    return () if waits else gates.to_leave(at.state, at.context)
+
+
 def first(guards: tuple[Guard, ...], at: At) -> Waiting | None:
     """Return what the first guard that speaks says."""
     return next((said for guard in guards if (said := guard(at)) is not None), None)

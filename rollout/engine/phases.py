@@ -174,9 +174,9 @@ def _progress(state: State, context: Context, judgement: Judgement | None) -> St
         lacked = not_up(state, context).rstrip(".") or f"{state.canary} had no ready endpoint"
         message = f"Rolled back: {lacked} within {context.deadline_seconds:g} s."
         return attempt.abort(state, context, reason=Reason.DEADLINE_EXCEEDED, message=message)
-    if why := gates.ends_attempt(state, context):
-        return attempt.abort(state, context, reason=Reason.GATE_REFUSED, message=why)
     at = At(state, context, judgement)
+    if why := gates.ends_attempt((*gates.of_step(state, context), *guards.calls(at)), context):
+        return attempt.abort(state, context, reason=Reason.GATE_REFUSED, message=why)
     still = settling.stops(guards.COUNTING, at)
     at = At(counting(state, context, runs=still is None), context, judgement)
     waiting = still or guards.first(guards.LEAVING, at)

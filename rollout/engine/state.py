@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rollout.analysis.judge import CheckReport, JudgeState, Verdict
-from rollout.engine.hooks import GateKey
+from rollout.engine.hooks import Fault, GateKey
 from rollout.engine.observation import BackendKey, Cursor, RouteKey
 from rollout.engine.table import Phase
 from rollout.failover.state import FailoverState
@@ -72,7 +72,7 @@ class Handled:
 class GateSeen:
     """What a gate or hook answered last (at most 200 characters): ``at`` is when it was asked (Unix seconds).
 
-    ``tries`` is how many calls that took.
+    ``tries`` is how many calls that took; ``fault`` is why there is no answer, where there is none.
     """
 
     key: GateKey
@@ -80,6 +80,7 @@ class GateSeen:
     message: str
     at: float
     tries: int = 1
+    fault: Fault = Fault.NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def to_status(state: State) -> dict[str, object]:
     if state.notified:
         status["notified"] = _notified(state.notified)
     if state.gates:
-        status["gates"] = [{**_as_mapping(one.pop("key")), **one} for one in map(_as_mapping, _items(raw, "gates"))]
+        status["gates"] = [_answer(one) for one in map(_as_mapping, _items(raw, "gates"))]
     status["handledCommands"] = _items(raw, "handled")
     status["conditions"] = [_told(condition, state.observed_generation) for condition in state.conditions]
     status["observedGeneration"] = state.observed_generation
@@ -84,6 +84,12 @@ def _entry(made: Transition) -> dict[str, object]:
     """Return a transition as it stands in the status."""
     entry: dict[str, object] = _TRANSITION.dump_python(made, mode="json")
     return {**entry, "weights": dict(made.weights)}
+
+
+def _answer(one: Mapping[str, object]) -> dict[str, object]:
+    """Return an answer of a gate flat, without what is empty: a fault that there was none of."""
+    flat = {**_as_mapping(one["key"]), **one}
+    return {name: value for name, value in flat.items() if name != "key" and value != ""}
 
 
 def _notified(cursors: tuple[Cursor, ...]) -> dict[str, object]:

@@ -28,7 +28,7 @@ from yarl import URL
 
 from rollout import __version__
 from rollout.aside import Aside, Shared
-from rollout.engine.hooks import GateAnswer
+from rollout.engine.hooks import Fault, GateAnswer
 from rollout.errors import NotOursError, Unavailable
 from rollout.gates.addresses import AllowList, GuardedResolver
 from rollout.gates.places import Places
@@ -50,6 +50,7 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 2.0
 _AGAIN = frozenset({408, 425, 429})
 _FAULTY = 500
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class _Answer:
     message: str
     agrees: bool = False
     again: bool = False
+    fault: Fault = Fault.NONE
 
 
 class HttpGates:
@@ -110,7 +112,7 @@ class HttpGates:
         most (1 + retries) times the gate's time limit and 2 s, beside waiting for their places.
         """
         if self._session is None:
-            return GateAnswer(agrees=False, message="gates are closed")
+            return GateAnswer(agrees=False, message="gates are closed", fault=Fault.OURS)
         try:
             url = self._allowed.checked(call.gate.url)
         except NotOursError as error:
@@ -123,7 +125,7 @@ class HttpGates:
         )
         answer: _Answer = await tries(self._try, self._session, url, call)
         made = int(tries.statistics["attempt_number"])
-        return GateAnswer(agrees=answer.agrees, message=answer.message, tries=made)
+        return GateAnswer(agrees=answer.agrees, message=answer.message, tries=made, fault=answer.fault)
 
     async def _try(self, session: aiohttp.ClientSession, url: URL, call: GateCall) -> _Answer:
         async with self._places.one(url.host or ""):
@@ -133,15 +135,15 @@ class HttpGates:
             except (Unavailable, TimeoutError) as error:
                 why = str(error) or f"it was not read within {call.gate.timeout:g} s"
                 log.warning("gates cannot be called", file=str(self._secret_file), why=why)
-                return _Answer("cannot be called: the operator's signing secret cannot be used")
+                return _Answer("cannot be called: the operator's signing secret cannot be used", fault=Fault.OURS)
             try:
                 return await self._called(partial(self._post, session, url, call, secrets), deadline)
             except TimeoutError:
-                return _Answer(f"no answer within {call.gate.timeout:g} s", again=True)
+                return _Answer(f"no answer within {call.gate.timeout:g} s", again=True, fault=Fault.UNREACHABLE)
             except NotOursError as error:
                 return _Answer(str(error))
             except Unavailable as error:
-                return _Answer(f"cannot be called: {error}", again=True)
+                return _Answer(f"cannot be called: {error}", again=True, fault=Fault.OURS)
             except (aiohttp.ClientError, OSError) as error:
                 return _fault(error)
 
@@ -180,7 +182,8 @@ def _fault(error: Exception) -> _Answer:
     if isinstance(error.__cause__, NotOursError):
         return _Answer(str(error.__cause__))
     what = error.message if isinstance(error, aiohttp.ClientResponseError) else error  # the other has the whole URL
-    return _Answer(f"cannot be called: {type(error).__name__}: {what}"[:MOST_SHOWN], again=True)
+    fault = Fault.OURS if isinstance(error, OSError) and error.errno in _OURS else Fault.UNREACHABLE
+    return _Answer(f"cannot be called: {type(error).__name__}: {what}"[:MOST_SHOWN], again=True, fault=fault)
 
 
 async def _said(answer: aiohttp.ClientResponse, deadline: float) -> str:

@@ -139,6 +139,8 @@ _GATE = _object(
         "message": _text("What it answered, or why there is no answer."),
         "at": _number("When it was called, in Unix seconds."),
         "tries": _whole("How many calls that took."),
+        "asked": _text("What tells this URL and onFailure from those before an edit."),
+        "fault": _choice("Why there is no answer; failed: it was never asked.", ("unreachable", "failed")),
     },
 )
 

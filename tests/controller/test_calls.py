@@ -6,18 +6,27 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from rollout.controller.calls import Calls
+from rollout.controller.calls import Calls, call_of
 from rollout.controller.entry import Entry
 from rollout.controller.outside import Ports
 from rollout.controller.turns import Turns
-from rollout.engine.hooks import GateAnswer, GateKey, Hook
+from rollout.engine.decide import Wants
+from rollout.engine.gates import Call
+from rollout.engine.hooks import Fault, GateAnswer, GateKey, Hook
 from rollout.engine.reasons import Reason
 from rollout.engine.state import GateSeen, State
 from rollout.engine.table import Phase
 from rollout.ports import GateCall
-from tests.controller.builders import KEY, FailingGates, Scene, prepared, standing, under_way, virtually
+from rollout.spec.resource import Gate
+from tests.controller.builders import KEY, FailingGates, Scene, manifest, prepared, standing, under_way, virtually
 
 NO = GateAnswer(agrees=False, message="answered 403")
+NOBODY = Wants(measurement=False)
+
+
+def steps(**fields: object) -> list[dict[str, object]]:
+    """Return steps of which the first has the gate `ci`."""
+    return [{"weight": 10, "gates": [gate("ci", **fields)]}, {"weight": 50, "hold": "1h"}]
 
 
 def gate(name: str, **fields: object) -> dict[str, object]:
@@ -166,11 +175,11 @@ async def test_an_answer_that_comes_in_the_middle_of_a_pass_is_not_lost() -> Non
     ]
     entry.gates = dict.fromkeys(keys, NO)
     plan = Calls(ports, 10.0, turns).plan
-    plan(entry, (), moved=True)
+    plan(entry, NOBODY, moved=True)
     kept = set(entry.gates)
     seen = (GateSeen(key, agrees=False, message="", at=NO.at) for key in kept)
     entry.state = State(attempt=1, step=1, gates=tuple(seen))
-    plan(entry, (), moved=False)
+    plan(entry, NOBODY, moved=False)
 
     assert kept == {GateKey(Hook.ON_STEP, "ci", 1, 1), GateKey(Hook.ON_ROLLBACK, "ci", 1, 1)}
     assert entry.gates == {}
@@ -210,3 +219,105 @@ async def test_the_log_tells_an_answer_once() -> None:
     assert [(told[0][name]) for name in ("gate", "hook", "agrees", "answer")] == ["ci", "step", False, "answered 403"]
     assert "https://" not in str(told)
     await scene.stop()
+
+
+@virtually
+async def test_a_call_ends_whose_gate_was_edited() -> None:
+    """What the old URL says, yes or no, stands for nothing; the new one is called at once and under its own id."""
+    scene = await standing(steps=steps(url="https://ci.example/old"))
+    scene.gates.answers["https://ci.example/old"] = NO
+    scene.gates.hold = asyncio.Event()
+    await scene.tell("start", revision="2")
+    await scene.until(lambda: bool(scene.gates.calls))
+    await scene.store.apply(manifest(steps=steps(url="https://ci.example/new", onFailure="Abort")))
+    await scene.until(lambda: len(scene.gates.calls) == 2, within=5)
+    made = [(call.gate.url, call.id) for call in scene.gates.calls]
+    scene.gates.hold.set()
+    await asyncio.sleep(1)
+
+    assert [url for url, _ in made] == ["https://ci.example/old", "https://ci.example/new"]
+    assert made[0][1] != made[1][1]
+    assert (scene.state.phase, scene.state.step) == (Phase.PROGRESSING, 2)
+    await scene.stop()
+
+
+@virtually
+async def test_a_refusal_of_before_an_edit_ends_nothing() -> None:
+    """The repair of a typing mistake is no refusal, also where the corrected gate may end the attempt."""
+    scene = await standing(steps=steps(url="https://ci.example/wrong"))
+    scene.gates.answers["https://ci.example/wrong"] = NO
+    await scene.tell("start", revision="2")
+    await scene.until(lambda: any(not one.agrees for one in scene.state.gates))
+    await scene.store.apply(manifest(steps=steps(url="https://ci.example/right", onFailure="Abort")))
+    await asyncio.sleep(5)
+
+    assert (scene.state.phase, scene.state.step) == (Phase.PROGRESSING, 2)
+    await scene.stop()
+
+
+@virtually
+async def test_an_answer_of_before_a_pause_ends_nothing() -> None:
+    """The gate is asked anew when the attempt goes on."""
+    scene = await standing(steps=steps(onFailure="Abort"))
+    scene.gates.hold = asyncio.Event()
+    scene.gates.answers["https://ci.example/ci"] = NO
+    await scene.tell("start", revision="2")
+    await scene.until(lambda: bool(scene.gates.calls))
+    await scene.tell("pause")
+    await asyncio.sleep(1)
+    scene.gates.answers.clear()
+    await scene.tell("resume")
+    await scene.until(lambda: len(scene.gates.calls) == 2)
+    scene.gates.hold.set()
+    await asyncio.sleep(5)
+
+    assert (scene.state.phase, scene.state.step) == (Phase.PROGRESSING, 2)
+    await scene.stop()
+
+
+@virtually
+async def test_an_error_of_our_own_ends_nothing() -> None:
+    """The gate was not asked: it is, a tick later, also where its no ends the attempt."""
+    scene = await standing(steps=steps(onFailure="Abort"))
+    scene.gates.error = RuntimeError("a fault in an adapter")
+    await scene.tell("start", revision="2")
+    await scene.until(lambda: bool(scene.state.gates))
+    said = scene.state.gates[0]
+    phase, reason = scene.state.phase, scene.state.reason
+    scene.gates.error = None
+    await asyncio.sleep(15)
+
+    assert (phase, reason, said.fault) == (Phase.PROGRESSING, Reason.WAITING_FOR_GATE, Fault.OURS)
+    assert scene.state.step == 2
+    await scene.stop()
+
+
+@virtually
+async def test_a_hook_of_a_rollback_that_was_down_is_called_until_it_is_reached() -> None:
+    """A tick later, and once more only."""
+    scene = await under_way(hooks={"onRollback": [gate("pager")]})
+    down = GateAnswer(agrees=False, message="cannot be called: refused", tries=3, fault=Fault.UNREACHABLE)
+    scene.gates.answers["https://ci.example/pager"] = down
+    await scene.tell("abort")
+    await scene.until(lambda: bool(scene.state.gates))
+    scene.gates.answers.clear()
+    await asyncio.sleep(280)
+
+    assert len(calls(scene, "pager")) == 2
+    assert [one.agrees for one in scene.state.gates] == [True]
+    await scene.stop()
+
+
+def test_the_id_of_a_call_does_not_come_again_after_a_lost_status() -> None:
+    """Attempts are counted from 1 again then; when the attempt began and its revision tell them apart."""
+    call = Call(GateKey(Hook.STEP, "ci", 1, 1), Gate(url="https://ci.example", name="ci"))
+    states = (
+        State(attempt=1, started_at=1.5, revision="2"),
+        State(attempt=1, started_at=1.5, revision="2", share=10.0),
+        State(attempt=1, started_at=9.5, revision="2"),
+        State(attempt=1, started_at=1.5, revision="9"),
+    )
+    ids = [call_of(Entry(KEY, state=state), call, "life").id for state in states]
+
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from rollout.analysis.samples import ERRORS, Batch, Family, Series
 from rollout.engine.decide import Decision, acknowledge, decide
-from rollout.engine.hooks import GateAnswer, GateKey, Hook
+from rollout.engine.gates import asked_of
+from rollout.engine.hooks import Fault, GateAnswer, GateKey, Hook
 from rollout.engine.moves import Context
 from rollout.engine.observation import (
     Acceptance,
@@ -27,7 +28,7 @@ from rollout.engine.state import State
 from rollout.engine.table import Phase
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.merge import effective
-from rollout.spec.resource import Rollout
+from rollout.spec.resource import Gate, Rollout
 
 V1, V2, DR = "checkout-v1", "checkout-v2", "checkout-dr"
 ROUTE = RouteKey("HTTPRoute", "shop", "checkout")
@@ -108,11 +109,23 @@ def command(action: str, *, at: float = NOW, id: str = "", **args: object) -> Co
     return Command(id=id or f"{action}-{at:g}", action=action, args=args, at=at)
 
 
+def key_of(gate: Mapping[str, object], hook: Hook = Hook.STEP, step: int = 1) -> GateKey:
+    """Return the key of the call of this gate of a spec, as attempt 1 makes it."""
+    return GateKey(hook, str(gate["name"]), 1, step, asked_of(Gate.model_validate(gate)))
+
+
 def answered(
-    name: str = "load-test", *, hook: Hook = Hook.STEP, step: int = 1, message: str = "answered 200", at: float = NOW
+    gate: Mapping[str, object],
+    *,
+    hook: Hook = Hook.STEP,
+    step: int = 1,
+    message: str = "answered 200",
+    at: float = NOW,
+    fault: Fault = Fault.NONE,
 ) -> dict[GateKey, GateAnswer]:
-    """Return the answer of a gate that attempt 1 asked; it agrees with 200."""
-    return {GateKey(hook, name, 1, step): GateAnswer(agrees="200" in message, message=message, at=at)}
+    """Return the answer of a gate of a spec that attempt 1 asked; it agrees with 200."""
+    said = GateAnswer(agrees="200" in message, message=message, at=at, fault=fault)
+    return {key_of(gate, hook, step): said}
 
 
 def batch(*samples: tuple[float, int, int], bad: int = 0) -> Batch:

@@ -101,7 +101,7 @@ def test_a_gate_that_agrees_lets_the_attempt_begin() -> None:
     """Once every gate agrees the first step is entered."""
     world = at_rest(hooks=GATED)
     world.tell("start", revision="2")
-    world.look(after=1, gates=answered(hook=Hook.BEFORE_START, step=0))
+    world.look(after=1, gates=answered(GATE, hook=Hook.BEFORE_START, step=0))
 
     assert (world.state.step, world.weights()) == (1, (95, 5))
 
@@ -110,7 +110,7 @@ def test_a_gate_may_take_longer_than_the_deadline() -> None:
     """The deadline is for the canary's endpoints; nobody is aborted because a person takes time."""
     world = at_rest(hooks=GATED)
     world.tell("start", revision="2")
-    world.look(after=7200, gates=answered(hook=Hook.BEFORE_START, step=0, message="answered 503"))
+    world.look(after=7200, gates=answered(GATE, hook=Hook.BEFORE_START, step=0, message="answered 503"))
 
     assert (world.state.phase, world.state.message) == (Phase.PROGRESSING, "Gate load-test: answered 503.")
 

@@ -247,7 +247,7 @@ def test_counters_are_fetched_before_the_judge_has_said_anything() -> None:
     world = at_rest(steps=GATED, analysis=ERRORS)
     world.tell("start", revision="2")
 
-    assert (world.state.word, _wants(world)) == (None, Wants(measurement=True))
+    assert (world.state.word, _wants(world).measurement, _wants(world).gates) == (None, True, ())
 
 
 def test_nothing_is_fetched_for_what_cannot_be_read() -> None:
@@ -285,13 +285,13 @@ def test_gates_are_not_asked_while_the_judge_holds() -> None:
     world.look(after=60, ask="skip", source_problem=("SourceDown", "refused"))
 
     assert world.state.reason == "SourceDown"
-    assert _wants(world) == Wants(measurement=True)
+    assert (_wants(world).measurement, _wants(world).gates) == (True, ())
 
 
 def test_an_answer_of_this_pass_lets_the_step_be_left() -> None:
     """What the gate said is in the observation."""
     world = under_way(steps=GATED)
-    world.look(after=60, gates=answered())
+    world.look(after=60, gates=answered(GATE))
 
     assert world.state.step == 2
 

@@ -299,7 +299,7 @@ def test_an_approval_is_waited_for() -> None:
     ("answers", "sentence"),
     [
         ({}, "Gate load-test: has not answered yet."),
-        (answered(message="answered 403"), "Gate load-test: answered 403."),
+        (answered(GATE, message="answered 403"), "Gate load-test: answered 403."),
     ],
 )
 def test_a_gate_that_has_not_agreed_is_waited_for(answers: dict[GateKey, GateAnswer], sentence: str) -> None:
@@ -314,7 +314,7 @@ def test_a_gate_that_agrees_is_silent() -> None:
     """An agreement of this pass lets the step be left."""
     steps = [{"weight": 5, "gates": [GATE]}, {"weight": 50}]
 
-    assert guards.exit_gates(_at(observation=seen(weighing(95, 5), gates=answered()), steps=steps)) is None
+    assert guards.exit_gates(_at(observation=seen(weighing(95, 5), gates=answered(GATE)), steps=steps)) is None
 
 
 def test_the_first_that_speaks_is_heard() -> None:
