@@ -26,6 +26,9 @@ MOST_BYTES = 4096
 SHORTEST_KEY, LONGEST_KEY = 24, 64
 """Bytes of a key, as Standard Webhooks asks for."""
 
+AHEAD_SECONDS = 30.0
+"""So far the clock of a caller may be ahead; the library alone would let five minutes pass."""
+
 _PREFIX = "whsec_"
 
 
@@ -67,9 +70,9 @@ def _webhook(line: str) -> Webhook:
     return Webhook(key)
 
 
-def nobodys_secret() -> tuple[Webhook, ...]:
-    """Return a secret that nobody has, for a check that must fail as any other does."""
-    return (Webhook(token_bytes(SHORTEST_KEY)),)
+def nobodys_secrets() -> tuple[Webhook, ...]:
+    """Return as many secrets as one file may have, which nobody has, for a check that must fail as any other does."""
+    return tuple(Webhook(token_bytes(SHORTEST_KEY)) for _ in range(MOST_SECRETS))
 
 
 def signed(secrets: Iterable[Webhook], message_id: str, body: bytes, *, at: float) -> dict[str, str]:
@@ -80,15 +83,17 @@ def signed(secrets: Iterable[Webhook], message_id: str, body: bytes, *, at: floa
     return {**headers, SIGNATURE: " ".join(signatures)} if signatures else headers
 
 
-def verify(secrets: Iterable[Webhook], headers: Mapping[str, str], body: bytes) -> None:
-    """Return when the call is signed by one of the secrets, and not older or newer than five minutes.
+def verify(secrets: Iterable[Webhook], headers: Mapping[str, str], body: bytes, *, now: float) -> None:
+    """Return when the call is signed by one of the secrets, at most five minutes ago, and not ahead of ``now``.
+
+    So a signature is good for five and a half minutes at most: clocks differ by seconds.
 
     Raises:
-        NotAllowedError: it is not; which of the two is not told.
+        NotAllowedError: it is not; which of them is not told.
     """
-    good = [secret for secret in secrets if _is_signed(secret, headers, body)]
-    if not good:
-        raise NotAllowedError("the signature is not right, or older than five minutes")
+    good = [secret for secret in secrets if _is_signed(secret, headers, body)]  # with each, also after a good one
+    if not good or float(headers[TIMESTAMP]) - now > AHEAD_SECONDS:
+        raise NotAllowedError("the signature is not right, or its time is not")
 
 
 def _is_signed(secret: Webhook, headers: Mapping[str, str], body: bytes) -> bool:

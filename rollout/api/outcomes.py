@@ -66,12 +66,18 @@ class Outcomes:
         Raises:
             NotOursError: there is no such Rollout.
         """
+        return next((outcome for outcome in self.known(key) if outcome.id == command_id), None)
+
+    def known(self, key: Key) -> Iterator[CommandOutcome]:
+        """Yield what became of the last commands, and then which one waits.
+
+        Raises:
+            NotOursError: there is no such Rollout.
+        """
         stored = self._stored(key)
-        for outcome in self._handled(stored):
-            if outcome.id == command_id:
-                return outcome
-        waiting = stored.command
-        return outcome_of_waiting(waiting) if waiting is not None and waiting.id == command_id else None
+        yield from self._handled(stored)
+        if stored.command is not None:
+            yield outcome_of_waiting(stored.command)
 
     def _command(self, request: CommandRequest, caller: Caller) -> Command:
         given = request.model_dump(include=set(_ARGUMENTS), exclude_none=True)

@@ -1,22 +1,18 @@
 """The route of start hooks: a program without a token, as a CI system, starts an attempt with a signed call.
 
-The signature after Standard Webhooks says who calls; the operator's file says what that hook may start. The call's id
-is the command's id, so that a call which comes again, by a retry or by somebody who overheard it, does nothing again.
-Who knows no secret learns nothing: an unknown hook and a wrong signature are answered alike, after the same work.
+The signature after Standard Webhooks says who calls; the operator's file says what that hook may start. A call which
+comes again, by a retry or by somebody who overheard it, does nothing again, and its id is good for one payload only.
+Who knows no secret learns nothing: an unknown hook and a wrong signature are answered alike.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated
 
-import structlog
 from fastapi import APIRouter, Request
 from fastapi import Path as InPath
 from pydantic import TypeAdapter, ValidationError
-from standardwebhooks import Webhook
 from starlette.responses import Response
 
 from rollout.api.bodies import too_large
@@ -24,21 +20,19 @@ from rollout.api.callers import CALLER
 from rollout.api.commands import WAIT_SECONDS, outcome_response
 from rollout.api.documents import question_of
 from rollout.api.doorkeeper import Rates, too_many
+from rollout.api.hook_calls import AcceptedCalls, HookCall, call_of
+from rollout.api.hook_signatures import Signatures
 from rollout.api.models import CommandId, CommandOutcome, CommandRequest, StartRequest
 from rollout.api.operations import Operation, add
-from rollout.api.outcomes import Outcomes
+from rollout.api.outcomes import ID_TAKEN, Outcomes
 from rollout.api.parameters import ID_ALLOWED, Wait
 from rollout.api.problems import Refused, malformed
 from rollout.api.rates import network_of
 from rollout.api.service import Service
 from rollout.engine.table import Action
-from rollout.errors import NotAllowedError, Unavailable
-from rollout.ports import Caller, Key
-from rollout.settings.hooks import StartHook
+from rollout.ports import Caller
 from rollout.spec.fields import printable
-from rollout.webhooks import ID, SIGNATURE, TIMESTAMP, nobodys_secret, read_secrets, verify
-
-log = structlog.get_logger(__name__)
+from rollout.webhooks import ID, SIGNATURE, TIMESTAMP
 
 MOST_BYTES = 16 * 1024
 Named = Annotated[str, InPath(description="The hook.")]
@@ -53,63 +47,87 @@ class StartHookCalls:
         self._service = service
         self._outcomes = outcomes
         self._rates = rates
-        self._hooks = {hook.name: hook for hook in service.hooks}
+        self._signatures = Signatures(service.hooks, service.clock)
+        self._accepted = AcceptedCalls()
 
     async def start(self, request: Request, hook: Named, wait: Wait = WAIT_SECONDS) -> Response:
         """Leave a start and wait for what becomes of it."""
+        await self._count(f"address {_network_of(request)}", "this address calls hooks")
         body = await _body_of(request)
-        found = await self._verified(request, self._hooks.get(hook), body)
+        found = await self._signatures.hook_of(hook, request.headers, body)
+        if found is None:
+            raise await self._stranger(request, hook)
         caller = Caller(f"hook {found.name}")
         request.scope.setdefault("state", {})[CALLER] = caller
-        wait_for = await self._rates.asked.take(caller.name)
-        if wait_for:
-            self._service.meters.rate_limited()
-            raise too_many(f"{caller.name} calls", self._rates.asked, wait_for)
+        await self._count(caller.name, f"{caller.name} calls")
         asked = question_of(request, body, StartRequest)
         if not found.may_start(asked.namespace, asked.rollout):
             raise Refused(403, f"{caller.name} may not start Rollout {asked.namespace}/{asked.rollout}")
-        command = CommandRequest(
-            action=Action.START, revision=asked.revision, id=_id_of(request.headers), reason=asked.reason
-        )
-        key = Key(asked.namespace, asked.rollout)
-        return outcome_response(key, await self._outcomes.leave(key, command, caller, wait_seconds=wait))
+        call = call_of(found.name, _id_of(request.headers), asked)
+        command = CommandRequest(action=Action.START, revision=asked.revision, id=call.command_id, reason=asked.reason)
+        return outcome_response(call.key, await self._once(call, command, caller, wait_seconds=wait))
 
-    async def _verified(self, request: Request, hook: StartHook | None, body: bytes) -> StartHook:
-        """Return the hook whose call it is.
+    async def _count(self, name: str, who: str) -> None:
+        """Count a call.
 
         Raises:
-            Refused: it is nobody's, whether there is such a hook or not.
+            Refused: there were too many.
         """
-        secrets = await self._secrets(hook)
-        try:
-            verify(secrets, request.headers, body)
-            if hook is not None:
-                return hook
-        except NotAllowedError:
-            log.debug("a start hook was called with a signature that is not right")
-        raise await self._stranger(request)
+        wait_for = await self._rates.asked.take(name)
+        if wait_for:
+            self._service.meters.rate_limited()
+            raise too_many(who, self._rates.asked, wait_for)
 
-    async def _secrets(self, hook: StartHook | None) -> Sequence[Webhook]:
-        """Return the hook's secrets; for a hook that is not there somebody's file is read, and nobody's is returned."""
-        example = hook or next(iter(self._hooks.values()), None)
-        if example is None:
-            return nobodys_secret()
-        try:
-            secrets = await asyncio.to_thread(read_secrets, Path(example.secret_file))
-        except Unavailable as error:
-            log.warning("a start hook cannot be used", hook=example.name, file=example.secret_file, why=str(error))
-            return nobodys_secret()
-        return secrets if hook is not None else nobodys_secret()
+    async def _once(
+        self, call: HookCall, command: CommandRequest, caller: Caller, *, wait_seconds: float
+    ) -> CommandOutcome:
+        """Leave the command of a call, unless the call was accepted before; return what became of it.
 
-    async def _stranger(self, request: Request) -> Refused:
-        address = request.client.host if request.client is not None else ""
-        wait = await self._rates.failed.take(network_of(address))
+        Raises:
+            Refused: under the call's id something else was asked for, or the command cannot be left (409).
+        """
+        kept = self._accepted.find(call, self._service.clock.monotonic())
+        there = {one.id for one in self._outcomes.known(call.key) if one.id.startswith(call.family)}
+        if (kept is not None and kept.payload != call.payload) or there - {call.command_id}:
+            detail = "this webhook-id was used before, for another start; another start needs another id"
+            raise Refused(409, detail, reason=ID_TAKEN)
+        if kept is not None and not there:
+            return _settled(kept.outcome)
+        outcome = await self._outcomes.leave(call.key, command, caller, wait_seconds=wait_seconds)
+        self._accepted.remember(call, outcome, self._service.clock.monotonic())
+        return outcome
+
+    async def _stranger(self, request: Request, hook: str) -> Refused:
+        wait = await self._rates.failed.take(_network_of(request))
         if wait:
             self._service.meters.rate_limited()
             return too_many("this address comes with signatures that are not right", self._rates.failed, wait)
         self._service.meters.authentication_failed()
-        log.warning("a call of a start hook was not accepted", address=address)
-        return Refused(401, "there is no such hook, or the signature is not right, or older than five minutes")
+        self._signatures.tell_refused(hook, _address_of(request))
+        detail = "there is no such hook, the signature is not right, or it is older than five minutes or ahead of time"
+        return Refused(401, detail)
+
+
+def _settled(outcome: CommandOutcome) -> CommandOutcome:
+    """Return what a call was answered last, whose command is not known any more.
+
+    Raises:
+        Refused: then it waited still, so that nobody knows what became of it.
+    """
+    if outcome.state == "waiting":
+        detail = (
+            "this call was accepted before, and what became of it is not known any more; another start needs another id"
+        )
+        raise Refused(409, detail, reason=ID_TAKEN)
+    return outcome
+
+
+def _address_of(request: Request) -> str:
+    return request.client.host if request.client is not None else ""
+
+
+def _network_of(request: Request) -> str:
+    return network_of(_address_of(request))
 
 
 async def _body_of(request: Request) -> bytes:
@@ -155,9 +173,10 @@ _START = Operation(
     summary="Start an attempt with a signed call",
     description=(
         "Starts an attempt as a command does, for programs without a token: the call is signed after Standard Webhooks"
-        " with the secret of this hook, and not older than five minutes. Its `webhook-id` is the command's id: the same"
-        " call again has no second effect and answers what became of the first, whatever it says. An unknown hook and a"
-        " wrong signature are answered alike. The body has at most 16 KiB."
+        " with the secret of this hook, not older than five minutes, and at most 30 s ahead. The command's id is made"
+        " of the hook, the `webhook-id` and what is asked for: the same call again has no second effect and answers"
+        " what became of the first, and the same id with another payload is refused (409). An unknown hook and a wrong"
+        " signature are answered alike. The body has at most 16 KiB."
     ),
     answers={
         200: ("It was carried out.", CommandOutcome),
@@ -168,7 +187,7 @@ _START = Operation(
     headers=("Location",),
     is_open=True,
     parameters=(
-        _header(ID, "The id of the call, which stays when it is made again; it becomes that of the command."),
+        _header(ID, "The id of the call, which stays when it is made again; another start has another one."),
         _header(TIMESTAMP, "When it is made, in whole Unix seconds."),
         _header(SIGNATURE, "`v1,` and the signature in base64; several with a space between them."),
     ),
