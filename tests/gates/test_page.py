@@ -1,5 +1,6 @@
 """The gate of the page takes signed calls of ours, and no others."""
 
+import asyncio
 import subprocess
 import sys
 import time
@@ -104,3 +105,50 @@ async def test_what_is_no_call_at_all_is_refused(tmp_path: Path) -> None:
         answer = await asked(port, tmp_path)
 
     assert (status, answer.agrees) == (401, True)
+
+
+async def status_of(port: int, head: str) -> bytes:
+    """Return the first line of the answer to a request that has this head and no body."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"POST / HTTP/1.1\r\n{head}\r\n".encode())
+    async with asyncio.timeout(patient(3.0)):
+        status = await reader.readline()
+    writer.close()
+    return status
+
+
+@pytest.mark.parametrize("head", ["", *(f"Content-Length: {it}\r\n" for it in ("-1", "x", "65537", "9" * 5000))])
+async def test_what_has_no_good_length_is_not_read(tmp_path: Path, head: str) -> None:
+    """It is refused at once, before anything of it is taken; who sends it needs no secret."""
+    with gate(tmp_path) as port:
+        await asked(port, tmp_path)
+        status = await status_of(port, head)
+
+    assert b" 413 " in status
+
+
+async def test_a_slow_caller_holds_up_nobody(tmp_path: Path) -> None:
+    """It has announced a body and sends none."""
+    with gate(tmp_path) as port:
+        await asked(port, tmp_path)
+        _, slow = await asyncio.open_connection("127.0.0.1", port)
+        slow.write(b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n")
+        await slow.drain()
+        async with asyncio.timeout(patient(3.0)):
+            answer = await asked(port, tmp_path)
+        slow.close()
+
+    assert answer.agrees
+
+
+@pytest.mark.parametrize("lines", [f"{OTHER}\n{SECRET}\n", f"{SECRET}\n{OTHER}\n"])
+async def test_the_secret_can_be_changed(tmp_path: Path, lines: str) -> None:
+    """Each line of the file is good while it is there; the file is read for each call."""
+    with gate(tmp_path) as port:
+        await asked(port, tmp_path)
+        (tmp_path / "gates.secret").write_text(lines, encoding="utf-8")
+        answers = [await asked(port, tmp_path, secret=secret) for secret in (SECRET, OTHER)]
+        (tmp_path / "gates.secret").write_text(f"{OTHER}\n", encoding="utf-8")
+        old = await asked(port, tmp_path)
+
+    assert [answer.agrees for answer in (*answers, old)] == [True, True, False]

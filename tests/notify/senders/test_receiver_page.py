@@ -19,6 +19,7 @@ from rollout.errors import PermanentError
 from tests.house.generate import ROOT
 from tests.notify.senders.conftest import Making
 from tests.notify.senders.messages import message
+from tests.waiting import patient
 
 pytestmark = pytest.mark.real
 
@@ -138,11 +139,36 @@ async def test_a_changed_body_is_refused(receiver: Receiver) -> None:
     assert await answer(receiver, signed(), EVENT + b" ") == 401
 
 
-async def test_a_large_body_is_not_read(receiver: Receiver) -> None:
-    """It is refused by its length."""
+@pytest.mark.parametrize("lines", [f"{OTHER}\n{SECRET}", f"{SECRET}\n\n{OTHER}"])
+async def test_the_secret_can_be_rotated(receiver: Receiver, tmp_path: Path, lines: str) -> None:
+    """Each line of the file is good while it is there, in whatever order; the file is read for each event."""
+    (tmp_path / "signing").write_text(f"{lines}\n", encoding="utf-8")
+    both = [await answer(receiver, signed("tr_1")), await answer(receiver, signed("tr_2", secret=OTHER))]
+    (tmp_path / "signing").write_text(f"{OTHER}\n", encoding="utf-8")
+    old = await answer(receiver, signed("tr_3"))
+
+    assert (both, old) == ([204, 204], 401)
+
+
+async def test_a_slow_client_holds_up_nobody(receiver: Receiver) -> None:
+    """It has announced a body and sends none."""
+    port = int(receiver.url.rpartition(":")[2])
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\n")
+    await writer.drain()
+    async with asyncio.timeout(patient(5.0)):
+        status = await answer(receiver, signed())
+    writer.close()
+
+    assert status == 204
+
+
+@pytest.mark.parametrize("length", ["1000000000", "-1", "nonsense", "9" * 5000])
+async def test_a_large_body_is_not_read(receiver: Receiver, length: str) -> None:
+    """It is refused by its length, as is one whose length is none."""
     port = int(receiver.url.rpartition(":")[2])
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n")
+    writer.write(f"POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n".encode())
     status = await reader.readline()
     writer.close()
 
