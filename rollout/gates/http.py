@@ -128,7 +128,7 @@ class HttpGates:
         return GateAnswer(agrees=answer.agrees, message=answer.message, tries=made, fault=answer.fault)
 
     async def _try(self, session: aiohttp.ClientSession, url: URL, call: GateCall) -> _Answer:
-        async with self._places.one(url.host or ""):
+        async with self._places.one(url.host or "", str(call.body.get("namespace", ""))):
             deadline = asyncio.get_running_loop().time() + call.gate.timeout
             try:
                 secrets = await self._secrets(deadline)

@@ -1,7 +1,8 @@
-"""Places for calls that are under way: so many in all, and only some of them for one host.
+"""Places for calls that are under way: so many in all, and only some of them for one host and one namespace.
 
-A gate that is silent keeps its place for the whole of its time limit. Without a bound for each host, the silent gates
-of one team would fill all places, and those of everybody else would wait for them. Called by ``rollout.gates.http``.
+A gate that is silent keeps its place for the whole of its time limit. Without a bound, the silent gates of one team
+would fill all places, and those of everybody else would wait for them. Many teams may share a host, and one team may
+call several, so that the bound is for what both have in common. Called by ``rollout.gates.http``.
 """
 
 from __future__ import annotations
@@ -10,34 +11,35 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-MOST_CALLS = 128
+MOST_CALLS = 256
 """So many calls are under way at one time; the others wait, which does not count as their time."""
 
-MOST_OF_ONE_HOST = 16
-"""So many of them call one host, whatever the port: ports are at the choice of who writes the URL, hosts are not."""
+MOST_ALIKE = 32
+"""So many of them call one host for one namespace, whatever the port: who writes a URL chooses ports, but not hosts."""
 
 
 class Places:
     """The places of one caller."""
 
-    def __init__(self, most: int = MOST_CALLS, most_of_one_host: int = MOST_OF_ONE_HOST) -> None:
-        """Have ``most`` places in all, and ``most_of_one_host`` for each."""
+    def __init__(self, most: int = MOST_CALLS, most_alike: int = MOST_ALIKE) -> None:
+        """Have ``most`` places in all, and ``most_alike`` for one host and one namespace."""
         self._all = asyncio.Semaphore(most)
-        self._most_of_one_host = most_of_one_host
-        self._hosts: dict[str, tuple[asyncio.Semaphore, int]] = {}
+        self._most_alike = most_alike
+        self._alike: dict[tuple[str, str], tuple[asyncio.Semaphore, int]] = {}
 
     @asynccontextmanager
-    async def one(self, host: str) -> AsyncIterator[None]:
-        """Wait for a place to call this host, and have it; who waits for the host waits outside of all others' way."""
-        of_host, here = self._hosts.get(host) or (asyncio.Semaphore(self._most_of_one_host), 0)
-        self._hosts[host] = of_host, here + 1
+    async def one(self, host: str, namespace: str) -> AsyncIterator[None]:
+        """Wait for a place to call this host, and have it; who waits for those alike is in nobody else's way."""
+        kind = host, namespace
+        alike, here = self._alike.get(kind) or (asyncio.Semaphore(self._most_alike), 0)
+        self._alike[kind] = alike, here + 1
         try:
-            async with of_host, self._all:
+            async with alike, self._all:
                 yield
         finally:
-            self._leave(host)
+            self._leave(kind)
 
-    def _leave(self, host: str) -> None:
-        of_host, here = self._hosts.pop(host)
+    def _leave(self, kind: tuple[str, str]) -> None:
+        alike, here = self._alike.pop(kind)
         if here > 1:
-            self._hosts[host] = of_host, here - 1
+            self._alike[kind] = alike, here - 1

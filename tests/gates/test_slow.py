@@ -16,7 +16,7 @@ from rollout.clock import SystemClock
 from rollout.engine.hooks import GateAnswer
 from rollout.gates.addresses import AllowList
 from rollout.gates.http import HttpGates
-from rollout.gates.places import MOST_CALLS, MOST_OF_ONE_HOST, Places
+from rollout.gates.places import MOST_ALIKE, MOST_CALLS, Places
 from rollout.ports import GateCall
 from rollout.spec.resource import Gate
 from tests.prometheus.liar import Answer, Liar, hangs, lying, says
@@ -60,10 +60,10 @@ def looks(blocked: threading.Event, monkeypatch: pytest.MonkeyPatch) -> list[str
     return seen
 
 
-def at(url: str, *, patience: str = "200ms", retries: int = 0) -> GateCall:
-    """Return the call of a gate with this URL."""
+def at(url: str, *, patience: str = "200ms", retries: int = 0, namespace: str = "shop") -> GateCall:
+    """Return the call of a gate with this URL, for a Rollout of this namespace."""
     gate = {"url": url, "name": "ci", "timeout": patience, "retries": retries}
-    return GateCall("gt_1", Gate.model_validate(gate), {})
+    return GateCall("gt_1", Gate.model_validate(gate), {"namespace": namespace})
 
 
 async def asked_often(gates: HttpGates, url: str) -> set[str]:
@@ -166,8 +166,9 @@ async def test_the_status_decides_also_near_the_end_of_the_time_limit(
 # ---------------------------------------------------------------- places
 
 
-async def test_silent_gates_of_others_do_not_delay_mine(gate_server: Liar) -> None:
-    """One host has only some of the places, however many calls wait for it."""
+@pytest.mark.parametrize(("host", "namespace"), [("localhost", "shop"), ("127.0.0.1", "bank")])
+async def test_silent_gates_of_others_do_not_delay_mine(gate_server: Liar, *, host: str, namespace: str) -> None:
+    """One host has only some of the places for one namespace, however many calls wait for it."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         return await hangs(request) if request.path == "/silent" else web.Response(text="now")
@@ -176,9 +177,9 @@ async def test_silent_gates_of_others_do_not_delay_mine(gate_server: Liar) -> No
     async with HttpGates(AllowList(["127.0.0.1", "localhost"]), SystemClock()) as gates:
         silent = at(f"{gate_server.url}/silent", patience="60s")
         others = [asyncio.create_task(gates.ask(silent)) for _ in range(2 * MOST_CALLS)]
-        await until(lambda: len(gate_server.seen) == MOST_OF_ONE_HOST)
+        await until(lambda: len(gate_server.seen) == MOST_ALIKE)
         async with asyncio.timeout(patient(2)):
-            mine = await gates.ask(at(gate_server.url.replace("127.0.0.1", "localhost"), patience="5s"))
+            mine = await gates.ask(at(gate_server.url.replace("127.0.0.1", host), patience="5s", namespace=namespace))
         for one in others:
             one.cancel()
         await asyncio.gather(*others, return_exceptions=True)
@@ -188,11 +189,11 @@ async def test_silent_gates_of_others_do_not_delay_mine(gate_server: Liar) -> No
 
 async def test_no_more_calls_than_places_in_all() -> None:
     """Whatever their hosts; who leaves lets the next one in."""
-    places, here = Places(most=2, most_of_one_host=1), list[str]()
+    places, here = Places(most=2, most_alike=1), list[str]()
     go = asyncio.Event()
 
     async def call(host: str) -> None:
-        async with places.one(host):
+        async with places.one(host, "shop"):
             here.append(host)
             await go.wait()
 
