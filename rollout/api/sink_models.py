@@ -20,6 +20,8 @@ class SinkView(Answer):
     """Tries that it has not taken."""
     folded: int
     """Transitions that it was told as a number only, since too many were not told."""
+    passed_over: int
+    """Messages that it refused for good, so that the next ones are told."""
     pending: int
     """Rollouts with something that it was not told yet."""
     lag_seconds: float

@@ -66,6 +66,7 @@ def view_of(one: SinkStanding, now: float) -> SinkView:
         delivered=one.delivered,
         failed=one.failed,
         folded=one.folded,
+        passed_over=one.passed_over,
         pending=one.pending,
         lag_seconds=max(0.0, one.lag_seconds),
         delivered_at=one.delivered_at or None,

@@ -20,7 +20,7 @@ COLUMNS = (
     Column("LAG"),
     Column("LAST-ERROR", gives=5, least=24),
 )
-WIDE = (*COLUMNS[:-1], Column("FOLDED"), Column("LAST"), Column("ERROR-AGE"), COLUMNS[-1])
+WIDE = (*COLUMNS[:-1], Column("FOLDED"), Column("PASSED-OVER"), Column("LAST"), Column("ERROR-AGE"), COLUMNS[-1])
 NOTIFIED = (Column("SINK"), Column("TOLD"), Column("AGE"), Column("BEHIND"), Column("LAG"), Column("LAST-ERROR"))
 INDENT = "  "
 
@@ -30,7 +30,8 @@ def row_of(sink: SinkView, *, now: float, wide: bool = False) -> list[str]:
     cells = [sink.name, sink.kind, _state(sink, now), str(sink.delivered), str(sink.failed), str(sink.pending)]
     cells.append(_lag(sink.lag_seconds))
     if wide:
-        cells += [str(sink.folded), _ago(sink.delivered_at, now), _ago(sink.problem_at if sink.problem else None, now)]
+        cells += [str(sink.folded), str(sink.passed_over), _ago(sink.delivered_at, now)]
+        cells.append(_ago(sink.problem_at if sink.problem else None, now))
     return [safe(cell) or NONE for cell in (*cells, sink.problem)]
 
 

@@ -105,6 +105,7 @@ VIEW = SinkView(
     delivered=1,
     failed=2,
     folded=3,
+    passed_over=7,
     pending=4,
     lag_seconds=0.0,
     delivered_at=NOW - 130,
@@ -131,7 +132,7 @@ def test_the_state_of_a_sink_is_one_word(changed: dict[str, object], state: str)
 
 def test_the_age_of_an_error_that_is_over_is_not_shown() -> None:
     """What was delivered since made it good."""
-    assert row_of(VIEW, now=NOW, wide=True)[-4:] == ["3", "2m", "-", "-"]
+    assert row_of(VIEW, now=NOW, wide=True)[-5:] == ["3", "7", "2m", "-", "-"]
     assert row_of(VIEW.model_copy(update={"problem": "x"}), now=NOW, wide=True)[-2:] == ["5s", "x"]
 
 
