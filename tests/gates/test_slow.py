@@ -13,7 +13,7 @@ from aiohttp import web
 
 from rollout.aside import THREAD
 from rollout.clock import SystemClock
-from rollout.engine.hooks import GateAnswer
+from rollout.engine.hooks import Fault, GateAnswer
 from rollout.gates.addresses import AllowList
 from rollout.gates.http import HttpGates
 from rollout.gates.places import MOST_ALIKE, MOST_CALLS, Places
@@ -102,10 +102,12 @@ async def test_names_that_do_not_come_back_are_a_fault_of_ours_when_too_many(
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: blocked.wait(30) and [])
     names = [f"silent-{n}.example" for n in range(20)]
     async with HttpGates(AllowList(names), SystemClock()) as gates:
-        said = [one.message for one in await asyncio.gather(*(gates.ask(at(f"http://{name}/")) for name in names))]
+        answers = await asyncio.gather(*(gates.ask(at(f"http://{name}/")) for name in names))
+    said = [(one.fault, one.message) for one in answers]
+    many = "cannot be called: the name server of gates has calls that do not come back"
 
-    assert said.count("cannot be called: the name server of gates has calls that do not come back") == 4
-    assert said.count("no answer within 0.2 s") == 16
+    assert (said.count((Fault.OURS, many)), len(said)) == (4, 20)
+    assert said.count((Fault.UNREACHABLE, "no answer within 0.2 s")) == 16
 
 
 async def test_a_slow_secret_file_counts_against_the_time_limit(

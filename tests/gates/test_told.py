@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ async def test_a_yes_lets_the_step_be_left(gate_server: Liar, answer: Answer) ->
 
     assert (told["agrees"], told["tries"]) == (True, 1)
     assert len(told["message"]) <= 220
-    assert scene.state.gates[0].key == GateKey(Hook.STEP, "ci", 1, 1)
+    assert replace(scene.state.gates[0].key, asked="") == GateKey(Hook.STEP, "ci", 1, 1)
 
 
 async def test_the_secret_is_nowhere_but_in_the_signature(gate_server: Liar, tmp_path: Path) -> None:
