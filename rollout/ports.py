@@ -371,7 +371,8 @@ class Gates(Protocol):
     async def ask(self, call: GateCall) -> GateAnswer:
         """Call the gate, with as many retries as it says, within a bound of time.
 
-        An answer other than 2xx, a timeout or a forbidden host is a "no" with its reason; no error is raised for it.
+        An answer other than 2xx and a forbidden host are a "no" with its reason. A timeout, a fault of the connection
+        and what we lack ourselves are told apart from that by ``fault``. No error is raised for any of them.
         """
         ...
 

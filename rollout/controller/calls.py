@@ -1,8 +1,8 @@
 """Calls of gates and hooks, beside the passes: each by itself, so that a slow one keeps nobody waiting.
 
-An answer lets a pass be due; one that is an error is a "no" with its reason. A gate is asked again after a cadence, as
-long as its answer is wanted. What is told of the Rollout, and the id by which the other side knows a repeated call, is
-made here. Called by ``rollout.controller.beside``.
+An answer lets a pass be due; an error of our own is none, but says so with its reason. A gate is asked again after a
+cadence, as long as its answer is wanted. What is told of the Rollout, and the id by which the other side knows a
+repeated call, is made here. Called by ``rollout.controller.beside``.
 """
 
 from __future__ import annotations
