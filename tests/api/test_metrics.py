@@ -89,14 +89,14 @@ async def test_every_row_is_moved() -> None:
     async with world(given=options(failures_per_minute=1)) as here:
         await busy(here)
         await judged(here)
-        refused = await here.ask("GET", "/api/v1/whoami", token="wrong")
+        asked = [(await here.ask("GET", "/api/v1/whoami", token="wrong")).status for _ in range(3)]  # a minute may end
         await until(lambda: of_counter(here, "rollout_event_streams_ended_total"))
         async with here.session.get(f"{here.url}/api/v1/events", headers={"Authorization": f"Bearer {here.token}"}):
             samples = await scraped(here)
     endings = {Kind.COUNTER: "_total", Kind.HISTOGRAM: "_count", Kind.GAUGE: ""}
     unmoved = {row.name for row in TABLE if not of(samples, f"{row.name}{endings[row.kind]}{{")}
 
-    assert refused.status == 429
+    assert 429 in asked
     assert unmoved == BY_ADAPTERS | BY_FAILOVER | {row.name for row in SINKS}
 
 

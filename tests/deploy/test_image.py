@@ -116,7 +116,7 @@ def test_the_test_of_the_chart_succeeds(pod: Pod) -> None:
     done = pod.run(*container["args"], more={**given, "ROLLOUT_SERVER": f"https://127.0.0.1:{pod.port}"})
 
     assert done.returncode == 0
-    assert done.stderr.startswith("No Rollouts found")
+    assert done.stderr.startswith("No Rollouts found") or done.stdout.startswith("NAME")  # others may have some there
 
 
 def test_nothing_is_built_on_what_moves() -> None:
