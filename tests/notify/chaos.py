@@ -28,6 +28,7 @@ from tests.notify.stands.server import Fault, Received, Stand
 from tests.serve.server import Server
 
 SIGNED = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
+SECRETS = ("T0secretbus", SIGNED.removeprefix("whsec_"))
 POLL_SECONDS = 0.1
 
 
@@ -66,6 +67,11 @@ class Bus(Stand):
     """A receiver of events that fails 30 % of the time, in every way; some it has taken although it seems to fail."""
 
     path = "/events/T0secretbus"
+
+    @property
+    def said(self) -> dict[str, bytes]:
+        """Return what it was told."""
+        return {f"message {number}": one.body for number, one in enumerate(self.taken)}
 
     def __init__(self, seed: int, *, busy_seconds: int = 1) -> None:
         super().__init__(seed=seed)
@@ -120,17 +126,19 @@ class Verdict:
     lost: list[str] = field(default_factory=list)
     out_of_order: list[str] = field(default_factory=list)
     other_ids: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
     told: int = 0
     made: int = 0
 
     @property
     def is_good(self) -> bool:
-        """Return whether none was lost, each came in order, and twice only as the same."""
-        return not (self.lost or self.out_of_order or self.other_ids)
+        """Return whether none was lost, each came in order, twice only as the same, and no secret came to light."""
+        return not (self.lost or self.out_of_order or self.other_ids or self.leaks)
 
     def __str__(self) -> str:
         """Return the figures."""
         wrong = f"lost {len(self.lost)}, out of order {len(self.out_of_order)}, other ids {len(self.other_ids)}"
+        wrong += f", secrets in {self.leaks}" if self.leaks else ""
         return f"{self.made} transitions, taken {self.told} times: {wrong}"
 
 

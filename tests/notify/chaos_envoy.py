@@ -1,9 +1,11 @@
 """The telling under kills with plain Envoy and SQLite."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from rollout.ports import Key
-from tests.notify.chaos import Bus, Plan, Verdict, all_told, id_of, judged, meanwhile, sinks_file
+from tests.notify.chaos import SECRETS, Bus, Plan, Verdict, all_told, id_of, judged, meanwhile, sinks_file
+from tests.notify.leaks import leaks
 from tests.notify.stands.server import standing
 from tests.serve.world import ServeWorld, manifest, serve_world
 
@@ -26,7 +28,7 @@ async def on_envoy(folder: Path, plan: Plan, *, check_seconds: float = 2.0) -> t
             name: {int(str(one["row"])): id_of(Key("shop", name), "", one) for one in history}
             for name, history in made.items()
         }
-        return judged(bus.told, ids), took
+        return replace(judged(bus.told, ids), leaks=leaks(folder, SECRETS, bus.said)), took
 
 
 def put_all(world: ServeWorld, plan: Plan, *, revision: str) -> None:

@@ -1,15 +1,18 @@
 """The telling under kills with Rollout custom resources on a real API server."""
 
 import asyncio
+import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rollout.kube.resources import ROLLOUTS
+from rollout.kube.resources import EVENTS, ROLLOUTS
 from rollout.ports import Key
 from tests.kubernetes.cluster import CONTROLLER
 from tests.kubernetes.stage import Stage, ref
-from tests.notify.chaos import Bus, Plan, Verdict, all_told, id_of, judged, meanwhile, sinks_file
+from tests.notify.chaos import SECRETS, Bus, Plan, Verdict, all_told, id_of, judged, meanwhile, sinks_file
+from tests.notify.leaks import leaks
 from tests.notify.stands.server import standing
 from tests.serve.server import Server
 
@@ -37,7 +40,9 @@ async def on_kubernetes(stage: Stage, folder: Path, plan: Plan) -> tuple[Verdict
             took = await all_told(bus, {name: max(ids) for name, ids in made.items()}, seconds=plan.settle_seconds)
         finally:
             await server.kill()
-        return judged(bus.told, made), took
+        events = await stage.api.list_page(EVENTS, namespace=stage.namespace)
+        said = {**bus.said, "statuses": json.dumps(rollouts).encode(), "events": json.dumps(events).encode()}
+        return replace(judged(bus.told, made), leaks=leaks(folder, SECRETS, said)), took
 
 
 def server_of(stage: Stage, folder: Path, sinks: Path) -> Server:

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 from standardwebhooks import Webhook
 
+from tests.notify.leaks import leaks
 from tests.notify.stands.faults import answers, hangs
 from tests.notify.stands.server import Stand, standing
 from tests.notify.stands.slack_hook import SlackHook
@@ -28,6 +29,8 @@ SIGNED = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
 STEPS = ((10, "500ms"), (50, "500ms"))
 UNJUDGED: Mapping[str, object] = {"analysis": {"checks": []}}
 LIVE = "/api/v1/rollouts/shop/checkout/live"
+SHOWN = (LIVE, "/api/v1/rollouts/shop/checkout", "/api/v1/rollouts", "/api/v1/sinks")
+SECRETS = ("T0secretbus", SIGNED.removeprefix("whsec_"))
 
 
 class Bus(Stand):
@@ -69,8 +72,15 @@ async def world(tmp_path: Path, bus: Bus, chat: SlackHook) -> AsyncIterator[Serv
     (tmp_path / "sinks.yaml").write_text(
         json.dumps({"link": "https://wiki.example/{{ rollout.name }}", "sinks": sinks})
     )
+    said: dict[str, bytes] = {}
     async with serve_world(tmp_path, "checkout", sinks=str(tmp_path / "sinks.yaml")) as world:
         yield world
+        if world.server.is_alive and world.server.served_at():
+            said = {
+                path: json.dumps(await ask(world.server, path, token=world.server.token)).encode() for path in SHOWN
+            }
+    messages = {f"message {number}": one.body for number, one in enumerate([*bus.taken, *chat.taken])}
+    assert leaks(tmp_path, [*SECRETS, chat.path], {**said, **messages}) == []
 
 
 def rollout(revision: str, *, hold: str = "500ms", **spec: object) -> str:
