@@ -6,7 +6,7 @@ not take a message is no fault of the request: it is answered as a gateway answe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from math import ceil
 
 from fastapi import APIRouter, Request
@@ -20,6 +20,7 @@ from rollout.api.service import Service
 from rollout.api.sink_models import NotifiedView, SinkList, SinkView, TrialView
 from rollout.controller.look import Look
 from rollout.engine.observation import Cursor
+from rollout.engine.telling import farthest
 from rollout.errors import PermanentError, TemporaryError
 from rollout.notify.sending import SinkBusy
 from rollout.ports import Verb
@@ -79,17 +80,14 @@ def view_of(one: SinkStanding, now: float) -> SinkView:
 
 def notified_of(look: Look, desk: NoticeDesk) -> list[NotifiedView]:
     """Return how far each sink was told of the Rollout, and which it names that are not there."""
-    newest = _newest((*look.state.notified, *desk.told(look.key)))
+    recorded, told = _by_sink(look.state.notified), _by_sink(desk.told(look.key))
+    found = (farthest(told.get(name), recorded.get(name)) for name in sorted({*recorded, *told}))
+    newest = [cursor for cursor in found if cursor is not None]
     return [*(_notified(cursor, look) for cursor in newest), *_missing(look, desk, {one.sink for one in newest})]
 
 
-def _newest(cursors: Sequence[Cursor]) -> list[Cursor]:
-    """Return one for each sink, by name; of equal ones that which comes last, since it was asked for last."""
-    found: dict[str, Cursor] = {}
-    for cursor in cursors:
-        if cursor.sink not in found or cursor.number >= found[cursor.sink].number:
-            found[cursor.sink] = cursor
-    return [found[name] for name in sorted(found)]
+def _by_sink(cursors: Iterable[Cursor]) -> dict[str, Cursor]:
+    return {cursor.sink: cursor for cursor in cursors}
 
 
 def _notified(cursor: Cursor, look: Look) -> NotifiedView:

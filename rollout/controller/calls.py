@@ -18,7 +18,7 @@ from rollout.controller.measure import UNEXPECTED
 from rollout.controller.outside import Ports
 from rollout.controller.turns import Turns
 from rollout.engine.decide import Wants
-from rollout.engine.gates import Call
+from rollout.engine.gates import Call, is_once_and_now
 from rollout.engine.hooks import Fault, GateAnswer, GateKey, Hook
 from rollout.engine.moves import intended
 from rollout.engine.state import State
@@ -91,10 +91,9 @@ class Calls:
 def _is_new(entry: Entry, key: GateKey, said: GateAnswer) -> bool:
     """Return whether the answer is of who is called once, and no pass has seen it yet."""
     state = entry.state
-    if state is None or key.attempt != state.attempt or key.hook not in CALLED_ONCE:
+    if state is None or key.attempt != state.attempt or not is_once_and_now(key, state):
         return False
-    is_of_now = key.hook is Hook.ON_ROLLBACK or key.step == state.step
-    return is_of_now and all(seen.key != key or seen.at < said.at for seen in state.gates)
+    return all(seen.key != key or seen.at < said.at for seen in state.gates)
 
 
 def _tell(entry: Entry, key: GateKey, said: GateAnswer) -> None:

@@ -148,10 +148,12 @@ def noted(state: State, context: Context) -> State:
 
 def _worth(seen: GateSeen, state: State) -> tuple[bool, float]:
     """Return what stays first: that a hook was called is known from here only."""
-    is_called_once = seen.key.hook is Hook.ON_ROLLBACK or (
-        seen.key.hook is Hook.ON_STEP and seen.key.step == state.step
-    )
-    return is_called_once, seen.at
+    return is_once_and_now(seen.key, state), seen.at
+
+
+def is_once_and_now(key: GateKey, state: State) -> bool:
+    """Return whether the call is made only once, in the step where the attempt is or after its rollback."""
+    return key.hook is Hook.ON_ROLLBACK or (key.hook is Hook.ON_STEP and key.step == state.step)
 
 
 def _seen(key: GateKey, said: GateAnswer) -> GateSeen:

@@ -27,9 +27,15 @@ def joined(state: State, telling: Telling | None) -> tuple[Cursor, ...]:
 
 
 def _newest(found: tuple[Cursor | None, ...], sink: str, state: State) -> Cursor:
-    """Return the first of the farthest; one that is beyond what there was to tell is of another life of the name."""
-    known = [cursor for cursor in found if cursor is not None and cursor.number <= state.number]
-    return max(known, key=lambda cursor: cursor.number) if known else Cursor(sink, state.number)
+    """Return the farthest; one that is beyond what there was to tell is of another life of the name."""
+    known = (cursor for cursor in found if cursor is not None and cursor.number <= state.number)
+    return farthest(*known) or Cursor(sink, state.number)
+
+
+def farthest(*found: Cursor | None) -> Cursor | None:
+    """Return the first of those cursors of one sink that have come farthest, None when there is none."""
+    known = [cursor for cursor in found if cursor is not None]
+    return max(known, key=lambda cursor: cursor.number, default=None)
 
 
 def is_to_be_recorded(state: State, cursors: tuple[Cursor, ...], telling: Telling | None) -> bool:

@@ -50,7 +50,6 @@ FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 0.2, 2.0
 _AGAIN = frozenset({408, 425, 429})
 _FAULTY = 500
 _OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ file of sinks is read, so that ``fill`` meets only these.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+
+from rollout.spec import placeholders
 
 PLACEHOLDERS = (
     "rollout.namespace",
@@ -28,8 +29,7 @@ PLACEHOLDERS = (
     "link",
 )
 """All that may stand between ``{{`` and ``}}``; ``at`` is RFC 3339, ``weights`` reads ``a 90, b 10``."""
-
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
+_NOTHING = dict.fromkeys(PLACEHOLDERS, "")
 
 
 def refuse_unknown(text: str) -> str:
@@ -38,14 +38,9 @@ def refuse_unknown(text: str) -> str:
     Raises:
         ValueError: it holds a placeholder that does not exist, or braces that are never closed.
     """
-    unknown = [name for name in _PLACEHOLDER.findall(text) if name not in PLACEHOLDERS]
-    if unknown:
-        raise ValueError(f"has the unknown placeholder {{{{ {unknown[0]} }}}}")
-    if "{{" in _PLACEHOLDER.sub("", text):
-        raise ValueError("has a placeholder that is not closed by }}")
-    return text
+    return placeholders.refuse_unknown(text, known=PLACEHOLDERS)
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
     """Return ``text`` with each placeholder replaced by its value in ``values``; what has none is left out."""
-    return _PLACEHOLDER.sub(lambda match: values.get(match[1], ""), text)
+    return placeholders.fill(text, {**_NOTHING, **values})

@@ -1,14 +1,14 @@
-"""Placeholders in queries and metric templates: which exist, and what is put in their place.
+"""Placeholders in text: how they are written, which exist in queries, and what is put in their place.
 
 ``{{ namespace }}``, ``{{ route.name }}``, ``{{ backend.name }}`` and ``{{ backend.port }}``; anything
 else in double braces is refused where a manifest is read, so ``fill`` meets only these. Called by
-the models (``refuse_unknown``) and by whoever asks a metrics source (``fill``).
+the models (``refuse_unknown``) and by whoever asks a metrics source (``fill``); other texts have names of their own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 PLACEHOLDERS = ("namespace", "route.name", "backend.name", "backend.port")
 """All that may stand between ``{{`` and ``}}``."""
@@ -35,13 +35,13 @@ def placeholders_in(text: str) -> tuple[str, ...]:
     return tuple(_PLACEHOLDER.findall(text))
 
 
-def refuse_unknown(text: str) -> str:
-    """Return ``text`` as it is.
+def refuse_unknown(text: str, *, known: Collection[str] = PLACEHOLDERS) -> str:
+    """Return ``text``, in which only ``known`` names may stand, as it is.
 
     Raises:
         ValueError: it holds a placeholder that does not exist, or braces that are never closed.
     """
-    unknown = [name for name in placeholders_in(text) if name not in PLACEHOLDERS]
+    unknown = [name for name in placeholders_in(text) if name not in known]
     if unknown:
         raise ValueError(f"has the unknown placeholder {{{{ {unknown[0]} }}}}")
     if "{{" in _PLACEHOLDER.sub("", text):
@@ -50,5 +50,5 @@ def refuse_unknown(text: str) -> str:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """Return ``text`` with each placeholder replaced by its value in ``values`` (keys as in ``PLACEHOLDERS``)."""
+    """Return ``text`` with each placeholder replaced; ``values`` has a value for each name that is known."""
     return _PLACEHOLDER.sub(lambda match: values[match[1]], text)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rollout.analysis.samples import ERRORS, Batch, Family, Series
+from rollout.engine.commands import MOST_ANSWER
 from rollout.engine.decide import Decision, acknowledge, decide
 from rollout.engine.gates import asked_of
 from rollout.engine.hooks import Fault, GateAnswer, GateKey, Hook
-from rollout.engine.moves import Context
+from rollout.engine.moves import MOST_MESSAGE, Context
 from rollout.engine.observation import (
     Acceptance,
     BackendKey,
@@ -24,7 +25,7 @@ from rollout.engine.observation import (
     WorkloadView,
 )
 from rollout.engine.orders import CopyTemplate, Scale
-from rollout.engine.state import State
+from rollout.engine.state import Handled, State
 from rollout.engine.table import Phase
 from rollout.spec.built_in import built_in_policy
 from rollout.spec.merge import effective
@@ -288,3 +289,21 @@ def with_workloads(stable: str = "one", canary: str = "one", /, **spec: object) 
     world.workloads = {V1: workload(V1, stable), V2: workload(V2, canary)}
     world.look()
     return world
+
+
+def with_long_names(state: State, names: Sequence[str]) -> State:
+    """Return the state with these backends, and the longest answers and messages there can be."""
+    weights = tuple((name, 1_000_000) for name in names)
+    rule = replace(state.owned[0], backends=tuple(backend(name) for name in names), acknowledged=weights)
+    handled = Handled("i" * 36, "failover", done=False, reason="BackupNotHealthy", message="m" * MOST_ANSWER)
+    return replace(
+        state,
+        owned=(rule,),
+        observed=weights,
+        ready=tuple((name, "Unhealthy") for name in names),
+        handled=(handled,) * 20,
+        message="m" * MOST_MESSAGE,
+        stable=names[0],
+        canary=names[1],
+        failover=replace(state.failover, shares=((names[2], 100),), active=names[2], message="m" * MOST_MESSAGE),
+    )

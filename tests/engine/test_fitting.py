@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.engine.commands import MOST_ANSWER
 from rollout.engine.fitting import COMPACT_TEXT, MOST_STATUS
 from rollout.engine.moves import MOST_MESSAGE
 from rollout.engine.observation import Cursor
-from rollout.engine.state import MOST_TRANSITIONS, MOST_UNTOLD, Failing, Handled, State
+from rollout.engine.state import MOST_TRANSITIONS, MOST_UNTOLD, Failing, State
 from rollout.engine.status import from_status, to_status
 from rollout.failover.table import Stage
-from tests.engine.builders import backend, batch, under_way
+from tests.engine.builders import batch, under_way, with_long_names
 from tests.engine.tiered import away
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"}
@@ -40,23 +39,13 @@ def wide(state: State, *, sinks: int, letter: str = "m") -> State:
     """Return the state with the longest names, answers, messages and cursors there can be."""
     names = [f"{place}".rjust(63, "b") for place in range(10)]
     weights = tuple((name, 1_000_000) for name in names)
-    rule = replace(state.owned[0], backends=tuple(backend(name) for name in names), acknowledged=weights)
-    handled = Handled("i" * 36, "failover", done=False, reason="BackupNotHealthy", message="m" * MOST_ANSWER)
     failing = Failing(Stage.FAILED_OVER, names[2], 1000)
     return replace(
-        state,
+        with_long_names(state, names),
         transitions=tuple(
             replace(made, weights=weights, failover=failing, message=letter * MOST_MESSAGE)
             for made in state.transitions
         ),
-        owned=(rule,),
-        observed=weights,
-        ready=tuple((name, "Unhealthy") for name in names),
-        handled=(handled,) * 20,
-        message="m" * MOST_MESSAGE,
-        stable=names[0],
-        canary=names[1],
-        failover=replace(state.failover, shares=((names[2], 100),), active=names[2], message="m" * MOST_MESSAGE),
         notified=tuple(
             Cursor(f"{place}".rjust(63, "s"), 999, 1_700_000_000.123456, "t" * 128, 1000, "p" * 200)
             for place in range(sinks)

@@ -5,16 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from rollout.engine.commands import MOST_ANSWER
 from rollout.engine.decide import decide
 from rollout.engine.fitting import SHORTEST_TEXT
 from rollout.engine.gates import MOST_KEPT
 from rollout.engine.gates import MOST_MESSAGE as MOST_ANSWERED
 from rollout.engine.hooks import GateKey, Hook
 from rollout.engine.moves import MOST_MESSAGE
-from rollout.engine.state import MOST_TRANSITIONS, GateSeen, Handled, Scaling, State
+from rollout.engine.state import MOST_TRANSITIONS, GateSeen, Scaling, State
 from rollout.engine.status import from_status, to_status
-from tests.engine.builders import NOW, V1, V2, World, aborted, at_rest, backend, batch, under_way
+from tests.engine.builders import NOW, V1, V2, World, aborted, at_rest, batch, under_way, with_long_names
 from tests.engine.tiered import away
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s"}
@@ -218,19 +217,9 @@ def test_many_long_names_do_not_make_the_status_too_large() -> None:
     weights = tuple((name, 1_000_000) for name in names)
     state = away().state
     made = replace(state.transitions[-1], weights=weights, message="m" * MOST_MESSAGE)
-    rule = replace(state.owned[0], backends=tuple(backend(name) for name in names), acknowledged=weights)
-    handled = Handled("i" * 36, "failover", done=False, reason="BackupNotHealthy", message="m" * MOST_ANSWER)
     wide = replace(
-        state,
+        with_long_names(state, names),
         transitions=tuple(replace(made, number=number) for number in range(1, 21)),
-        owned=(rule,),
-        observed=weights,
-        ready=tuple((name, "Unhealthy") for name in names),
-        handled=(handled,) * 20,
-        message="m" * MOST_MESSAGE,
-        stable=names[0],
-        canary=names[1],
-        failover=replace(state.failover, shares=((names[2], 100),), active=names[2], message="m" * MOST_MESSAGE),
         conditions=tuple(
             replace(one, message="m" * MOST_MESSAGE) if one.type.startswith("Fail") else one for one in state.conditions
         ),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from rollout.engine.observation import Cursor
 from rollout.engine.state import State
+from rollout.engine.telling import farthest
 from rollout.notify.delivery.filters import ALL, Rule, fits
 from rollout.notify.delivery.wanted import together, written
 from rollout.notify.sinks import Sink
@@ -59,11 +60,8 @@ class Desk:
 
     def cursor(self, sink: str, state: State) -> Cursor | None:
         """Return how far the sink was told; None: it is not wanted, or not noted yet."""
-        newer = self.told.get(sink)
         recorded = next((cursor for cursor in state.notified if cursor.sink == sink), None)
-        if newer is None or recorded is None:
-            return newer or recorded
-        return newer if newer.number >= recorded.number else recorded  # others may have told of it meanwhile
+        return farthest(self.told.get(sink), recorded)  # others may have told of it meanwhile
 
     def rewind(self, number: int) -> None:
         """Forget cursors beyond transition ``number``: what they are of was never recorded, and did not happen."""
