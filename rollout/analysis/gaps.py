@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from math import isfinite, isnan
 
+from rollout.analysis import sentences
 from rollout.analysis.bets import Bet
 from rollout.analysis.looks import Finding, Look, Verdict
 from rollout.analysis.reasons import Reason
@@ -29,7 +30,8 @@ def gap_in_counts(bet: Bet, state: JudgeState, look: Look) -> Finding | None:
     missing = _seconds_without(stream.at if stream is not None else None, state, look)
     if missing is None:
         return None
-    return _hold(*_cause_in_counts(bet, look, missing))
+    never = stream is None or stream.at is None
+    return _hold(*((_untold(bet, look) if never else None) or _cause_in_counts(bet, look, missing)))
 
 
 def gap_in_query(check: QueryCheck, state: JudgeState, look: Look) -> Finding | None:
@@ -92,6 +94,14 @@ def _cause_in_counts(bet: Bet, look: Look, seconds: float) -> tuple[str, str]:
     )
 
 
+def _untold(bet: Bet, look: Look) -> tuple[str, str] | None:
+    """Return that no series has the labels of either backend; of one alone it may be that nothing came to it yet."""
+    labels = look.batch.unlabelled if look.batch is not None else {}
+    if look.source_problem is not None or look.canary not in labels or look.stable not in labels:
+        return None
+    return Reason.BACKENDS_NOT_TOLD_APART, sentences.not_told_apart(bet, labels[look.canary], look)
+
+
 def _is_nan(batch: Batch, backend: str, bet: Bet) -> bool:
     family = batch.counters.get((backend, bet.count))
     newest = [series.samples[-1][1] for series in family.total if series.samples] if family is not None else []
@@ -101,8 +111,14 @@ def _is_nan(batch: Batch, backend: str, bet: Bet) -> bool:
 def _missing(batch: Batch, look: Look, bet: Bet) -> str:
     """Return the backend without any sample, or both when that does not tell."""
     backends = (look.canary, look.stable)
-    absent = [name for name in backends if not _has_samples(batch, name, bet)]
+    absent = [_labelled(batch, name) for name in backends if not _has_samples(batch, name, bet)]
     return " and ".join(absent or backends)
+
+
+def _labelled(batch: Batch, backend: str) -> str:
+    """Return the backend, with its labels where no series at all has them."""
+    labels = batch.unlabelled.get(backend)
+    return f"{backend} (no series has {labels})" if labels else backend
 
 
 def _has_samples(batch: Batch, backend: str, bet: Bet) -> bool:

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     EVIDENCE_OF_SLOWNESS = "EvidenceOfSlowness"
     THRESHOLD_BROKEN = "ThresholdBroken"
     NO_DATA = "NoData"
+    BACKENDS_NOT_TOLD_APART = "BackendsNotToldApart"
     SOURCE_DOWN = "SourceDown"
     SOURCE_SLOW = "SourceSlow"
     NOT_A_NUMBER = "NotANumber"
@@ -34,6 +35,10 @@ MEANINGS: Mapping[Reason, str] = {
     Reason.EVIDENCE_OF_SLOWNESS: "The canary is slow more often than the tolerance allows.",
     Reason.THRESHOLD_BROKEN: "A value was beyond its limit as many times in a row as the check asks for.",
     Reason.NO_DATA: "No new samples of both backends have come, or a query gave no value.",
+    Reason.BACKENDS_NOT_TOLD_APART: (
+        "No series has the labels of either backend: the gateway does not count for each backend, or Prometheus"
+        " does not add the labels that the policy names."
+    ),
     Reason.SOURCE_DOWN: "The source of measurements cannot be reached.",
     Reason.SOURCE_SLOW: "The source of measurements did not answer in time.",
     Reason.NOT_A_NUMBER: "The source answered with NaN, which says nothing.",

@@ -53,9 +53,11 @@ class Batch:
     """The answer to one look: counters by (backend name, count id), and numbers of queries by check name.
 
     A query without a usable answer is absent from ``queries``; its reason stands in ``problems``
-    (check name or count id -> one sentence).
+    (check name or count id -> one sentence). ``unlabelled`` has the backends that no series at all is labelled
+    with, with those labels in one phrase; a source that cannot know leaves it empty.
     """
 
     counters: Mapping[tuple[str, str], Family] = field(default_factory=dict)
     queries: Mapping[str, float] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    unlabelled: Mapping[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rollout.analysis.bets import Bet
+from rollout.analysis.looks import Look
 from rollout.analysis.state import Arms, JudgeState
 from rollout.analysis.thresholds import Breaches
 from rollout.spec.analysis import Analysis, ThresholdRule
@@ -85,6 +86,15 @@ def stable_unhealthy(recent: Sequence[tuple[int, int]], analysis: Analysis) -> s
 def warming_up(analysis: Analysis) -> str:
     """Return that latency is not judged yet."""
     return f"latency is judged from {format_duration(analysis.warm_up)} after the canary's first traffic"
+
+
+def not_told_apart(bet: Bet, labels: str, look: Look) -> str:
+    """Return which labels no series has, and what that may come from."""
+    return (
+        f"no series has {labels} for {look.canary}, nor the like for {look.stable} (check {bet.check.name}): the"
+        " gateway keeps no counters for each backend (Envoy Gateway needs mergeBackends), or Prometheus does not"
+        " scrape it or does not add the labels of the policy"
+    )
 
 
 def for_too_long(analysis: Analysis, sentence: str) -> str:

@@ -31,6 +31,15 @@ def series_in(result: Sequence[Any]) -> tuple[Raw, ...]:
     return tuple(raw for raw in found if raw.samples)
 
 
+def labels_in(result: Sequence[Any]) -> tuple[Mapping[str, str], ...]:
+    """Return the labels of each series of an instant vector.
+
+    Raises:
+        TypeError, KeyError, AttributeError: it is none.
+    """
+    return tuple(_labels(one["metric"]) for one in result)
+
+
 def _labels(metric: Mapping[str, Any]) -> dict[str, str]:
     return {str(name): str(value) for name, value in metric.items()}
 

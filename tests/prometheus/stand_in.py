@@ -1,4 +1,4 @@
-"""A stand-in for Prometheus' query API: holds samples, answers selectors with a range, counts the queries."""
+"""A stand-in for Prometheus' query API: holds samples, answers selectors with a range and groups, counts queries."""
 
 import json
 import re
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 _RANGE = re.compile(r"^([a-zA-Z_:][\w:]*)?\{(.*)\}\[(\d+)s\]$")
+_GROUP = re.compile(r"^group by \(([\w,]+)\) \(\{(.*)\}\)$")
 _MATCHER = re.compile(r'(\w+)(=~|!=|=)"((?:[^"\\]|\\.)*)"')
 
 
@@ -32,15 +33,26 @@ class StandIn:
         if len(str(request.rel_url)) > 8192:
             return web.Response(status=414, text="too long")
         found = self.values.get(query)
-        body = f'{{"status":"success","data":{{"result":{found if found is not None else self._range(query, now)}}}}}'
+        result = found if found is not None else self._group(query) or self._range(query, now)
+        body = f'{{"status":"success","data":{{"result":{result}}}}}'
         return web.Response(text=body, content_type="application/json")
+
+    def _group(self, query: str) -> str:
+        """Return the groups of all series there are, empty when it is another query."""
+        match = _GROUP.match(query)
+        if match is None:
+            return ""
+        matchers, by = _matchers(match[2]), match[1].split(",")
+        fitting = (labels for labels, _ in self.series if all(_fits(labels.get(n, ""), h, v) for n, h, v in matchers))
+        groups = {tuple((name, labels.get(name, "")) for name in by): None for labels in fitting}
+        return json.dumps([{"metric": dict(group), "value": [0, "1"]} for group in groups])
 
     def _range(self, query: str, now: float) -> str:
         match = _RANGE.match(query)
         if match is None:
             return "[]"
         matchers = [("__name__", "=", match[1])] if match[1] else []
-        matchers += [(name, how, json.loads(f'"{value}"')) for name, how, value in _MATCHER.findall(match[2])]
+        matchers += _matchers(match[2])
         window = float(match[3])
         result = [
             {"metric": labels, "values": [[at, f"{value:g}"] for at, value in samples if now - window < at <= now]}
@@ -48,6 +60,10 @@ class StandIn:
             if all(_fits(labels.get(name, ""), how, value) for name, how, value in matchers)
         ]
         return json.dumps([one for one in result if one["values"]])
+
+
+def _matchers(text: str) -> list[tuple[str, str, str]]:
+    return [(name, how, json.loads(f'"{value}"')) for name, how, value in _MATCHER.findall(text)]
 
 
 def _fits(found: str, how: str, value: str) -> bool:
