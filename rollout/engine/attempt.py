@@ -113,9 +113,20 @@ def finish(state: State, context: Context, *, reason: str = Reason.PROMOTING, wh
 
 
 def undo(state: State, context: Context) -> State:
-    """Give the previous stable all weight, on the way back to the stable role."""
-    back = replace(state, share=ALL, undoing=True, step=0, judge=None, evidence=(), step_at=context.now)
-    return move(back, context, Trigger.UNDO, Reason.UNDOING, f"{state.canary} gets all weight back, as ordered.")
+    """Give the previous stable all weight, on the way back to the stable role; a cluster of its own comes first.
+
+    It does not where stable is down: then each moment costs more than a cluster that is not there yet.
+    """
+    parked = context.spec is not None and context.spec.gateway.separate_clusters
+    share = 0.0 if parked and not context.is_down(state.stable) else ALL
+    begun = replace(state, share=share, parked=parked, undoing=True, step=0, judge=None, evidence=())
+    message = f"{state.canary} gets all weight back, as ordered."
+    return move(replace(begun, step_at=context.now), context, Trigger.UNDO, Reason.UNDOING, message)
+
+
+def give_all(state: State, context: Context) -> State:
+    """Go on with an undo: the gateway has a cluster for the previous stable, which gets all weight now."""
+    return replace(state, share=ALL, step_at=context.now)
 
 
 def swap(state: State, context: Context) -> State:

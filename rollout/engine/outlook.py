@@ -71,7 +71,8 @@ def _missing(state: State, context: Context) -> tuple[Missing, ...]:
         case Phase.PROGRESSING:
             return _speaking(At(state, context, _judgement(state, context)), guards.LEAVING)
         case Phase.PROMOTING:
-            waiting = _speaking(At(state, context, None), guards.WRITTEN)
+            asked = guards.MAKING if state.undoing and not state.share else guards.WRITTEN
+            waiting = _speaking(At(state, context, None), asked)
             return waiting or ((Missing(state.reason, state.message),) if state.copying_at else ())
         case Phase.ABORTING:
             return _speaking(At(state, context, None), (guards.unwritten,))

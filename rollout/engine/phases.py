@@ -77,7 +77,7 @@ def _still_paused(state: State) -> State:
 
 
 def _abort_on_harm(state: State, context: Context, judgement: Judgement | None) -> State:
-    if state.share > 0 and context.is_down(state.canary):
+    if (state.share > 0 or state.undoing) and context.is_down(state.canary):
         if (given := copying.without_canary(state, context)) is not None:
             return given
         message = f"Rolled back: {state.canary} lost its last ready endpoint."
@@ -201,6 +201,8 @@ def _promote(state: State, context: Context, judgement: Judgement | None) -> Sta
             return state
     if copying.is_meant(state, context):
         return copying.go_on(state, context)
-    at = At(state, context, judgement)
-    waiting = guards.first(guards.WRITTEN, at)
-    return settling.said(at, waiting) if waiting is not None else attempt.swap(state, context)
+    at, is_made = At(state, context, judgement), state.share == attempt.ALL
+    waiting = guards.first(guards.WRITTEN if is_made else guards.MAKING, at)
+    if waiting is not None:
+        return settling.said(at, waiting)
+    return attempt.swap(state, context) if is_made else attempt.give_all(state, context)
