@@ -26,6 +26,20 @@ async def test_good_canary_is_promoted(scene: Scene, controller: Controller) -> 
     assert not answers.failed(), answers.summary()
 
 
+async def test_undo_loses_nothing(scene: Scene, controller: Controller) -> None:
+    """The previous stable, whose cluster the gateway has dropped, gets it back before its first request."""
+    async with attempt(scene, rate=150, steps=STEPS[:1]) as answers, scene.recorded() as seen:
+        await promoted(scene)
+        await answers.answered_by(scene.whole("v2"))
+        await scene.command("undo")
+        await scene.until(lambda now: now["reason"] == "Undone")
+        await answers.answered_by(scene.whole("v1"))
+
+    assert (1, 999_999) in seen[seen.index((0, 1_000_000)) :]
+    assert scene.shares() == [(100, 0), (100, 0)]
+    assert not answers.failed(), answers.summary()
+
+
 @pytest.mark.parametrize("fault", BAD)
 async def test_bad_canary_is_rolled_back(scene: Scene, controller: Controller, fault: str) -> None:
     """Errors over one kind of route, or slow answers, give stable everything again over both."""
