@@ -1,0 +1,61 @@
+"""What docs/explanation/failover.md recommends on Envoy Gateway, as long as it is true there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.gateway.controller import Controller
+from tests.gateway.failovers import MOVE_SECONDS, PROBE, primary
+from tests.gateway.means import PASSIVE, RETRIES, Settings, clusters, treat
+from tests.gateway.objects import SEPARATE
+from tests.gateway.scene import Scene, refs
+from tests.waiting import until
+
+NEARLY_NOTHING = 3
+"""Requests that were under way when the primary died, and those by which Envoy sees that it does not answer well."""
+
+A_WHILE = 160
+"""Answers of two seconds: within one Envoy would merge what it notices with the last change of weights."""
+
+
+@pytest.mark.parametrize("fault", ["killed", "wrong"])
+async def test_what_is_recommended_loses_next_to_nothing(
+    shared_scene: Scene, controller: Controller, fault: str
+) -> None:
+    """A standby weight, retries and passive checks bridge the time until the controller has moved the weights."""
+    treat(shared_scene, RETRIES, PASSIVE)
+    soon = {"mode": "Manual", "stableFor": "1s"}
+    async with primary(shared_scene, standbyWeight=1, signals=PROBE, failback=soon) as answers:
+        await until(lambda: shared_scene.shares() == [(99, 1), (99, 1)], seconds=MOVE_SECONDS)
+        answers.forget()
+        await until(lambda: len(answers.all()) >= A_WHILE, seconds=MOVE_SECONDS)
+        if fault == "killed":
+            shared_scene.kill("v1")
+        else:
+            shared_scene.behave("v1", http_errors=1, grpc_errors=1, is_healthy=False)
+        await answers.answered_by(shared_scene.whole("dr"), seconds=MOVE_SECONDS)
+
+    assert len(answers.failed(kind="http")) <= NEARLY_NOTHING, answers.summary()
+    assert len(answers.failed(kind="grpc")) <= NEARLY_NOTHING, answers.summary()
+
+
+@pytest.mark.parametrize(
+    ("settings", "merge", "named"),
+    [(RETRIES, "StrategicMerge", "service"), (RETRIES, "", "route"), (PASSIVE, "StrategicMerge", "route")],
+    ids=["retries", "retries without mergeType", "passive checks"],
+)
+async def test_what_takes_a_route_out_of_merge_backends(
+    opened: Callable[[str], Scene], settings: Settings, merge: str, named: str
+) -> None:
+    """A policy of a route keeps each backend's cluster only with mergeType, and without settings of clusters."""
+    scene = opened(SEPARATE)
+    scene.backend("v1", "dr")
+    treat(scene, settings, merge=merge)
+    scene.routes(refs(("v1", 99), ("dr", 1)))
+    with scene.clients(rate=20) as answers:
+        await scene.flows(answers)
+        found = clusters(scene)
+
+    assert {"service" if name.startswith("service/") else "route" for name in found} == {named}
