@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shlex
+import shutil
 import signal
 import sys
-import time
-from collections.abc import Callable
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
+from pathlib import Path
 
 import pytest
 
 from rollout.kube.api import KubeApi
 from tests.gateway import objects
-from tests.gateway.answers import Answers
 from tests.gateway.attempts import PAIR, POLICY
 from tests.gateway.backends import PORT
 from tests.gateway.controller import API_PORT, Controller
 from tests.gateway.crew import Crew
+from tests.gateway.enclosure import TREE
 from tests.gateway.failovers import PROBE
 from tests.gateway.lab import Lab
+from tests.gateway.prompt import BACKENDS, USAGE, Prompt
 from tests.gateway.scene import Scene, refs
 from tests.gateway.scraping import PROMETHEUS_PORT
+from tests.kubernetes.cluster import require_program
 
 SHOP = "shop"
-BACKENDS = ("v1", "v2", "dr")
 STEPS = [{"weight": 10, "hold": "10s"}, {"weight": 50, "hold": "10s"}]
 FAILOVER = {
     "signals": PROBE,
@@ -43,76 +43,21 @@ An API server, Envoy Gateway with two Envoys, Prometheus and the controller are 
 namespace shop an HTTPRoute and a GRPCRoute share the Rollout "checkout": v1 is stable, v2 the canary, dr the backup;
 clients send 20 requests a second over each. In another terminal:
 
+  cd {tree}
   export KUBECONFIG={kubeconfig}
-  kubectl get rollouts -n shop -w
-  .venv/bin/rollout context set lab --server http://127.0.0.1:{api} --token-file {token}
-  .venv/bin/rollout start checkout -n shop --revision 2       # a good canary: promoted after about 25 s
-  .venv/bin/rollout watch checkout -n shop
-  .venv/bin/rollout history checkout -n shop
+  export ROLLOUT_SERVER=http://127.0.0.1:{api} ROLLOUT_NAMESPACE=shop
+  export ROLLOUT_TOKEN_FILE={token}
+  {kubectl} get rollouts -n shop
+  .venv/bin/rollout start checkout --revision 2       # a good canary: promoted after about 25 s, and the roles swap
+  .venv/bin/rollout watch checkout
+  .venv/bin/rollout history checkout
+  curl -s -H 'Host: http.shop.example' http://127.0.0.1:{gateway}/pay; echo
+  curl -s -H "Authorization: Bearer $(cat $ROLLOUT_TOKEN_FILE)" $ROLLOUT_SERVER/api/v1/rollouts/shop/checkout
 
-  the controller's API  http://127.0.0.1:{api}/api/v1        Prometheus  http://127.0.0.1:{prometheus}
-  the gateway           http://127.0.0.1:{gateway} (Host: http.shop.example, for gRPC grpc.shop.example)
-  logs                  {folder}
+The API is at http://127.0.0.1:{api}/api/v1, Prometheus at http://127.0.0.1:{prometheus}, logs are in
+{folder}. All of it goes when you say quit, or press Ctrl-C.
 
-Here, to make trouble:
-{usage}"""
-
-USAGE = """  behave v2 http_errors=0.3 grpc_errors=0.3 delay_seconds=0.5
-                               and start revision 3: it is rolled back; "behave v2": well again
-  behave v1 is_healthy=false   probes are told 500, requests are answered: failover, and back after "behave v1"
-  kill v1                      a crash; its pod is not ready
-  drain v1                     not ready, still answers
-  empty v1                     the Service has no endpoints
-  revive v1                    there and ready again
-  count                        who answered what since the last count
-  kill-controller, start-controller, kill-gateway, start-gateway, quit
-"""
-
-
-class Prompt:
-    """What a person may say, one line each."""
-
-    def __init__(self, scene: Scene, controller: Controller, answers: Answers) -> None:
-        """Make trouble in this scene."""
-        self._scene = scene
-        self._answers = answers
-        self._since = time.monotonic()
-        control = scene.lab.control
-        self._alone: dict[str, Callable[[], object]] = {
-            "count": self._count,
-            "kill-controller": controller.kill,
-            "start-controller": controller.start,
-            "kill-gateway": control.kill,
-            "start-gateway": scene.lab.restart_control,
-        }
-        self._to_backends: dict[str, Callable[[str], object]] = {
-            "kill": scene.kill,
-            "drain": scene.drain,
-            "empty": scene.scale_to_nothing,
-            "revive": scene.revive,
-        }
-
-    def say(self, line: str) -> str:
-        """Do what is said; return what to answer."""
-        first, *rest = shlex.split(line) or [""]
-        if first in self._alone and not rest:
-            return str(self._alone[first]() or "done")
-        if first in self._to_backends and len(rest) == 1 and rest[0] in BACKENDS:
-            self._to_backends[first](rest[0])
-            return "done"
-        if first == "behave" and rest and rest[0] in BACKENDS:
-            self._scene.behave(rest[0], **dict(map(_field, rest[1:])))
-            return "done"
-        return USAGE
-
-    def _count(self) -> str:
-        since, self._since = self._since, time.monotonic()
-        return self._answers.summary(since=since)
-
-
-def _field(text: str) -> tuple[str, float | bool]:
-    name, _, value = text.partition("=")
-    return (name, value == "true") if name == "is_healthy" else (name, float(value))
+Here, to make trouble. {usage}"""
 
 
 async def play(crew: Crew, controller: Controller) -> None:
@@ -133,6 +78,7 @@ async def _shop(crew: Crew, controller: Controller, api: KubeApi) -> None:
         await scene.manifest(
             policy=POLICY, backends=backends, revision="1", steps=STEPS, failover=FAILOVER, analysis={"warmUp": "0s"}
         )
+        await scene.phase("Idle")
         prompt = Prompt(scene, controller, answers)
         _say(_welcome(lab))
         said = asyncio.StreamReader()
@@ -147,6 +93,8 @@ def _welcome(lab: Lab) -> str:
     token.chmod(0o600)
     return TEXT.format(
         seconds=lab.up_seconds,
+        tree=TREE,
+        kubectl=_shown(require_program("kubectl")),
         kubeconfig=lab.cluster.kubeconfig(),
         api=lab.door(API_PORT),
         token=token,
@@ -157,9 +105,26 @@ def _welcome(lab: Lab) -> str:
     )
 
 
+def _shown(program: Path) -> str:
+    """Return how a person calls a program: by its name where their shell finds it."""
+    return program.name if shutil.which(program.name) else str(program)
+
+
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n> ")
     sys.stdout.flush()
+
+
+def _begun(ending: ExitStack) -> tuple[Crew, Controller]:
+    """Start everything; ``ending`` ends it."""
+    lab = Lab.begin()
+    ending.callback(lab.end)
+    crew = Crew(lab)
+    ending.callback(crew.end)
+    controller = Controller(lab)
+    ending.callback(controller.end)
+    controller.start()
+    return crew, controller
 
 
 def run() -> int:
@@ -168,20 +133,13 @@ def run() -> int:
     sys.stdout.write("The lab starts; that takes 15 to 60 seconds.\n")
     sys.stdout.flush()
     try:
-        lab = Lab.begin()
+        with ExitStack() as ending:
+            asyncio.run(play(*_begun(ending)))
+    except KeyboardInterrupt:
+        sys.stdout.write("\n")
     except (pytest.skip.Exception, pytest.fail.Exception) as missing:
         sys.stderr.write(f"{missing.msg}\n")
         return 1
-    crew, controller = Crew(lab), Controller(lab)
-    try:
-        controller.start()
-        asyncio.run(play(crew, controller))
-    except KeyboardInterrupt:
-        sys.stdout.write("\n")
-    finally:
-        controller.end()
-        crew.end()
-        lab.end()
     return 0
 
 

@@ -47,7 +47,8 @@ class Crew:
 
     def _begin(self, module: str) -> subprocess.Popen[str]:
         command = [*self.lab.enclosure.prefix(), sys.executable, "-m", f"tests.gateway.{module}"]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=TREE, text=True)
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=TREE, text=True, process_group=0)
 
     # backends
 

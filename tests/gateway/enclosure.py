@@ -2,7 +2,8 @@
 
 All of ``10.77.0.0/16`` is an address of it, so that every backend has one (EndpointSlices refuse loopback), and every
 part has the ports that it likes. It needs root, or user namespaces. Whatever runs inside is killed by the kernel when
-the process that began the enclosure ends, however it ends.
+the process that began the enclosure ends, however it ends. Ctrl-C reaches that one only (``process_group``), which then
+ends the others in their order.
 """
 
 from __future__ import annotations
@@ -43,9 +44,8 @@ class Enclosure:
             if shutil.which(name) is None:
                 missing(f"no {name} on PATH (Debian: util-linux, iproute2), which makes and enters a network namespace")
         command = ["unshare", *_as_user(), "--net", "--mount", "sh", "-c", _SET_UP]
-        holder = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        pipe = subprocess.PIPE
+        holder = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, process_group=0)
         assert holder.stdout is not None
         if holder.stdout.readline() != "up\n":
             _, said = holder.communicate(timeout=_SECONDS)
@@ -73,6 +73,7 @@ class Enclosure:
                 stderr=output,
                 cwd=TREE,
                 env={**os.environ, **(environment or {})},
+                process_group=0,
             )
 
     def run(self, *command: str | Path, mounts: bool = False) -> str:
@@ -88,7 +89,7 @@ class Enclosure:
             ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             with theirs:
                 command = [*self.prefix(), sys.executable, "-m", "tests.gateway.porter", str(theirs.fileno())]
-                self._porter = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=TREE)
+                self._porter = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=TREE, process_group=0)
             self._orders = ours
         with socket.create_server(("127.0.0.1", outside), backlog=256) as listening:
             bound: int = listening.getsockname()[1]

@@ -183,7 +183,8 @@ class Cluster:
     def _spawn(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as output:
             command = [*self.prefix, str(require_program(name)), *arguments]
-            return subprocess.Popen(command, stdout=output, stderr=output)
+            group = 0 if self.prefix else None  # who runs inside of something is ended with that, and not by Ctrl-C
+            return subprocess.Popen(command, stdout=output, stderr=output, process_group=group)
 
     def tail(self) -> str:
         """Return the ends of both logs, for a failure's message."""
