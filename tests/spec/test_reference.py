@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from rollout.spec.reference import field_reference
+from rollout.spec.reference import field_reference, model_reference
 from rollout.spec.resource import Rollout, RolloutPolicy
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "rollout.md"
@@ -38,3 +38,24 @@ def models_in(model: type[BaseModel]) -> set[str]:
 def test_every_field_has_a_meaning() -> None:
     """No field is without a sentence."""
     assert models_in(Rollout) | models_in(RolloutPolicy) == set()
+
+
+class Door(BaseModel):
+    """A door of a house."""
+
+    wide: int = Field(default=80, ge=60, description="How wide it is, in centimetres.")
+
+
+class House(BaseModel):
+    """Where people live."""
+
+    doors: list[Door] = Field(max_length=4, description="How one gets in.")
+
+
+def test_any_model_has_a_reference() -> None:
+    """Each mapping gets a table, under the title and in the order of first use."""
+    told = model_reference(House, "A house")
+
+    assert [line for line in told.splitlines() if line.startswith("## ")] == ["## A house", "## Door"]
+    assert "| `doors` | list of [Door](#door) | required |" in told
+    assert "| `wide` | whole number | `80` |" in told
