@@ -1,9 +1,13 @@
-"""What tests of manifests stand on: the API server with the definitions of everything that deploy/ is made of."""
+"""What tests of manifests stand on: the API server with the definitions of everything that deploy/ is made of.
+
+And the image's environment, built once for all who run a program of it.
+"""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.deploy.image import Built, build, require_namespaces
 from tests.deploy.rendering import SYSTEM, read
 from tests.kubernetes.cluster import Cluster
 from tests.tools import missing, tools_cache
@@ -30,6 +34,13 @@ def knowing(cluster: Cluster) -> Cluster:
     for namespace in (SYSTEM, "shop", "monitoring"):
         cluster.make_namespace(namespace)
     return cluster
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Carry out the Dockerfile's first stage."""
+    require_namespaces()
+    return build(tmp_path_factory.mktemp("image"))
 
 
 @pytest.fixture(scope="session")

@@ -22,14 +22,24 @@ from tests.tools import free_port
 from tests.waiting import patient
 
 GROUP = 65532
+MODE = 0o440
 SECONDS = 40.0
 
 
 class Pod:
     """One pod of ``deployment`` in ``namespace``, with a token of the service's account there."""
 
-    def __init__(self, built: Built, deployment: Object, cluster: Cluster, *, namespace: str, folder: Path) -> None:
-        """Prepare what is mounted; nothing runs yet."""
+    def __init__(
+        self,
+        built: Built,
+        deployment: Object,
+        cluster: Cluster,
+        *,
+        namespace: str,
+        folder: Path,
+        secrets: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Prepare what is mounted; nothing runs yet. ``secrets``: what Secrets of people hold, by name and key."""
         (self.spec,) = deployment["spec"]["template"]["spec"]["containers"]
         self.patience = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
         self.folder, self.port, self.namespace = folder, free_port(), namespace
@@ -45,9 +55,14 @@ class Pod:
         (account / "namespace").write_text(namespace, encoding="utf-8")
         shutil.copy(cluster.ca, account / "ca.crt")
         for path in (*tls.iterdir(), *account.iterdir()):
-            os.chown(path, 0, GROUP)
-            path.chmod(0o440)
+            _give(path)
         mounts = {"/etc/rollout/tls": tls, "/var/run/secrets/kubernetes.io/serviceaccount": account}
+        volumes = {one["name"]: one["secret"] for one in deployment["spec"]["template"]["spec"]["volumes"]}
+        for mount in self.spec["volumeMounts"]:
+            volume = volumes[mount["name"]]
+            if volume["secretName"] in (secrets or {}):
+                assert volume["defaultMode"] == MODE
+                mounts[mount["mountPath"]] = _mounted(folder / mount["name"], (secrets or {})[volume["secretName"]])
         self.container = Container(built, root, mounts)
         self.given = {
             **{name: self._value(value) for name, value in variables(deployment).items()},
@@ -127,3 +142,21 @@ class Pod:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+def _mounted(folder: Path, keys: Mapping[str, str]) -> Path:
+    """Make a folder as the kubelet makes one of a Secret: keys are links by way of one that can be changed at once."""
+    kept = folder / "..2026_01_01"
+    kept.mkdir(parents=True)
+    (folder / "..data").symlink_to(kept.name)
+    for key, text in keys.items():
+        (kept / key).write_text(text, encoding="utf-8")
+        _give(kept / key)
+        (folder / key).symlink_to(f"..data/{key}")
+    return folder
+
+
+def _give(path: Path) -> None:
+    """Let the group read it, as fsGroup does."""
+    os.chown(path, 0, GROUP)
+    path.chmod(MODE)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.deploy.rendering import CHART, OVERLAYS, helm, kustomized, named, only, templated, variables
+from rollout.settings.rows import Shape
+from tests.deploy.rendering import CHART, OVERLAYS, composed, helm, kustomized, named, only, templated, variables
+from tests.house.deployed import BY_SECRET, chart_settings
 
 pytestmark = pytest.mark.real
 
@@ -36,6 +41,42 @@ def test_helm_and_kustomize_say_the_same(overlay: str, values: Mapping[str, obje
 
     assert by_helm.keys() == by_kustomize.keys()
     assert by_helm == by_kustomize
+
+
+FILES = {
+    "sinks": "sinks",
+    "hooks": "hooks",
+    "gate_secret_file": "gate-secret",
+    "probe_certificates": "probe-certificates",
+    "prometheus_token_file": "prometheus-token",
+    "prometheus_ca_file": "prometheus-ca",
+}
+"""The settings that name a file, and the component that mounts it."""
+
+
+@pytest.mark.parametrize(("setting", "component"), FILES.items())
+def test_files_of_secrets_are_those_of_the_components(tmp_path: Path, setting: str, component: str) -> None:
+    """The Secret is a folder of its own, and the setting names the file in it."""
+    by_kustomize = named(composed(tmp_path, "one-replica", f"kustomize/components/{component}"))
+    by_helm = named(templated({f"secretFiles.{setting}.secretName": f"rollout-{component}"}))
+    name = "Deployment rollout-system/rollout-controller"
+
+    assert by_helm[name] == by_kustomize[name]
+    assert by_helm[name] != named(templated())[name]
+
+
+def test_each_setting_that_names_a_file_can_have_it_from_a_secret() -> None:
+    """None is left of which nobody has said how its file gets into a pod."""
+    paths = {row.name for row in chart_settings() if row.shape is Shape.FILE}
+
+    assert paths == set(FILES) == set(BY_SECRET)
+
+
+def test_a_file_of_a_secret_has_the_name_that_its_key_has() -> None:
+    """Whoever calls it otherwise says so."""
+    found = variables(only(templated({"secretFiles.hooks": {"secretName": "ci", "key": "ci.yaml"}}), "Deployment"))
+
+    assert found["ROLLOUT_HOOKS"] == "/etc/rollout/hooks/ci.yaml"
 
 
 def test_rights_to_apply_are_those_of_the_component() -> None:
@@ -94,6 +135,15 @@ def test_alerts_link_to_the_runbook_where_it_is_known() -> None:
         ("settings.listen=off", "listen"),
         ("replicaCount=0", "replicaCount"),
         ("image.digest=latest", "digest"),
+        ("secretFiles.sinks.existingSecret=sinks", "existingSecret"),
+        ("secretFiles.sink.secretName=sinks", "sink"),
+        ("secretFiles.sinks.secretName=sinks,settings.sinks=/elsewhere", "leave one of them out"),
+        ("serviceMonitor.enabled=true,podMonitor.enabled=true", "enable one"),
+        ("tls.certManager.issuerRef.kind=ClusterIssuer", "issuerRef"),
+        ("resources.limit.memory=1Gi", "limit"),
+        ("tolerations[0].keys=control", "keys"),
+        ("affinity.podAntiAfinity.a=b", "podAntiAfinity"),
+        ("networkPolicy.egress[0]=x", "egress"),
     ],
 )
 def test_wrong_values_are_refused(value: str, told: str) -> None:
@@ -103,6 +153,47 @@ def test_wrong_values_are_refused(value: str, told: str) -> None:
 
     assert done.returncode != 0
     assert told in done.stderr
+
+
+def test_every_value_may_be_only_what_it_is() -> None:
+    """Nothing that is not known is taken, but below what Kubernetes itself defines."""
+    schema = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))
+    open_ = {
+        path
+        for path, found in objects(schema)
+        if found.get("additionalProperties") is not False and "additionalProperties" not in found
+    }
+
+    assert open_ == {
+        *("global", "affinity.nodeAffinity", "affinity.podAffinity", "affinity.podAntiAffinity"),
+        *("extraVolumes[]", "resources.claims[]", "networkPolicy.extraIngress[]", "networkPolicy.extraEgress[]"),
+    }
+
+
+def objects(schema: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield each place of the schema that takes a mapping, by its path."""
+    if schema.get("type") == "object":
+        yield path, schema
+    for name, inner in schema.get("properties", {}).items():
+        yield from objects(inner, f"{path}.{name}".lstrip("."))
+    if "items" in schema:
+        yield from objects(schema["items"], f"{path}[]")
+
+
+def test_what_a_chart_adds_to_the_network_is_added() -> None:
+    """Beside what every service needs."""
+    rule = {"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}], "ports": [{"port": 8443}]}
+    before = only(templated(), "NetworkPolicy")["spec"]["egress"]
+    found = only(templated({"networkPolicy.extraEgress": [rule]}), "NetworkPolicy")["spec"]["egress"]
+
+    assert found == [*before, rule]
+
+
+def test_affinity_of_ones_own_takes_the_place_of_ours() -> None:
+    """Such as one that insists on other nodes."""
+    own: Mapping[str, object] = {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}}
+
+    assert only(templated({"affinity": own}), "Deployment")["spec"]["template"]["spec"]["affinity"] == own
 
 
 def test_the_chart_is_sound() -> None:

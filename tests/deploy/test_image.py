@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from rollout import __version__
-from tests.deploy.image import DOCKERFILE, TREE, Built, Container, build, instructions, require_namespaces, variables
+from tests.deploy.image import DOCKERFILE, TREE, Built, Container, instructions, variables
 from tests.deploy.pod import Pod
 from tests.deploy.rendering import CHART, DEPLOY, OVERLAYS, helm, kustomized, only, read
 from tests.kubernetes.access.day import ACCOUNT
@@ -25,13 +25,6 @@ pytestmark = [*KUBERNETES, pytest.mark.timeout(300)]
 
 WHERE = {"one-replica": "rollout-system", "namespaced": "shop"}
 MEBI = 2**20
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """Carry out the Dockerfile's first stage."""
-    require_namespaces()
-    return build(tmp_path_factory.mktemp("image"))
 
 
 async def started(overlay: str, built: Built, cluster: Cluster, folder: Path) -> Pod:

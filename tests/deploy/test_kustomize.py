@@ -65,6 +65,20 @@ def test_probes_ask_what_needs_no_token_by_tls(overlay: str) -> None:
     assert {probe["port"] for probe in probes.values()} == {container["ports"][0]["name"]}
 
 
+@pytest.mark.parametrize("overlay", ALL)
+def test_replicas_are_apart_where_they_can_be(overlay: str) -> None:
+    """On other nodes and in other zones, of which a small cluster has none."""
+    template = only(kustomized(OVERLAYS / overlay), "Deployment")["spec"]["template"]
+    pod, labels = template["spec"], template["metadata"]["labels"]
+    (preferred,) = pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
+    (spread,) = pod["topologySpreadConstraints"]
+
+    assert preferred["podAffinityTerm"]["topologyKey"] == "kubernetes.io/hostname"
+    assert spread["topologyKey"] == "topology.kubernetes.io/zone"
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert preferred["podAffinityTerm"]["labelSelector"] == spread["labelSelector"] == {"matchLabels": labels}
+
+
 @pytest.mark.parametrize(("overlay", "replicas"), [("one-replica", 1), ("three-replicas", 3), ("namespaced", 1)])
 def test_replicas_are_taken_down_one_at_a_time(overlay: str, replicas: int) -> None:
     """A node with the only one can be drained, too."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.rendering import CHART, DEPLOY, OVERLAYS, Object, composed, kustomized, templated
+from tests.deploy.rendering import CHART, DEPLOY, OVERLAYS, Object, composed, documents, helm, kustomized, templated
 from tests.kubernetes.cluster import Cluster
 from tests.kubernetes.fixtures import KUBERNETES
 
@@ -24,8 +25,12 @@ EVERYTHING = {
     "podAnnotations": {"example.com/team": "web"},
     "tolerations": [{"key": "control", "operator": "Exists"}],
     "priorityClassName": "system-cluster-critical",
-    "extraVolumes": [{"name": "sinks", "secret": {"secretName": "sinks"}}],
-    "extraVolumeMounts": [{"name": "sinks", "mountPath": "/etc/rollout/sinks", "readOnly": True}],
+    "secretFiles.sinks.secretName": "rollout-sinks",
+    "secretFiles.hooks.secretName": "rollout-hooks",
+    "networkPolicy.extraEgress": [{"to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}],
+    "networkPolicy.extraIngress": [{"from": [{"ipBlock": {"cidr": "192.0.2.0/24"}}]}],
+    "extraVolumes": [{"name": "more", "secret": {"secretName": "more"}}],
+    "extraVolumeMounts": [{"name": "more", "mountPath": "/etc/rollout/more", "readOnly": True}],
 }
 
 
@@ -51,7 +56,9 @@ async def test_an_overlay_is_taken(knowing: Cluster, tmp_path: Path, overlay: st
 
 async def test_components_are_taken(knowing: Cluster, tmp_path: Path) -> None:
     """Those that no overlay has by itself."""
-    more = ("kustomize/components/scraper", "kustomize/components/pod-monitor", "rbac/applying")
+    files = ("sinks", "hooks", "gate-secret", "probe-certificates", "prometheus-token", "prometheus-ca")
+    named = [f"kustomize/components/{name}" for name in ("scraper", "pod-monitor", *files)]
+    more = (*named, "rbac/applying")
     objects = composed(tmp_path, "three-replicas", *more)
     told = await taken(knowing, tmp_path, objects)
 
@@ -87,11 +94,14 @@ async def test_pods_keep_the_strictest_standard(knowing: Cluster, tmp_path: Path
     assert (status, "violates PodSecurity" in answer["message"]) == (403, True)
 
 
-async def test_definitions_are_taken(knowing: Cluster) -> None:
-    """Those of the folder, which are those of the chart."""
+async def test_definitions_are_taken(knowing: Cluster, tmp_path: Path) -> None:
+    """Those of the folder, which are those of the chart, and those that Helm shows before an upgrade."""
     told = await knowing.kubectl(
         "apply", "--server-side", "--dry-run=server", "--force-conflicts", "-f", str(DEPLOY / "crds")
     )
 
+    shown = subprocess.run([helm(), "show", "crds", str(CHART)], capture_output=True, text=True, timeout=60, check=True)
+
     assert len(told.splitlines()) == 3
+    assert len(await taken(knowing, tmp_path, documents(shown.stdout))) == 3
     assert {path.name for path in (CHART / "crds").iterdir()} == {path.name for path in (DEPLOY / "crds").iterdir()}

@@ -25,6 +25,11 @@ RIGHTS = ("service-account", "controller", "cluster", "leases", "switch", "workl
 BY_CHART = ("runtime", "listen", "tls_certificate", "tls_key", "tls_client_ca")
 """Settings that the chart gives itself; with authorities for clients the kubelet could not ask whether a pod lives."""
 
+BY_SECRET = ("sinks", "hooks", "gate_secret_file", "probe_certificates", "prometheus_token_file", "prometheus_ca_file")
+"""Settings that name a file, or one of ``FOLDERS``, which the chart mounts from a Secret when it is named."""
+
+FOLDERS = ("probe_certificates",)
+
 
 def note(source: str) -> str:
     """Return the line that says what a file is written from."""
@@ -72,7 +77,10 @@ def values_schema() -> str:
     settings = {row.name: _setting(row) for row in chart_settings()}
     monitor = _closed({"enabled": _BOOLEAN, "interval": _DURATION, "labels": _WORDS})
     switch = _closed({"enabled": _BOOLEAN})
-    issuer = {"type": "object", "additionalProperties": {"type": "string"}}
+    issuer = {
+        **_closed({"group": _WORD, "kind": _WORD, "name": _WORD}),
+        "dependencies": {"kind": ["name"], "group": ["name"]},
+    }
     schema = {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Values of the chart rollout; written by `make docs`",
@@ -87,9 +95,10 @@ def values_schema() -> str:
                         "pullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]},
                     }
                 ),
-                "imagePullSecrets": _LIST,
+                "imagePullSecrets": _each({"name": _WORD}),
                 "namespaced": _BOOLEAN,
                 "settings": _closed(settings),
+                "secretFiles": _closed({name: _closed(_of_secret(name)) for name in BY_SECRET}),
                 "tls": _closed(
                     {
                         "secretName": {"type": "string", "minLength": 1},
@@ -97,22 +106,30 @@ def values_schema() -> str:
                     }
                 ),
                 "rbac": _closed({"workloads": _BOOLEAN, "people": _BOOLEAN, "applying": _BOOLEAN}),
-                "networkPolicy": switch,
+                "networkPolicy": _closed({"enabled": _BOOLEAN, "extraIngress": _LIST, "extraEgress": _LIST}),
                 "podDisruptionBudget": switch,
                 "serviceMonitor": monitor,
                 "podMonitor": monitor,
                 "alerts": _closed({"enabled": _BOOLEAN, "labels": _WORDS, "runbookUrl": {"type": "string"}}),
                 "dashboard": _closed({"enabled": _BOOLEAN, "labels": _WORDS}),
-                "resources": {"type": "object"},
+                "resources": _closed({"requests": _AMOUNTS, "limits": _AMOUNTS, "claims": _LIST}),
                 "podAnnotations": _WORDS,
                 "podLabels": _WORDS,
                 "nodeSelector": _WORDS,
-                "tolerations": _LIST,
-                "affinity": {"type": "object"},
+                "tolerations": _each(
+                    {**dict.fromkeys(("key", "operator", "value", "effect"), _WORD), "tolerationSeconds": _NUMBER}
+                ),
+                "affinity": _closed(dict.fromkeys(("nodeAffinity", "podAffinity", "podAntiAffinity"), _OBJECT)),
                 "priorityClassName": {"type": "string"},
                 "extraVolumes": _LIST,
-                "extraVolumeMounts": _LIST,
-                "global": {"type": "object"},
+                "extraVolumeMounts": _each(
+                    {
+                        **dict.fromkeys(("name", "mountPath", "subPath", "subPathExpr", "mountPropagation"), _WORD),
+                        "readOnly": _BOOLEAN,
+                        "recursiveReadOnly": _WORD,
+                    }
+                ),
+                "global": _OBJECT,
             }
         ),
     }
@@ -120,9 +137,22 @@ def values_schema() -> str:
 
 
 _BOOLEAN: dict[str, Any] = {"type": "boolean"}
-_LIST: dict[str, Any] = {"type": "array", "items": {"type": "object"}}
+_NUMBER: dict[str, Any] = {"type": "integer"}
+_WORD: dict[str, Any] = {"type": "string"}
+_OBJECT: dict[str, Any] = {"type": "object"}
+_LIST: dict[str, Any] = {"type": "array", "items": _OBJECT}
+_AMOUNTS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
 _WORDS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "string"}}
 _DURATION: dict[str, Any] = {"type": "string", "pattern": "^[0-9]+(ms|s|m|h)$"}
+
+
+def _of_secret(name: str) -> dict[str, Any]:
+    """Return what is said of the Secret that a setting's file comes from; a folder has no key."""
+    return {"secretName": _WORD} | ({} if name in FOLDERS else {"key": {**_WORD, "minLength": 1}})
+
+
+def _each(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": _closed(properties)}
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

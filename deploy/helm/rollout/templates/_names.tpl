@@ -54,3 +54,15 @@ rollout-controller.{{ .Release.Namespace }}.svc
 {{ toYaml $object }}
 {{- end }}
 {{- end }}
+
+{{/* Nothing, or an end of it all where two values contradict each other, which the schema cannot say. */}}
+{{- define "rollout.checked" -}}
+{{- range $name, $file := .Values.secretFiles }}
+{{- if and $file.secretName (hasKey $.Values.settings $name) }}
+{{- fail (printf "settings.%s and secretFiles.%s.secretName both say where this file is: leave one of them out" $name $name) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
+{{- fail "serviceMonitor and podMonitor would both scrape the same pods, and each would be counted twice: enable one" }}
+{{- end }}
+{{- end }}
