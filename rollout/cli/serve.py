@@ -51,6 +51,7 @@ async def _serve(settings: ServeSettings) -> None:
         RolloutError: it cannot be begun, or a part of it has ended.
     """
     from rollout.bootstrap.files import ask_for_files
+    from rollout.controller.memory import settle_all
 
     stop = _stopped_by_signals()
     ask_for_files()
@@ -65,6 +66,7 @@ async def _serve(settings: ServeSettings) -> None:
             tick_seconds=settings.tick_seconds,
             api=runtime.url or "off",
         )
+        settle_all()
         await until_stopped(stop, runtime.parts)
     log.info("stopped")
 

@@ -1,4 +1,7 @@
-"""One pass after it has observed: decide, record, act, tell. Record before act, so that a crash repeats at worst."""
+"""One pass after it has observed: decide, record, act, tell. Record before act, so that a crash repeats at worst.
+
+What is urgent is written before anybody hears of it: to tell costs work, and so do those who then look or send.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,9 @@ RETRY_SECONDS = 0.1
 
 URGENT_RECORD_SECONDS = 1.0
 """How long weights wait for their record, its retry included, that take traffic from a bad canary."""
+
+TELL_SECONDS = 0.25
+"""So long at most those who listen wait for weights that are urgent."""
 
 _JUDGE = TypeAdapter(JudgeState)
 
@@ -109,12 +115,31 @@ class Passes:
         if entry.unrecorded and _is_for_now(decision):
             return decision, await self._act_or_forget(entry, decision, seen.now)
         before, entry.state = entry.state, decision.state
-        self._tell(entry.key, decision, seen.now)
-        _tell_reason(entry.key, before, decision)
+        tell = partial(self._tell_all, entry.key, before, decision, now=seen.now)
+        if decision.urgent and decision.writes:
+            return decision, await self._act_then_tell(entry, decision, tell)
+        tell()
         if seen.batch is not None and not decision.urgent:
             # Before the write, which takes longest: a crash between record and checkpoint loses one tick.
             await self._checkpoint(entry)
         return decision, await self._act(entry, decision) if decision.writes else None
+
+    async def _act_then_tell(self, entry: Entry, decision: Decision, tell: Callable[[], None]) -> BaseException | None:
+        """Act, and tell once that has ended, however it did; a write that takes long is not waited for."""
+        told = False
+
+        def tell_once() -> None:
+            nonlocal told
+            if not told:
+                told = True
+                tell()
+
+        late = asyncio.get_running_loop().call_later(TELL_SECONDS, tell_once)
+        try:
+            return await self._act(entry, decision)
+        finally:
+            late.cancel()
+            tell_once()
 
     async def _act_or_forget(self, entry: Entry, decision: Decision, now: float) -> BaseException | None:
         """Act on what could not be recorded; what is not written either is forgotten, to be decided on anew."""
@@ -123,8 +148,7 @@ class Passes:
         if entry.state is before:
             entry.unrecorded = 0
             return failure
-        self._tell(entry.key, decision, now)
-        _tell_reason(entry.key, before, decision)
+        self._tell_all(entry.key, before, decision, now=now)
         return failure
 
     def check(self, entry: Entry) -> None:
@@ -201,6 +225,10 @@ class Passes:
                 if not isinstance(result, NotOursError):
                     return result
         return None
+
+    def _tell_all(self, key: Key, before: State | None, decision: Decision, *, now: float) -> None:
+        self._tell(key, decision, now)
+        _tell_reason(key, before, decision)
 
     def _tell(self, key: Key, decision: Decision, now: float) -> None:
         cause = "+".join(decision.state.failover.cause)

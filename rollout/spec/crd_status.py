@@ -211,5 +211,9 @@ _FIELDS: Mapping[str, Schema] = {
 
 
 def status_schema() -> Schema:
-    """Return the schema of the status."""
-    return _object("Where the Rollout stands; written by the controller only.", _FIELDS)
+    """Return the schema of the status: one writer has all of it, so the API server keeps no account of each field.
+
+    That account would be as long as half of the status, and is compared and written down with every write.
+    """
+    whole = _object("Where the Rollout stands; written by the controller only.", _FIELDS)
+    return {**whole, "x-kubernetes-map-type": "atomic"}

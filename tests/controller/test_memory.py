@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rollout.controller.memory import FEWEST, PASSES_EACH, Settling
+from rollout.controller.memory import FEWEST, PASSES_EACH, Settling, settle_all
 
 
 @pytest.fixture(autouse=True)
@@ -40,3 +40,10 @@ def test_twice_as_many_are_settled_again() -> None:
             settled += settling.look(rollouts=rollouts, passes=passes)
 
     assert settled == 2
+
+
+def test_all_that_is_alive_may_be_settled() -> None:
+    """What a program has made when it begins to serve is more than a full collection may walk through in a failover."""
+    settle_all()
+
+    assert gc.get_freeze_count() > 10 * len(gc.get_objects())

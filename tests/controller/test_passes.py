@@ -146,6 +146,41 @@ async def test_the_record_comes_before_the_act() -> None:
     assert table.order == ["record", "tell", "tell", "act"]
 
 
+async def test_what_is_urgent_is_written_before_it_is_told() -> None:
+    """An abort is in the status, then in the routes; whoever hears of it may make work then."""
+    table = await _table(running=True)
+    await table.look("abort")
+
+    assert table.order == ["record", "act", "tell", "tell"]
+
+
+@virtually
+async def test_a_write_that_hangs_keeps_nobody_from_hearing_of_it() -> None:
+    """An abort is told once, and at most 250 ms after it was recorded."""
+    table = await _table(running=True)
+    heard: list[float] = []
+    table.passes.listeners.append(lambda _: heard.append(asyncio.get_running_loop().time()))
+    table.routes.slow_seconds = 30.0
+    before = asyncio.get_running_loop().time()
+    await table.look("abort")
+
+    assert len(heard) == len(table.told) == 2
+    assert max(heard) - before <= 0.25
+
+
+@virtually
+async def test_an_abort_whose_write_was_cut_off_is_told() -> None:
+    """It is in the status: a replica that loses its Lease in the middle of the write has not kept it to itself."""
+    table = await _table(running=True)
+    table.routes.slow_seconds = 30.0
+    looking = asyncio.create_task(table.look("abort"))
+    await asyncio.sleep(0.01)
+    looking.cancel()
+    await asyncio.gather(looking, return_exceptions=True)
+
+    assert [made.phase for made in table.transitions()] == [Phase.ABORTING]
+
+
 async def test_nothing_new_is_not_recorded() -> None:
     """A pass that sees nothing new writes neither status nor route."""
     table = await _table()

@@ -131,3 +131,11 @@ def test_conditions_have_dates(cluster: Cluster, path: str) -> None:
 
     assert code == 422
     assert "lastTransitionTime" in answer["message"]
+
+
+def test_the_api_server_keeps_no_account_of_each_field(cluster: Cluster, path: str) -> None:
+    """One writer has the whole status: every record, that before a failover too, would carry half as much again."""
+    answer = put_status(cluster, path, as_json(STATES["judged"]))
+    told = [entry["fieldsV1"] for entry in answer["metadata"]["managedFields"] if entry.get("subresource") == "status"]
+
+    assert told == [{"f:status": {}}]

@@ -98,6 +98,17 @@ def written(stage: Stage) -> list[str]:
     return found
 
 
+def in_order(stage: Stage) -> list[str]:
+    """Return what the controller wrote in this namespace beside Leases, as VERB RESOURCE, in the order it came."""
+    found = []
+    for event in stage.cluster.audited("controller"):
+        what = event.get("objectRef") or {}
+        resource = "/".join(filter(None, (what.get("resource"), what.get("subresource"))))
+        if event["verb"] in WRITES and what.get("namespace") == stage.namespace and resource != "leases":
+            found.append((event["requestReceivedTimestamp"], f"{event['verb']} {resource}"))
+    return [what for _, what in sorted(found)]
+
+
 async def commanded(stage: Stage, action: str, name: str = "checkout", **args: Any) -> tuple[bool, str]:  # noqa: ANN401 - as JSON has it
     """Annotate a command and return what became of it."""
     number = await stage.command(action, name, **args)

@@ -11,7 +11,9 @@ from tests.kubernetes.failover.shop import (
     MANUAL,
     at_home,
     backends,
+    events,
     failover,
+    in_order,
     is_in,
     refs,
     services,
@@ -28,6 +30,13 @@ MOST_SECONDS = 5.0
 """2 s are measured by the bench, on a machine that does nothing else."""
 
 NAMES = [f"shop-{number}" for number in range(ROUTES)]
+
+
+async def until_told(stage: Stage, reason: str) -> None:
+    """Return when there is an event with this reason."""
+    async with asyncio.timeout(15.0):
+        while all(one[1] != reason for one in await events(stage)):
+            await asyncio.sleep(0.05)
 
 
 async def test_all_endpoints_at_once_are_one_write(stage: Stage) -> None:
@@ -49,6 +58,21 @@ async def test_all_endpoints_at_once_are_one_write(stage: Stage) -> None:
     assert len(told(status, "FailedOver")) == 1
     assert "0 of 3 ready" in told(status, "FailedOver")[0]
     assert status["failover"]["active"] == "checkout-dr"
+
+
+async def test_a_failover_is_recorded_then_written_then_told(stage: Stage) -> None:
+    """One write comes before the weights, the record; no event takes the API server's time before them."""
+    await shop(stage, failover=failover(failback=MANUAL))
+    async with stage.controller():
+        await at_home(stage)
+        before = len(in_order(stage))
+        await stage.endpoints("checkout-v1", ready=0)
+        await stage.weighs(*AWAY)
+        await until_told(stage, "FailedOver")
+        made = in_order(stage)[before:]
+
+    assert made[:2] == ["patch rollouts/status", "patch httproutes"]
+    assert set(made[2:4]) >= {"create events"}
 
 
 async def test_a_backup_that_is_down_gets_nothing_until_it_is_up(stage: Stage) -> None:
