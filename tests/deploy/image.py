@@ -21,6 +21,7 @@ from tests.tools import missing, require
 
 TREE = DEPLOY.parent
 DOCKERFILE = DEPLOY / "image" / "Dockerfile"
+PINNED = DEPLOY / "image" / "base.txt"
 PLACE = "/opt/rollout"
 _PROGRAMS = ("unshare", "mount", "chroot")
 _OF_SYSTEM = ("/usr", "/etc/ssl", "/etc/passwd", "/etc/resolv.conf", "/etc/localtime", "/proc", "/dev")
@@ -83,11 +84,26 @@ def build(folder: Path) -> Built:
         if word == "COPY":
             *what, _ = rest.split()
             _copy(what, source)
+        elif "$BASE" in rest:
+            log.append(_checked(rest, PINNED.read_text(encoding="utf-8").strip()))
         elif rest.startswith("uv "):
             log.append(_carry_out(rest.replace("/dist", str(dist)), source, environment, given))
         else:
             assert rest.startswith("pip install"), f"a command that this test cannot carry out: {rest}"
     return Built(environment, "\n".join(log))
+
+
+def _checked(command: str, base: str) -> str:
+    done = check_base(command, base)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def check_base(command: str, base: str) -> subprocess.CompletedProcess[str]:
+    """Carry out the line that looks at what the image is built on."""
+    return subprocess.run(
+        ["/bin/sh", "-c", command], env={"BASE": base}, capture_output=True, text=True, timeout=20, check=False
+    )
 
 
 def _copy(what: Sequence[str], source: Path) -> None:

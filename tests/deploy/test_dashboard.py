@@ -113,6 +113,14 @@ def test_panels_have_places_of_their_own() -> None:
     assert all(panel["title"] for panel in BOARD["panels"])
 
 
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
+def test_a_panel_says_what_it_shows(panel: dict[str, Any]) -> None:
+    """What it is in a sentence, in which unit, and the name of each of its lines."""
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["unit"]
+    assert all(target["legendFormat"] for target in panel["targets"])
+
+
 def test_its_variables_are_made_of_labels_that_there_are() -> None:
     """Whoever looks chooses a source, a job, a namespace and a Rollout."""
     asked = {one["name"]: one.get("definition", "") for one in BOARD["templating"]["list"]}

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from rollout import __version__
-from tests.deploy.image import DOCKERFILE, TREE, Built, Container, instructions, variables
+from tests.deploy.image import DOCKERFILE, PINNED, TREE, Built, Container, check_base, instructions, variables
 from tests.deploy.pod import Pod
 from tests.deploy.rendering import CHART, DEPLOY, OVERLAYS, helm, kustomized, only, read
 from tests.kubernetes.access.day import ACCOUNT
@@ -127,6 +127,25 @@ def test_nothing_is_built_on_what_moves() -> None:
     )
 
 
+@pytest.mark.parametrize("base", ["python:3.13-slim", "python@sha512:ab", ""])
+def test_a_base_without_a_digest_is_refused(base: str) -> None:
+    """By the Dockerfile itself, for who builds without make."""
+    (line,) = [rest for stage, word, rest in instructions() if (stage, word) == (1, "RUN") and "$BASE" in rest]
+    done = check_base(line, base)
+
+    assert done.returncode == 1
+    assert "BASE needs a digest" in done.stderr
+
+
+def test_a_base_is_pinned() -> None:
+    """By a name that says what it is, of the Python that the lock of the builder is for, and a whole digest."""
+    pinned = PINNED.read_text(encoding="utf-8")
+    lines = (DEPLOY / "image" / "build.txt").read_text(encoding="utf-8")
+
+    assert re.fullmatch(r"docker\.io/library/python:3\.13-slim-trixie@sha256:[0-9a-f]{64}\n", pinned)
+    assert "--python-version 3.13" in lines
+
+
 def test_the_image_has_no_user_of_its_own_rights() -> None:
     """The user is that of the Deployment, no root, with no home in which a kubeconfig would be looked for."""
     users = [rest for stage, word, rest in instructions() if (stage, word) == (2, "USER")]
@@ -186,6 +205,18 @@ def test_the_digest_is_asked_for_once_and_kept(tree: Path) -> None:
     assert pinned == f"docker.io/library/python:3.13-slim-trixie@{DIGEST}"
     assert f"--platform linux/amd64,linux/arm64 --build-arg BASE={pinned} " in first
     assert second == first.replace("one", "two")
+
+
+def test_another_base_for_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Is taken with a digest and refused without; nothing is asked for or kept."""
+    monkeypatch.setenv("BASE", f"registry.example/python:3.13@{DIGEST}")
+    taken = script(tree)
+    monkeypatch.setenv("BASE", "registry.example/python:3.13")
+    refused = script(tree)
+
+    assert (taken.returncode, refused.returncode) == (0, 1)
+    assert f"BASE=registry.example/python:3.13@{DIGEST} " in (tree / "calls").read_text(encoding="utf-8")
+    assert not (tree / "deploy" / "image" / "base.txt").exists()
 
 
 def test_what_is_no_digest_is_not_built_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
