@@ -169,6 +169,7 @@ def test_what_is_sent_to_the_builder_is_what_is_copied() -> None:
 
 DIGEST = f"sha256:{'ab' * 32}"
 DOCKER = f"""#!/bin/sh
+if [ "$*" = "buildx version" ]; then exit "${{NO_BUILDX:-0}}"; fi
 echo "$@" >> "$CALLS"
 case "$*" in *imagetools*) echo "${{DIGEST-{DIGEST}}}" ;; esac
 """
@@ -217,6 +218,15 @@ def test_another_base_for_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert (taken.returncode, refused.returncode) == (0, 1)
     assert f"BASE=registry.example/python:3.13@{DIGEST} " in (tree / "calls").read_text(encoding="utf-8")
     assert not (tree / "deploy" / "image" / "base.txt").exists()
+
+
+def test_a_docker_without_buildx_is_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is asked for."""
+    monkeypatch.setenv("NO_BUILDX", "1")
+    done = script(tree)
+
+    assert (done.returncode, done.stderr) == (1, "image: docker with buildx is needed, and is not there\n")
+    assert not (tree / "calls").exists()
 
 
 def test_what_is_no_digest_is_not_built_on(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
