@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rollout.engine import weights
+from rollout.engine.dropping import with_drops
 from rollout.engine.moves import Context, move, note
 from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
@@ -169,7 +170,7 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
             continue
         if may_write(now or (), weights.desired(rule, state), state, context):
             changes.setdefault(rule.route, []).append(rule)
-    waits = _waits(state, context, changes)
+    waits = with_drops(_waits(state, context, changes), changes, state, context)
     due = tuple(_write(state, changes[route], context.seen.routes[route]) for route, wait in waits.items() if wait <= 0)
     return due, min((context.now + wait for wait in waits.values() if wait > 0), default=None)
 

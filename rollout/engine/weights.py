@@ -190,9 +190,14 @@ def _floored(state: State) -> frozenset[str]:
 
 
 def _may_stand_by(name: str, rule: OwnedRule, state: State) -> bool:
-    """Return whether the backend may stand at the floor: it is healthy, or was when it got there and is not ill."""
+    """Return whether the backend may stand at the floor: it is healthy, or was when it got there and is not ill.
+
+    So may, for a moment, one that carries traffic until this write, whatever its health: a cluster that goes together
+    with its weight is gone from such a gateway before the routes that still lead to it.
+    """
     health = dict(state.ready).get(name)
-    return health == "Healthy" or (health == "Unknown" and dict(rule.acknowledged).get(name, 0) > 0)
+    is_kept = health == "Unknown" and dict(rule.acknowledged).get(name, 0) > 0
+    return health == "Healthy" or is_kept or name in carriers(rule.acknowledged)
 
 
 def observed(rule: OwnedRule, routes: Mapping[RouteKey, RouteView | None]) -> Weights | None:

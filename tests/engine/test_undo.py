@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rollout.engine.dropping import DROP_SECONDS
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, Acceptance
 from rollout.engine.outlook import outlook
 from rollout.engine.reasons import Reason
@@ -15,7 +16,7 @@ def promoted() -> World:
     world = under_way(gateway={"separateClusters": True})
     world.tell("promote", full=True)
     world.look()
-    world.look()
+    world.look(after=DROP_SECONDS)
     assert (world.state.phase, world.weights()) == (Phase.IDLE, (0, 1_000_000))
     return world
 
@@ -32,7 +33,7 @@ def test_an_undo_makes_a_cluster_of_its_own_first() -> None:
     world.look(after=1)
     assert world.weights() == (999_999, 1)
     world.look(after=1)
-    world.look(after=1)
+    world.look(after=DROP_SECONDS)
 
     assert (world.state.stable, world.weights(), world.state.reason) == (V1, (1_000_000, 0), Reason.UNDONE)
 
@@ -44,9 +45,8 @@ def test_an_undo_goes_on_from_the_floor_after_a_restart() -> None:
     found = from_status(to_status(world.state))
     assert found is not None
     world.state = found
-    world.look(after=1)
-    world.look(after=1)
-    world.look(after=1)
+    for _ in range(3):
+        world.look(after=DROP_SECONDS)
 
     assert (world.state.stable, world.weights(), world.state.reason) == (V1, (1_000_000, 0), Reason.UNDONE)
 
@@ -57,7 +57,7 @@ def test_an_undo_away_from_a_stable_that_is_down_is_made_at_once() -> None:
     world.endpoints[V2] = DOWN
     world.tell("undo")
 
-    assert world.weights() == (1_000_000, 0)
+    assert world.weights() == (999_999, 1)
 
 
 def test_an_undo_to_a_backend_that_is_lost_at_the_floor_is_given_up() -> None:
@@ -65,7 +65,7 @@ def test_an_undo_to_a_backend_that_is_lost_at_the_floor_is_given_up() -> None:
     world = promoted()
     world.tell("undo")
     world.endpoints[V1] = DOWN
-    world.look(after=1)
+    world.look(after=DROP_SECONDS)
     world.look(after=1)
 
     assert (world.state.phase, world.state.reason) == (Phase.ABORTED, Reason.CANARY_LOST)

@@ -107,12 +107,12 @@ class Scene(Stage):
         assert status == HTTPStatus.CREATED, answer
 
     def shares(self, *, rule: int = 0, kinds: Sequence[str] = BOTH) -> list[tuple[float, ...]]:
-        """Return the weights of a rule of these routes, in per cent."""
+        """Return the weights of a rule of these routes, in per cent; the floor is nothing."""
         found = []
         for kind in kinds:
             _, route = self.cluster.ask("GET", KINDS[ROUTES[kind]].path(self.namespace, ROUTE))
             weights = [ref.get("weight", 1) for ref in route["spec"]["rules"][rule]["backendRefs"]]
-            found.append(tuple(100 * weight / sum(weights) for weight in weights))
+            found.append(tuple(round(100 * weight / sum(weights), 2) for weight in weights))
         return found
 
     async def manifest(self, name: str = ROUTE, /, **spec: object) -> Document:

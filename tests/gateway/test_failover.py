@@ -11,9 +11,6 @@ from tests.gateway.failovers import BACK, ENDPOINTS, MOVE_SECONDS, PROBE, primar
 from tests.gateway.objects import SEPARATE, SHARED
 from tests.gateway.scene import Scene
 
-MOST_LOST = {SHARED: 0, SEPARATE: 5}
-"""Where each backend has a cluster of its own, taking the last weight away removes it, with what is under way there."""
-
 
 def in_percent(seen: list[tuple[int, ...]]) -> list[int]:
     """Return what the backup had, one after the other; the floor is nothing."""
@@ -37,7 +34,7 @@ def lose(scene: Scene, fault: str) -> None:
 @pytest.mark.parametrize("fault", ["killed", "drained", "scaled to nothing", "ill"])
 @pytest.mark.parametrize("edge", [SHARED, SEPARATE])
 async def test_backup_takes_over(opened: Callable[[str], Scene], controller: Controller, edge: str, fault: str) -> None:
-    """A backup answers everything over both kinds of route; who was only drained or ill cost next to no request."""
+    """A backup answers everything over both kinds of route; who was only drained or ill cost no request."""
     scene = opened(edge)
     async with primary(scene, signals=PROBE if fault == "ill" else ENDPOINTS) as answers:
         lose(scene, fault)
@@ -47,7 +44,7 @@ async def test_backup_takes_over(opened: Callable[[str], Scene], controller: Con
     assert scene.shares() == [(0, 100), (0, 100)]
     assert status["failover"]["phase"] == "FailedOver"
     if fault in {"drained", "ill"}:
-        assert len(answers.failed()) <= MOST_LOST[edge], answers.summary()
+        assert not answers.failed(), answers.summary()
 
 
 async def test_primary_gets_its_traffic_back_in_steps(scene: Scene, controller: Controller) -> None:
