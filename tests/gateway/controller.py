@@ -50,13 +50,14 @@ class Controller:
         path.write_text(json.dumps(known), encoding="utf-8")
         return path
 
-    def start(self) -> None:
-        """Start it and return when it says that it is ready: it holds its Lease and knows what there is."""
+    def start(self, *more: str) -> None:
+        """Start it, with ``more`` flags, and return when it is ready: it holds its Lease and knows what there is."""
         self._process = self.lab.enclosure.spawn(
             self.log,
             *(sys.executable, "-m", "rollout", "serve", "--log-format", "json", "--runtime", "kubernetes"),
             *("--kubeconfig", self._kubeconfig, "--lease-namespace", SYSTEM, "--lease", LEASE, "--tick", self._tick),
             *("--prometheus", f"http://127.0.0.1:{PROMETHEUS_PORT}", "--listen", f"127.0.0.1:{API_PORT}"),
+            *more,
             environment={"PYTHONPATH": os.fspath(TREE)},
         )
         self.lab.wait_for("the controller", self._is_ready, seconds=SERVE_SECONDS)
