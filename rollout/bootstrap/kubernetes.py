@@ -32,6 +32,7 @@ from rollout.kube.resources import Document
 from rollout.kube.routes import KubeRouteTable
 from rollout.kube.store import KubeStore
 from rollout.kube.switch import KubeSwitch
+from rollout.kube.warm import Warmer
 from rollout.kube.workloads import KubeWorkloads
 from rollout.meters import Meters
 from rollout.ports import Key, Measurements
@@ -160,7 +161,7 @@ async def _open(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) 
     workloads = KubeWorkloads(api, clock, chance=chance, namespace=namespace)
     switch = KubeSwitch(api, clock, chance=chance, namespace=_lease_namespace(settings))
     store.subscribe(lambda key: rooms.left(key) if store.read(key) is None else None)
-    for part in (store, routes, endpoints, workloads, switch):
+    for part in (store, routes, endpoints, workloads, switch, Warmer(api)):
         stack.push_async_callback(part.aclose)
         await part.start()
     rooms.open = True

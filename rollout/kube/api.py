@@ -88,6 +88,14 @@ class KubeApi:
         for each in (self._client, self._fresh):
             await each.close()  # type: ignore[no-untyped-call] # the client has no types here
 
+    async def touch(self) -> None:
+        """Ask the least that there is to ask, once, by a connection that is kept.
+
+        Raises:
+            Unavailable, Forbidden: as ``get``.
+        """
+        await timed(self._ask_once(_Request("GET", "/version"), self._client), self._count)
+
     async def get(self, resource: Resource, namespace: str, name: str) -> Document:
         """Return the object.
 

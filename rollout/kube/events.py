@@ -31,7 +31,8 @@ log = structlog.get_logger(__name__)
 class EventOptions:
     """How many events wait at most, how often each is sent in all, with which first gap, and how long a close lasts.
 
-    ``per_second``: so many are sent in the long run, and up to ``burst`` at once after a quiet time.
+    ``per_second``: so many are sent in the long run, and up to ``burst`` at once after a quiet time. ``after_seconds``:
+    so long after it was told one is sent.
     """
 
     most_waiting: int = 1000
@@ -40,6 +41,7 @@ class EventOptions:
     flush_seconds: float = 2.0
     per_second: float = 25.0
     burst: int = 100
+    after_seconds: float = 0.2
 
 
 class EventRecorder:
@@ -101,12 +103,13 @@ class EventRecorder:
             self._book.forget(series)
             self._lose(f"{self._options.most_waiting} events wait already")
         else:
-            series.waiting = True
+            series.waiting, series.due = True, self._clock.monotonic() + self._options.after_seconds
 
     async def _run(self) -> None:
         while True:
             series = await self._waiting.get()
             try:
+                await asyncio.sleep(max(0.0, series.due - self._clock.monotonic()))
                 await self._pace()
                 series.waiting = False
                 await self._send(series)

@@ -25,7 +25,8 @@ OPEN_SECONDS = 600.0
 class Series:
     """The first notice, how many there were, when the last was (Unix seconds), and its mark.
 
-    ``waiting``: it is in the queue, so that what comes now goes along. ``made``: the API server has the event.
+    ``waiting``: it is in the queue, so that what comes now goes along, and to be sent at ``due`` (monotonic seconds).
+    ``made``: the API server has the event.
     """
 
     first: Notice
@@ -33,6 +34,7 @@ class Series:
     last_at: float
     mark: str
     waiting: bool = False
+    due: float = 0.0
     made: bool = False
 
 
