@@ -24,6 +24,8 @@ GATEWAYS: dict[str, dict[str, Any]] = {
     SEPARATE: {"minWriteInterval": "1500ms", "separateClusters": True},
 }
 MOVE_SECONDS = 20.0
+FAULTS = ("killed", "drained", "scaled to nothing", "ill")
+"""The ways in which a primary goes away."""
 
 
 @asynccontextmanager
@@ -39,6 +41,24 @@ async def primary(scene: Scene, **failover: object) -> AsyncIterator[Answers]:
         if scene.edge == SEPARATE:
             await scene.warmed("dr")
         yield answers
+
+
+def lose(scene: Scene, fault: str) -> None:
+    """Let the primary go away."""
+    match fault:
+        case "killed":
+            scene.kill("v1")
+        case "drained":
+            scene.drain("v1")
+        case "scaled to nothing":
+            scene.scale_to_nothing("v1")
+        case _:
+            scene.behave("v1", is_healthy=False)
+
+
+def signals_of(fault: str) -> dict[str, Any]:
+    """Return the signals that see this fault."""
+    return PROBE if fault == "ill" else ENDPOINTS
 
 
 def is_ready(status: Any) -> bool:  # noqa: ANN401 - as the API server has it

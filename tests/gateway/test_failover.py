@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.gateway.controller import Controller
-from tests.gateway.failovers import BACK, ENDPOINTS, MOVE_SECONDS, PROBE, primary
+from tests.gateway.failovers import BACK, FAULTS, MOVE_SECONDS, lose, primary, signals_of
 from tests.gateway.objects import SEPARATE, SHARED
 from tests.gateway.scene import Scene
 
@@ -18,25 +18,12 @@ def in_percent(seen: list[tuple[int, ...]]) -> list[int]:
     return [part for place, part in enumerate(parts) if place == 0 or part != parts[place - 1]]
 
 
-def lose(scene: Scene, fault: str) -> None:
-    """Let the primary go away."""
-    match fault:
-        case "killed":
-            scene.kill("v1")
-        case "drained":
-            scene.drain("v1")
-        case "scaled to nothing":
-            scene.scale_to_nothing("v1")
-        case _:
-            scene.behave("v1", is_healthy=False)
-
-
-@pytest.mark.parametrize("fault", ["killed", "drained", "scaled to nothing", "ill"])
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("edge", [SHARED, SEPARATE])
 async def test_backup_takes_over(opened: Callable[[str], Scene], controller: Controller, edge: str, fault: str) -> None:
     """A backup answers everything over both kinds of route; who was only drained or ill cost no request."""
     scene = opened(edge)
-    async with primary(scene, signals=PROBE if fault == "ill" else ENDPOINTS) as answers:
+    async with primary(scene, signals=signals_of(fault)) as answers:
         lose(scene, fault)
         await answers.answered_by(scene.whole("dr"), seconds=MOVE_SECONDS)
         status = await scene.status()
