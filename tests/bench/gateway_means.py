@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.gateway_faults import Fault
@@ -45,7 +45,10 @@ FAILOVER: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """A row: policies, the weight of the backup, and who answers everything in the end (``carries``: the backup)."""
+    """A row: policies, the backup's share in per cent, who is of Envoy Gateway's own kind, and who moves weights.
+
+    ``carries``: the faults in which the backup alone answers in the end.
+    """
 
     title: str
     settings: tuple[Settings, ...] = ()
@@ -54,30 +57,35 @@ class Means:
     own_kind: tuple[str, ...] = ()
     governed: bool = False
     edge: str = SHARED
-    carries: frozenset[Fault] = field(default=NONE)
+    weights: tuple[int, int] = (1, 1)
+    carries: frozenset[Fault] = NONE
 
+
+OWN = ("v1", "dr")
+TURNED: dict[str, Any] = {"own_kind": ("dr",), "checks": True, "weights": (1, 1_000_000)}
+MERGED: dict[str, Any] = {"governed": True, "edge": SEPARATE, "carries": ALL}
 
 MEANS = (
-    Means("nothing", standby=0),
-    Means("standby weight 1 alone"),
-    Means("retries", (RETRIES,)),
-    Means("active checks 1 s x 3", checks=True),
-    Means("passive checks", (PASSIVE,)),
-    Means("passive checks, retries", (PASSIVE, RETRIES)),
-    Means("passive checks, repeats", (PASSIVE, REPEATS)),
-    Means("circuit breaker", (BREAKER,)),
-    Means("`fallback`, primary a Service", own_kind=("dr",)),
-    Means("`fallback`, active checks", checks=True, own_kind=("v1", "dr")),
-    Means("`fallback`, passive checks", (PASSIVE,), own_kind=("v1", "dr")),
-    Means("`fallback`, both, repeats", (PASSIVE, REPEATS), checks=True, own_kind=("v1", "dr")),
-    Means("controller, standby weight 0", standby=0, governed=True, carries=ALL),
-    Means("controller, standby weight 1", governed=True, carries=ALL),
-    Means("controller, 1, retries", (RETRIES,), governed=True, carries=ALL),
-    Means("controller, 1, passive, retries", (PASSIVE, RETRIES), governed=True, carries=ALL),
-    Means("controller, 1, passive, repeats", (PASSIVE, REPEATS), governed=True, carries=ALL),
-    Means("mergeBackends: controller, 1", governed=True, edge=SEPARATE, carries=ALL),
-    Means("mergeBackends: controller, 1, retries", (RETRIES,), governed=True, edge=SEPARATE, carries=ALL),
-    Means("mergeBackends: controller, 1, repeats", (REPEATS,), governed=True, edge=SEPARATE, carries=ALL),
+    Means("nothing, weight 0", standby=0),
+    Means("weight 1"),
+    Means("weight 1, retries", (RETRIES,)),
+    Means("weight 1, active checks", checks=True),
+    Means("weight 1, passive checks", (PASSIVE,)),
+    Means("weight 1, passive checks, retries", (PASSIVE, RETRIES)),
+    Means("weight 1, circuit breaker", (BREAKER,)),
+    Means("fallback, primary a Service", own_kind=("dr",)),
+    Means("fallback, active checks", checks=True, own_kind=OWN),
+    Means("fallback, passive checks", (PASSIVE,), own_kind=OWN),
+    Means("fallback, both checks, repeats", (PASSIVE, REPEATS), checks=True, own_kind=OWN),
+    Means("fallback with all the weight, primary a Service, both checks, repeats", (PASSIVE, REPEATS), **TURNED),
+    Means("controller, weight 0", standby=0, governed=True, carries=ALL),
+    Means("controller, weight 1", governed=True, carries=ALL),
+    Means("controller, weight 1, retries", (RETRIES,), governed=True, carries=ALL),
+    Means("controller, weight 1, passive checks, retries", (PASSIVE, RETRIES), governed=True, carries=ALL),
+    Means("controller, weight 1, passive checks, repeats", (PASSIVE, REPEATS), governed=True, carries=ALL),
+    Means("mergeBackends, controller, weight 1", **MERGED),
+    Means("mergeBackends, controller, weight 1, retries", (RETRIES,), **MERGED),
+    Means("mergeBackends, controller, weight 1, repeats", (REPEATS,), **MERGED),
 )
 
 
@@ -103,7 +111,7 @@ async def opened(playing: Bench, means: Means) -> Scene:
 def _rule(means: Means, standby: int) -> dict[str, Any]:
     weights = {"v1": 100 - standby, "dr": standby}
     if "dr" in means.own_kind:
-        weights = {"v1": 1, "dr": 1}
+        weights = dict(zip(OWN, means.weights, strict=True))
     plain = refs(*weights.items())["backendRefs"]
     return {"backendRefs": [own(one["name"], one["weight"]) if one["name"] in means.own_kind else one for one in plain]}
 

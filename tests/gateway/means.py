@@ -36,7 +36,7 @@ REPEATS: Settings = {
 """The same for calls that may come to a backend twice: also those that were cut off, not answered, or refused."""
 
 PASSIVE: Settings = {
-    "timeout": {"http": {"requestTimeout": "1s"}},
+    "timeout": {"tcp": {"connectTimeout": "500ms"}, "http": {"requestTimeout": "1s"}},
     "healthCheck": {
         "panicThreshold": 0,
         "passive": {

@@ -8,7 +8,8 @@ import pytest
 
 from tests.gateway.controller import Controller
 from tests.gateway.failovers import MOVE_SECONDS, PROBE, primary
-from tests.gateway.means import PASSIVE, RETRIES, Settings, clusters, treat
+from tests.gateway.keys import settled, share
+from tests.gateway.means import HASH, PASSIVE, RETRIES, Settings, clusters, complaints, own, standing, treat
 from tests.gateway.objects import SEPARATE
 from tests.gateway.scene import Scene, refs
 from tests.waiting import until
@@ -58,4 +59,32 @@ async def test_what_takes_a_route_out_of_merge_backends(
         await scene.flows(answers)
         found = clusters(scene)
 
+    assert not complaints(scene)
     assert {"service" if name.startswith("service/") else "route" for name in found} == {named}
+
+
+async def test_consistent_hash_knows_no_weights(shared_scene: Scene) -> None:
+    """With a consistent hash Envoy Gateway spreads users evenly over the pods of all backends that have any weight."""
+    treat(shared_scene, HASH)
+    shared_scene.backend("v1", "dr")
+    shared_scene.routes(refs(("v1", 99), ("dr", 1)))
+    with shared_scene.clients(rate=20) as answers:
+        await shared_scene.flows(answers)
+        places = await settled(shared_scene)
+
+    assert 0.4 < share(shared_scene, places) < 0.6
+
+
+async def test_fallback_beside_a_service_needs_all_the_weight(shared_scene: Scene) -> None:
+    """A `fallback` gets nothing at any weight; once the primary's Service is empty, it gets what its weight says."""
+    shared_scene.backend("v1", "dr")
+    standing(shared_scene, "dr", fallback=True)
+    shared_scene.routes({"backendRefs": [*refs(("v1", 1))["backendRefs"], own("dr", 1_000_000)]})
+    with shared_scene.clients(rate=40) as answers:
+        await shared_scene.flows(answers)
+        await until(lambda: len(answers.all()) >= A_WHILE, seconds=MOVE_SECONDS)
+        before = answers.shares()
+        shared_scene.scale_to_nothing("v1")
+        await answers.answered_by(shared_scene.whole("dr"), seconds=MOVE_SECONDS)
+
+    assert before == {shared_scene.whole("v1"): 1}

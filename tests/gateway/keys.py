@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import aiohttp
 
 from rollout.kube.resources import HTTP_ROUTES
 from tests.gateway.scene import ROUTE, Scene, host_of
+from tests.waiting import patient
 
 KEYS = 1000
 AT_ONCE = 16
 SECONDS = 30.0
 Places = Mapping[int, str]
 """Who answered each key."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """After a change: the share of keys that another backend answers now, and of those that the first one has."""
-
-    what: str
-    moved: float
-    first: float
 
 
 async def asked(scene: Scene) -> Places:
@@ -43,16 +34,16 @@ async def asked(scene: Scene) -> Places:
     return found
 
 
-async def settled(scene: Scene, least: float, most: float) -> Places:
-    """Return who answers each key when the first backend has its share, and twice the same."""
-    async with asyncio.timeout(SECONDS):
-        before = await asked(scene)
+async def settled(scene: Scene) -> Places:
+    """Return who answers each key, as soon as that is twice the same, and nobody gets an error."""
+    async with asyncio.timeout(patient(SECONDS)):
+        before: Places = {}
         while True:
-            await asyncio.sleep(0.3)
             now = await asked(scene)
-            if now == before and least <= share(scene, now) <= most:
+            if now == before and not any(who.isdecimal() for who in now.values()):
                 return now
             before = now
+            await asyncio.sleep(0.3)
 
 
 def share(scene: Scene, places: Places) -> float:
@@ -60,9 +51,9 @@ def share(scene: Scene, places: Places) -> float:
     return sum(who == scene.whole("v1") for who in places.values()) / len(places)
 
 
-def compared(scene: Scene, what: str, before: Places, now: Places) -> Moved:
-    """Return what a change did."""
-    return Moved(what, sum(before[key] != now[key] for key in now) / len(now), share(scene, now))
+def moved(before: Places, now: Places) -> float:
+    """Return which part of the keys another backend answers now."""
+    return sum(before[key] != now[key] for key in now) / len(now)
 
 
 def weigh(scene: Scene, *weights: int) -> None:
