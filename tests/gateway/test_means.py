@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
+from ruamel.yaml import YAML
 
 from tests.gateway.controller import Controller
+from tests.gateway.enclosure import TREE
 from tests.gateway.failovers import MOVE_SECONDS, PROBE, primary
 from tests.gateway.keys import settled, share
 from tests.gateway.means import HASH, PASSIVE, RETRIES, Settings, clusters, complaints, own, standing, treat
@@ -21,12 +24,22 @@ A_WHILE = 160
 """Answers of two seconds: within one Envoy would merge what it notices with the last change of weights."""
 
 
+def recommended() -> Settings:
+    """Return the settings of the policy in the how-to."""
+    text = (TREE / "docs" / "how-to" / "failover-grpcroute.md").read_text(encoding="utf-8")
+    blocks = [
+        YAML(typ="safe").load_all(block) for block in re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    ]
+    (policy,) = [one for block in blocks for one in block if one["kind"] == "BackendTrafficPolicy"]
+    return {key: value for key, value in policy["spec"].items() if key not in {"targetRefs", "mergeType"}}
+
+
 @pytest.mark.parametrize("fault", ["killed", "wrong"])
 async def test_what_is_recommended_loses_next_to_nothing(
     shared_scene: Scene, controller: Controller, fault: str
 ) -> None:
     """A standby weight, retries and passive checks bridge the time until the controller has moved the weights."""
-    treat(shared_scene, RETRIES, PASSIVE)
+    treat(shared_scene, recommended(), merge="StrategicMerge")
     soon = {"mode": "Manual", "stableFor": "1s"}
     async with primary(shared_scene, standbyWeight=1, signals=PROBE, failback=soon) as answers:
         await until(lambda: shared_scene.shares() == [(99, 1), (99, 1)], seconds=MOVE_SECONDS)
