@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from rollout.engine.hooks import Hook
 from rollout.engine.observation import Acceptance, Endpoints
 from rollout.engine.reasons import Reason
+from rollout.engine.refusals import UNSEEN_SECONDS
 from rollout.engine.state import Hold
 from rollout.engine.table import Phase
 from tests.engine.builders import (
@@ -20,6 +23,7 @@ from tests.engine.builders import (
     answered,
     at_rest,
     batch,
+    command,
     rollout,
     route,
     rule,
@@ -302,6 +306,22 @@ def test_a_cluster_of_its_own_begins_at_the_floor() -> None:
     world.accept(Acceptance.ACCEPTED)
     world.look(after=1)
     assert (world.state.step, world.weights()) == (1, (950_000, 50_000))
+
+
+@pytest.mark.parametrize(("seconds", "step"), [(1, 0), (UNSEEN_SECONDS, 1)])
+def test_a_promotion_waits_for_a_cluster_of_its_own(seconds: float, step: int) -> None:
+    """A person in a hurry loses no request, and is not kept waiting by a gateway that accepts nothing."""
+    world = at_rest(gateway={"separateClusters": True})
+    world.lost = True
+    world.tell("start", revision="2")
+    world.lost = False
+    hurry = command("promote", at=world.now)
+    world.look(command=hurry)
+    at_once = world.state.step
+    world.accept(Acceptance.PENDING)
+    world.look(after=seconds, command=hurry)
+
+    assert (at_once, world.state.step) == (0, step)
 
 
 def test_a_newer_revision_after_an_abort_begins() -> None:

@@ -8,6 +8,7 @@ from tests.gateway.attempts import ATTEMPT_SECONDS, FOR_EVER, PAIR, SHORT, STEPS
 from tests.gateway.controller import Controller
 from tests.gateway.crew import BOTH
 from tests.gateway.scene import ROUTES, Scene, refs
+from tests.waiting import until
 
 BAD = {
     "http": {"http_errors": 0.5},
@@ -31,6 +32,7 @@ async def test_undo_loses_nothing(scene: Scene, controller: Controller) -> None:
     async with attempt(scene, rate=150, steps=STEPS[:1]) as answers, scene.recorded() as seen:
         await promoted(scene)
         await answers.answered_by(scene.whole("v2"))
+        await until(lambda: (0, 1_000_000) in seen)
         await scene.command("undo")
         await scene.until(lambda now: now["reason"] == "Undone")
         await answers.answered_by(scene.whole("v1"))
