@@ -28,7 +28,7 @@ def objects(kind: str = "") -> list[Object]:
 @pytest.mark.real
 @KUBERNETES[1]
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("folder", [".", "monitoring"])
+@pytest.mark.parametrize("folder", [".", "monitoring", "tracing"])
 async def test_the_api_server_takes_it(edged: Cluster, tmp_path: Path, folder: str) -> None:
     """Every object, with the rules that its definition has."""
     whole = kustomized(REFERENCE / folder)
@@ -44,6 +44,20 @@ def test_every_file_is_applied() -> None:
     assert sorted(listed["resources"]) == sorted(
         path.name for path in REFERENCE.glob("*.yaml") if path.name != "kustomization.yaml"
     )
+
+
+@pytest.mark.parametrize("rollout", objects("Rollout"), ids=lambda one: one["metadata"]["name"])
+def test_who_has_a_canary_keeps_its_primary(rollout: Object) -> None:
+    """Names, replicas and the rule for testers stay right after a promotion: it copies a template, and names both."""
+    deployments = {one["metadata"]["name"] for one in objects("Deployment")}
+    named = rollout["spec"].get("workloads", {})
+
+    assert {role: one["name"] for role, one in named.items()} == {
+        role: backend["name"] for role, backend in rollout["spec"]["backends"].items() if role != "backups" and named
+    }
+    assert {one["name"] for one in named.values()} <= deployments
+    assert bool(named) is ("canary" in rollout["spec"]["backends"])
+    assert not named or rollout["spec"]["promotion"]["mode"] == "CopyTemplate"
 
 
 def routes(rollout: Object) -> list[Object]:

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.timeout(300)
 
 TREE = Path(__file__).parents[2]
 REFERENCE = TREE / "deploy" / "reference"
+COLLECTOR = "otel-collector"
 GATEWAY, ENVOY = "gateway.networking.k8s.io/v1", "gateway.envoyproxy.io/v1alpha1"
 POLICIES = (
     *((ENVOY, plural) for plural in ("backendtrafficpolicies", "clienttrafficpolicies", "securitypolicies")),
@@ -250,3 +251,44 @@ def asked(port: int, host: str) -> int:
     ):
         connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
         return int(connection.recv(4096).split()[1])
+
+
+def condition(stack: Stack, kind: str) -> tuple[str, str]:
+    """Return status and message of a condition of the Gateway."""
+    _, gateway = stack.lab.cluster.ask("GET", f"/apis/{GATEWAY}/namespaces/edge/gateways/public")
+    told = {one["type"]: (one["status"], one["message"]) for one in gateway.get("status", {}).get("conditions", ())}
+    return told.get(kind, ("", ""))
+
+
+def give_address(stack: Stack) -> None:
+    """Be the load balancer of the Gateway's Service."""
+    services = "/api/v1/namespaces/envoy-gateway-system/services"
+    chosen = f"{services}?labelSelector=gateway.envoyproxy.io/owning-gateway-name=public"
+    _, told = stack.lab.cluster.ask("GET", chosen)
+    (service,) = told["items"]
+    status = {"status": {"loadBalancer": {"ingress": [{"ip": "10.77.0.1"}]}}}
+    path = f"{services}/{service['metadata']['name']}/status"
+    stack.lab.cluster.ask("PATCH", path, status, content="application/merge-patch+json")
+
+
+def test_the_gateway_is_accepted_as_the_stack_is(stack: Stack) -> None:
+    """Nothing has to run beside it: with an address from a load balancer it is programmed."""
+    give_address(stack)
+    stack.lab.wait_for("the Gateway to be programmed", lambda: condition(stack, "Programmed")[0] == "True")
+
+    assert condition(stack, "Accepted")[0] == "True"
+
+
+def test_traces_need_a_collector_that_runs(stack: Stack) -> None:
+    """Without one Envoy Gateway does not accept the Gateway, with one it does; requests are served meanwhile."""
+    told = ("apply", "--server-side", "--field-manager", "tracing", "-k", str(REFERENCE / "tracing"))
+    asyncio.run(stack.lab.cluster.kubectl(*told))
+    stack.lab.wait_for("the Gateway to be refused", lambda: condition(stack, "Accepted")[0] == "False")
+    why, served = condition(stack, "Accepted")[1], asked(stack.lab.door(10443), "account")
+    slice_ = endpoint_slice(COLLECTOR, NOBODY, [("10.77.200.99", True)])
+    slice_["ports"][0]["name"] = "otlp"
+    stack.lab.cluster.apply("/apis/discovery.k8s.io/v1/namespaces/edge/endpointslices", slice_)
+    stack.lab.wait_for("the Gateway to be accepted", lambda: condition(stack, "Accepted")[0] == "True")
+
+    assert f"no ready endpoints for the related Service edge/{COLLECTOR}" in why
+    assert served == 401
