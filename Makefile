@@ -12,7 +12,7 @@ BIN := .venv/bin
 RUN := .venv/.installed-run
 DEV := .venv/.installed-dev
 PURE := spec analysis failover engine
-UNIT := -m "not real and not bench"
+UNIT := -m "not real and not long and not bench"
 
 help: ## Say what there is (this text)
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,7 @@ demo: $(RUN) ## See it: a real Envoy, a good canary, two bad ones; ARGS="--headl
 test: $(DEV) ## Run every test, with the real parts that are on this machine (`make tools` fetches them)
 	@$(BIN)/pytest -n $(WORKERS) -m "not bench" --cov --cov-report=term $(ARGS)
 
+check: export HYPOTHESIS_PROFILE ?= quick
 check: $(DEV) ## Run what is quick: format, lint, types, layers, tests without real parts, coverage of the pure rooms
 	@$(BIN)/ruff format --check --quiet . || { echo "Not formatted; run: $(BIN)/ruff format"; exit 1; }
 	@$(BIN)/ruff check --quiet .

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.waiting import patient
 
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=12)
 settings.register_profile("dev", deadline=None, max_examples=50)
 settings.register_profile(
     "ci",

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import FlakyStrategyDefinition
@@ -12,6 +13,8 @@ from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.api.world import OPERATOR, world
+
+pytestmark = pytest.mark.long
 
 EXAMPLES = 12
 SEQUENCES, STEPS, RUNS = 15, 6, 3

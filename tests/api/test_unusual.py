@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 
 from tests.api.world import WEB, Reply, manifest, world
 
+pytestmark = pytest.mark.long
+
 WORD = re.compile(r"urn:rollout:problem:[a-z-]+")
 PATHS = [
     "/api/v1/rollouts/%2e%2e/web",

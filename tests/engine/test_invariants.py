@@ -147,7 +147,10 @@ def turns(draw: st.DrawFn) -> Turn:
 
 
 SEQUENCES = st.lists(turns(), max_size=14)
-QUICK = settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+QUICK = settings(
+    max_examples=min(120, settings.default.max_examples),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 @dataclass(frozen=True, slots=True)

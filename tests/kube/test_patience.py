@@ -17,6 +17,8 @@ from tests.kube.faulty import QUICK, Faulty, busy, event, faulty, lease, page, s
 from tests.prometheus.liar import Answer, hangs, says
 from tests.waiting import until
 
+pytestmark = pytest.mark.long
+
 NO_KIND = "the server could not find the requested resource"
 HTML = says("<html>Internal Server Error</html>", status=500, kind="text/html")
 

@@ -11,6 +11,8 @@ import pytest
 from rollout.rehearsal.rehearse import rehearse
 from tests.rehearsal.builders import CANARY, STABLE, START, phases, play, read, scenario
 
+pytestmark = pytest.mark.long
+
 HARD = (
     START,
     {"at": "20s", "controller": "kill"},

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -14,6 +15,8 @@ from rollout.rehearsal.outcome import Outcome
 from rollout.rehearsal.rehearse import rehearse
 from rollout.spec.quantities import format_duration
 from tests.rehearsal.builders import CANARY, STABLE, START, manifest, read, scenario
+
+pytestmark = pytest.mark.long
 
 END_SECONDS = 240
 STEPS = (

@@ -5,6 +5,8 @@ Not a rehearsal, which has one Rollout, but the same controller in the same virt
 
 import asyncio
 
+import pytest
+
 from rollout.engine.observation import Endpoints
 from rollout.failover.health import Health
 from rollout.failover.reasons import Reason
@@ -12,6 +14,8 @@ from rollout.failover.table import Stage
 from rollout.ports import Key
 from tests.controller.builders import DOWN, UP, V1, Scene, backend, virtually
 from tests.controller.failing import ALL, DR, ENDPOINTS, PROBE, many, stage, state_of, targets_of, world
+
+pytestmark = pytest.mark.long
 
 FLEET = 20
 SHARE = 6

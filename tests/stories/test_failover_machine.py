@@ -38,6 +38,8 @@ from tests.stories.machine_worlds import (
 )
 from tests.stories.oracle import Look, Opinion
 
+pytestmark = pytest.mark.long
+
 TOTAL = 100
 SLICE = 0.5
 """The world is looked at so often, in simulated seconds."""

@@ -10,6 +10,8 @@ from rollout.rehearsal.reading import read_file
 from rollout.rehearsal.rehearse import rehearse
 from rollout.rehearsal.report import console_for, told_on
 
+pytestmark = pytest.mark.long
+
 STORIES = sorted(Path(__file__).parent.glob("*.yaml"))
 
 

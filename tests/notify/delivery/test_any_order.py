@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -15,6 +16,8 @@ from rollout.notify.sending import MessageRefused
 from rollout.ports import Key
 from tests.notify.delivery.hours import BEGIN, loop_of_hours
 from tests.notify.delivery.world import Replica, ScriptedSender, World, sink
+
+pytestmark = pytest.mark.long
 
 SINKS = (
     sink("hook"),

@@ -23,7 +23,7 @@ from tests.notify.stands.faults import answers, breaks_off, closes, drips, flood
 from tests.notify.stands.server import Fault, Stand, says, standing
 from tests.tools import free_port
 
-pytestmark = pytest.mark.usefixtures("apprise_loaded")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("apprise_loaded")]
 
 PATH, QUERY, TOKEN = "p4thS3cr3t", "qu3ryS3cr3t", "xoxb-t0k3nS3cr3t"
 SIGNING = base64.b64encode(b"s1gningS3cr3t-of-32-bytes-here!!").decode()

@@ -14,14 +14,16 @@ from rollout.notify.shapes import apprise, discord, mattermost, slack, teams
 from rollout.notify.shapes.parts import BREAK
 from tests.notify import made
 
+pytestmark = pytest.mark.long
+
 WITH_ENTITIES = MarkdownIt("commonmark", {"breaks": True}).enable(["table", "strikethrough"])
 WITHOUT = MarkdownIt("commonmark", {"breaks": True}).enable(["table", "strikethrough"]).disable("entity")
 TEXT = {"text", "softbreak", "paragraph_open", "paragraph_close", "inline"}
 OURS = TEXT | {"strong_open", "strong_close", "link_open", "link_close"}
 OURS_IN_SLACK = re.compile(r"<https?://[^\s|<>]+\|Open>|<!date\^\d+\^\{date_short_pretty\} \{time_secs\}\|[\d\-T:.]+Z>")
 LINK = re.compile(r"\[Open\]\(https?://[!-~]+\)")
-FOUND = re.compile(r"[@#:][^\s\u200b…]")
-"""What Mattermost takes for a mention, a hashtag, an emoji or an address by itself (the sign of a cut begins none)."""
+FOUND = re.compile(r"[@#:][^\s\u200b…*]")
+"""What Mattermost takes for a mention, a hashtag, an emoji or an address by itself (no cut, no end of bold)."""
 
 hostile = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 

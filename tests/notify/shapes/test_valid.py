@@ -13,6 +13,8 @@ from rollout.notify.shapes import body, slack
 from rollout.notify.sinks import SinkKind
 from tests.notify import made, shape_rules, slack_rules
 
+pytestmark = pytest.mark.long
+
 Judge = Callable[[Mapping[str, object]], list[str]]
 
 JUDGES: Mapping[SinkKind, Judge] = {
