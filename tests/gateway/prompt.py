@@ -6,7 +6,6 @@ Nothing that is said ends the lab: what cannot be understood or done is answered
 from __future__ import annotations
 
 import shlex
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -41,7 +40,7 @@ class Prompt:
         """Make trouble in this scene."""
         self._scene = scene
         self._answers = answers
-        self._since = time.monotonic()
+        self._counted = len(answers.all())
         control = scene.lab.control
         self._alone: dict[str, Callable[[], object]] = {
             "help": lambda: USAGE,
@@ -90,8 +89,9 @@ class Prompt:
         return name
 
     def _count(self) -> str:
-        since, self._since = self._since, time.monotonic()
-        found = Counter((one.kind, one.who.rpartition(".")[2], one.wrong) for one in self._answers.all(since=since))
+        everything = self._answers.all()
+        fresh, self._counted = everything[self._counted :], len(everything)
+        found = Counter((one.kind, one.who.rpartition(".")[2], one.wrong) for one in fresh)
         totals = Counter[str]()
         for (kind, _, _), number in found.items():
             totals[kind] += number

@@ -108,7 +108,7 @@ def test_a_person_has_the_lab(terminal: Terminal) -> None:
     (folder,) = re.findall(r"ROLLOUT_TOKEN_FILE=(\S+)/token", shown)
     terminal.type(b"kill nobody\n")
     refused = terminal.until("\n> ")
-    is_counted = any(GOOD.search(counted(terminal)) for _ in range(100))
+    is_counted = any(GOOD.search(counted(terminal)) for _ in range(1000))
     ran = processes(folder)
     code = terminal.end()
 
