@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rollout.analysis.effective import share_agrees
-from rollout.analysis.judge import Judgement, JudgeState, Look, judge
+from rollout.analysis.judge import Judgement, JudgeState, Look, Verdict, judge
 from rollout.analysis.samples import Batch
 from rollout.engine import guards
 from rollout.engine.drift import running
@@ -38,10 +38,16 @@ def last_word(state: State) -> Judgement | None:
 
 
 def _standing(state: State, known: JudgeState, context: Context) -> Judgement | None:
-    """Return the last word again, if it is of this step, nothing new was measured and the last sample is fresh."""
-    word, last = state.word, known.last_tick_at
+    """Return the last word again, if it is of this step, nothing new was measured and what it rests on is fresh.
+
+    That is a sample, or for a word that holds an answer, which may have brought none.
+    """
+    word = state.word
     measured = context.seen.batch is not None or context.seen.source_problem is not None
-    if word is None or measured or last is None or last < state.step_at:
+    if word is None or measured:
+        return None
+    last = state.looked_at if word.verdict is Verdict.HOLD else known.last_tick_at
+    if last is None or last < state.step_at:
         return None
     if not last <= context.now <= last + guards.FRESH_CADENCES * context.seen.cadence_seconds:
         return None

@@ -129,7 +129,7 @@ def answered(
     return {key_of(gate, hook, step): said}
 
 
-def batch(*samples: tuple[float, int, int], bad: int = 0) -> Batch:
+def batch(*samples: tuple[float, float, float], bad: int = 0) -> Batch:
     """Return a batch of errors from (time, requests of stable, of canary), `bad` of the canary's at the end."""
 
     def family(place: int, failed: int) -> Family:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import nan
+
+import pytest
+
 from rollout.analysis.samples import Batch
 from rollout.engine.decide import Decision
 from rollout.engine.observation import Endpoints
 from rollout.engine.reasons import Reason
 from rollout.engine.table import Phase
-from tests.engine.builders import NOW, V2, World, at_rest, batch, under_way
+from tests.engine.builders import NOW, V1, V2, World, at_rest, batch, under_way
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s", "minRequests": 0}
 DOWN = ("SourceDown", "connection refused")
@@ -71,6 +75,35 @@ def test_the_judge_is_asked_again_when_no_sample_came_for_long() -> None:
     world = _judged()
     _watch(world, 60)
     world.look(after=60)
+
+    assert world.state.reason == "NoData"
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (Batch(unlabelled={V1: "cluster=v1", V2: "cluster=v2"}), "BackendsNotToldApart"),
+        (batch((NOW, nan, nan)), "NotANumber"),
+    ],
+)
+def test_what_an_answer_without_samples_says_stands_until_the_next_answer(seen: Batch, reason: str) -> None:
+    """A pass in between, for whatever else happened, knows no other reason to hold, and nothing is to be recorded."""
+    world = _judged()
+    for _ in range(5):
+        world.look(after=10, batch=seen)
+    between = world.look(after=5)
+    again = world.look(after=5, batch=seen)
+
+    assert world.state.reason == reason
+    assert (between.state.reason, between.significant, again.significant) == (reason, False, False)
+
+
+def test_what_an_answer_without_samples_says_does_not_stand_for_ever() -> None:
+    """Where no answer comes any more, that is the reason to hold."""
+    world = _judged()
+    for _ in range(5):
+        world.look(after=10, batch=Batch(unlabelled={V1: "cluster=v1", V2: "cluster=v2"}))
+    world.look(after=25)
 
     assert world.state.reason == "NoData"
 
