@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from rollout.engine import attempt, copying, drift, settling, tiers
+from rollout.engine import attempt, clusters, copying, drift, tiers
 from rollout.engine.adoption import with_roles
 from rollout.engine.failover_orders import of_failover
 from rollout.engine.moves import Context, move
@@ -168,7 +168,7 @@ def _promote(state: State, context: Context, command: Command) -> State:
     _need_ready(state, context, command, state.canary)
     if state.copying_at:
         return _resume(state, context, command)
-    settling.need_cluster(state, context, command)
+    clusters.need(state, context, command)
     ready = attempt.edited(drift.take_over(state, context), context)
     if command.args.get("full"):
         return attempt.finish(ready, context, reason=Reason.PROMOTED_BY_COMMAND, why=f"Promoted fully{by(command)}.")

@@ -215,9 +215,6 @@ Guard = Callable[[At], Waiting | None]
 WRITTEN: tuple[Guard, ...] = (unwritten, unaccepted)
 """What the end of an attempt waits for, and the hooks of a step."""
 
-MAKING: tuple[Guard, ...] = (*WRITTEN, canary_not_ready)
-"""What an undo waits for before the previous stable gets all weight, where the gateway makes its cluster first."""
-
 COUNTING: tuple[Guard, ...] = (*WRITTEN, stable_down, verdict_holds, ineffective, hooks)
 """While one of these speaks, hold time stands still."""
 

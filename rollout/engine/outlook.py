@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from rollout.analysis.judge import Judgement, JudgeState
-from rollout.engine import attempt, drift, guards, tiers
+from rollout.engine import attempt, clusters, drift, guards, tiers
 from rollout.engine.guards import At
 from rollout.engine.judging import last_word
 from rollout.engine.moves import Context
@@ -71,8 +71,8 @@ def _missing(state: State, context: Context) -> tuple[Missing, ...]:
         case Phase.PROGRESSING:
             return _speaking(At(state, context, _judgement(state, context)), guards.LEAVING)
         case Phase.PROMOTING:
-            asked = guards.MAKING if state.undoing and not state.share else guards.WRITTEN
-            waiting = _speaking(At(state, context, None), asked)
+            at = At(state, context, None)
+            waiting = _speaking(at, clusters.awaited(at))
             return waiting or ((Missing(state.reason, state.message),) if state.copying_at else ())
         case Phase.ABORTING:
             return _speaking(At(state, context, None), (guards.unwritten,))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from rollout.analysis.judge import Judgement, Verdict
-from rollout.engine import adoption, attempt, copying, drift, gates, guards, settling, tiers
+from rollout.engine import adoption, attempt, clusters, copying, drift, gates, guards, settling, tiers
 from rollout.engine.guards import At
 from rollout.engine.holding import counting
 from rollout.engine.moves import Context, say
@@ -201,8 +201,8 @@ def _promote(state: State, context: Context, judgement: Judgement | None) -> Sta
             return state
     if copying.is_meant(state, context):
         return copying.go_on(state, context)
-    at, is_made = At(state, context, judgement), state.share == attempt.ALL
-    waiting = guards.first(guards.WRITTEN if is_made else guards.MAKING, at)
+    at = At(state, context, judgement)
+    waiting = guards.first(clusters.awaited(at), at)
     if waiting is not None:
         return settling.said(at, waiting)
-    return attempt.swap(state, context) if is_made else attempt.give_all(state, context)
+    return attempt.give_all(state, context) if clusters.is_making(state) else attempt.swap(state, context)

@@ -2,7 +2,7 @@
 
 Routes are edited by others, too, some of them many times a second, and each edit has to be taken in by the gateway.
 It goes on serving what it has meanwhile, so hold time goes on; only after a write of our own it waits. Called by the
-phases, by ``decide``, by the conditions and by commands.
+phases, by ``decide`` and by the conditions.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 from rollout.engine import guards
 from rollout.engine.guards import At, Guard, Waiting
 from rollout.engine.moves import Context, say
-from rollout.engine.observation import Acceptance, Command
+from rollout.engine.observation import Acceptance
 from rollout.engine.reasons import Reason
-from rollout.engine.refusals import UNSEEN_SECONDS, TooSoon
 from rollout.engine.state import OwnedRule, State
 
 SETTLE_SECONDS = 3.0
@@ -55,14 +54,3 @@ def said(at: At, waiting: Waiting) -> State:
         Reason.WAITING_FOR_GATE: guards.unasked(at),
     }
     return at.state if comes.get(waiting[0]) else say(at.state, *waiting)
-
-
-def need_cluster(state: State, context: Context, command: Command) -> None:
-    """Let a command that gives the canary its first weight wait while the gateway makes a cluster for it.
-
-    Raises:
-        TooSoon: the floor is not in force yet, and has not been waited for long enough.
-    """
-    is_new = state.parked and not state.share and context.now - command.at < UNSEEN_SECONDS
-    if is_new and guards.first(guards.WRITTEN, At(state, context, None)) is not None:
-        raise TooSoon
