@@ -70,10 +70,13 @@ class PrometheusClient:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._client.close()
 
-    async def query(self, expression: str, *, at: float, read: Callable[[list[Any]], T]) -> T:
+    async def query(
+        self, expression: str, *, at: float, read: Callable[[list[Any]], T], limit_seconds: float | None = None
+    ) -> T:
         """Return what ``read`` makes of the result of an instant query at Unix time ``at``.
 
-        ``read`` runs in the thread; what it raises on an odd result means that it is no answer.
+        ``read`` runs in the thread; what it raises on an odd result means that it is no answer. ``limit_seconds`` is a
+        shorter time limit, which Prometheus is told of, too, so that the thread comes free as soon.
 
         Raises:
             SourceTimeout: no answer in time.
@@ -86,28 +89,30 @@ class PrometheusClient:
             retry=retry_if_exception_type(Unavailable),
             reraise=True,
         )
-        return await timed(self._within_time(retrying(self._once, expression, at, read)), self._count)
+        params = {"time": f"{at:.3f}"} | ({} if limit_seconds is None else {"timeout": f"{limit_seconds:g}"})
+        query: Awaitable[T] = retrying(self._once, expression, params, read)
+        return await timed(self._within_time(query, limit_seconds or self._timeout), self._count)
 
-    async def _within_time(self, query: Awaitable[T]) -> T:
+    async def _within_time(self, query: Awaitable[T], seconds: float) -> T:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 return await query
         except TimeoutError as error:
-            raise SourceTimeout(f"{self._name} did not answer within {self._timeout:g} s") from error
+            raise SourceTimeout(f"{self._name} did not answer within {seconds:g} s") from error
 
-    async def _once(self, expression: str, at: float, read: Callable[[list[Any]], T]) -> T:
+    async def _once(self, expression: str, params: dict[str, str], read: Callable[[list[Any]], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, expression, at, read)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self._ask, expression, params, read)
         except RuntimeError as error:  # what a pool that was shut down raises
             raise Unavailable(f"{self._name} is not asked any more") from error
 
-    def _ask(self, expression: str, at: float, read: Callable[[list[Any]], T]) -> T:
+    def _ask(self, expression: str, params: dict[str, str], read: Callable[[list[Any]], T]) -> T:
         """Ask and read, in a thread."""
         token = self._token()
         # The library sends what stands in ``headers`` at this moment; every thread would put the same there.
         self._client.headers = {"Authorization": f"Bearer {token}"} if token else {}
         try:
-            return read(self._client.custom_query(expression, params={"time": f"{at:.3f}"}))
+            return read(self._client.custom_query(expression, params=params))
         except Exception as error:
             known = translated(error, self._name)
             if known is None:

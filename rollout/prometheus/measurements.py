@@ -1,8 +1,8 @@
 """The port ``Measurements`` on Prometheus: raw samples, never rates, one query for many Rollouts.
 
 Asks that come within a few milliseconds of each other, share their metric templates and reach back
-about as far are put together: one query for each counter, over all their backends, and one more about those
-of which nothing came. Past samples can be asked for again, so nothing has to be kept.
+about as far are put together: one query for each counter, over all their backends. Whether those of which nothing
+came are there at all is asked beside that. Past samples can be asked for again, so nothing has to be kept.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from itertools import pairwise
 from rollout.analysis.samples import Batch
 from rollout.errors import PermanentError, RolloutError
 from rollout.ports import Ask, Clock
-from rollout.prometheus.answers import Raw, labels_in, number_in, series_in
+from rollout.prometheus.answers import Raw, number_in, series_in
 from rollout.prometheus.client import PrometheusClient
-from rollout.prometheus.presence import expressions, silent, with_unlabelled
+from rollout.prometheus.presence import silent, with_unlabelled
 from rollout.prometheus.questions import Found, batch_of, lacks_buckets, questions, sort_by_owner
-from rollout.prometheus.selectors import Identity, owner
+from rollout.prometheus.rollcall import RollCall
 from rollout.spec.metrics import MetricTemplates
 
 TOGETHER_SECONDS = 0.005
@@ -59,6 +59,7 @@ class PrometheusMeasurements:
         """Ask ``client``, for samples up to ``clock``'s now."""
         self._client = client
         self._clock = clock
+        self._roll_call = RollCall(client, clock)
         self._waiting: dict[tuple[str, int], _Together] = {}
         self._learned: dict[str, _Learned] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -130,30 +131,9 @@ class PrometheusMeasurements:
             learned.all_buckets = True
             found = await self._found(templates, asks, learned)
             batches = [batch_of(templates, ask, found) for ask in asks]
-        return await self._with_unlabelled(templates, asks, batches)
-
-    async def _with_unlabelled(
-        self, templates: MetricTemplates, asks: Sequence[Ask], batches: Sequence[Batch]
-    ) -> list[Batch]:
-        """Return the batches that tell of which silent backends no series at all is there.
-
-        Where that cannot be known, the counters of all the others are good nevertheless.
-        """
-        labels, identities = list(templates.backend_labels), silent(templates, asks, batches)
-        queries = expressions(labels, identities)
-        tries = (self._client.query(query, at=self._clock.now(), read=labels_in) for query in queries)
-        answers = await asyncio.gather(*tries, return_exceptions=True)
-        present: set[Identity] = set()
-        for answer in answers:
-            if isinstance(answer, RolloutError):
-                present.update(identities)
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                present.update(owner(labels, one) for one in answer)
-        return [
-            with_unlabelled(templates, ask, batch, present=present) for ask, batch in zip(asks, batches, strict=True)
-        ]
+        missed = silent(templates, asks, batches)
+        absent = self._roll_call.absent(tuple(templates.backend_labels), missed)
+        return [with_unlabelled(templates, ask, batch, absent=absent) for ask, batch in zip(asks, batches, strict=True)]
 
     async def _found(self, templates: MetricTemplates, asks: Sequence[Ask], learned: _Learned) -> Found:
         now, labels = self._clock.now(), list(templates.backend_labels)

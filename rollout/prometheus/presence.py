@@ -43,14 +43,14 @@ def expressions(labels: Sequence[str], identities: Iterable[Identity]) -> Iterat
         yield f"group by ({','.join(labels)}) ({narrowed('', labels, group)})"
 
 
-def with_unlabelled(templates: MetricTemplates, ask: Ask, batch: Batch, *, present: Collection[Identity]) -> Batch:
-    """Return the batch that tells which of its silent backends are not ``present``, and by which labels."""
-    absent = {
+def with_unlabelled(templates: MetricTemplates, ask: Ask, batch: Batch, *, absent: Collection[Identity]) -> Batch:
+    """Return the batch that tells which of its silent backends are ``absent``, and by which labels."""
+    told = {
         backend.name: _told(templates, who)
         for backend in _silent(ask, batch)
-        if (who := identity(templates, values_of(ask, backend))) not in present
+        if (who := identity(templates, values_of(ask, backend))) in absent
     }
-    return replace(batch, unlabelled=absent) if absent else batch
+    return replace(batch, unlabelled=told) if told else batch
 
 
 def _told(templates: MetricTemplates, who: Identity) -> str:
