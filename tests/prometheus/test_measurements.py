@@ -16,6 +16,7 @@ from tests.prometheus.builders import NOW, ask_for
 from tests.prometheus.liar import lying, says
 from tests.prometheus.stand_in import StandIn, standing_in
 from tests.tools import free_port
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -91,12 +92,14 @@ async def test_only_the_buckets_that_matter_are_asked_for(server: StandIn, sourc
 
 
 async def test_asks_that_come_together_share_their_queries(server: StandIn, source: PrometheusMeasurements) -> None:
-    """Fifty Rollouts with the same templates cost as many queries as one, which is one more where some have nothing."""
+    """Fifty Rollouts with the same templates cost as many queries as one; who has nothing is one more for all."""
     for number in range(50):
         server.add("rq_completed", {"cluster": f"a{number}"}, (NOW - 1, number))
     batches = await asyncio.gather(*(source.measure(ask_for(f"a{number}", f"b{number}")) for number in range(50)))
 
-    assert len(server.asked) == 4
+    await until(lambda: len(server.asked) == 4)
+
+    assert [query.startswith("group") for query in server.asked] == [False, False, False, True]
     assert [samples(batch.counters[f"a{n}", ERRORS]) for n, batch in enumerate(batches)] == [
         [((NOW - 1, float(n)),)] for n in range(50)
     ]
