@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rollout.analysis.state import weights_changed
-from rollout.engine import drift, gates, guards, orders, settling, telling, tiers
+from rollout.engine import drift, dropping, gates, guards, orders, settling, telling, tiers
 from rollout.engine.commands import is_answered, obey
 from rollout.engine.conditions import with_conditions
 from rollout.engine.drift import RouteWrite
@@ -128,7 +128,7 @@ def _is_finished(state: State, context: Context) -> bool:
         return False
     spec = context.spec
     leave = spec is not None and (spec.on_delete is OnDelete.LEAVE or spec.suspend)
-    return leave or not (drift.running(state) or state.phase is Phase.ABORTING)
+    return leave or not (drift.running(state) or state.phase is Phase.ABORTING or dropping.is_due(state, context))
 
 
 def _next_at(state: State, context: Context, again_at: tuple[float | None, ...]) -> float | None:

@@ -1,7 +1,7 @@
 """Drift and writes: which routes say something else than intended, and what is written now.
 
 What we wrote last and want no more is an unfinished write of our own; anything else than what we
-wrote last is somebody else's hand.
+wrote last is somebody else's hand. So it is while a drop waits, which is no unfinished write yet.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rollout.engine import weights
-from rollout.engine.dropping import with_drops
+from rollout.engine.dropping import left, only_drops, with_drops
 from rollout.engine.moves import Context, move, note
 from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.engine.reasons import Reason
@@ -41,11 +41,11 @@ def foreign(state: State, context: Context) -> tuple[OwnedRule, ...]:
         return ()
 
     def is_foreign(rule: OwnedRule) -> bool:
-        want = weights.desired(rule, state)
-        if rule.acknowledged != want:
+        want, ours = weights.desired(rule, state), rule.acknowledged
+        if ours != want and not only_drops(ours, want):
             return False
         now = weights.observed(rule, context.seen.routes)
-        return now is not None and not weights.agrees(rule, now, want)
+        return now is not None and not any(weights.agrees(rule, now, known) for known in (want, ours))
 
     return tuple(filter(is_foreign, state.owned))
 
@@ -166,7 +166,7 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
     for rule in state.owned:
         now = weights.observed(rule, context.seen.routes)
         told = now is None or weights.agrees(rule, now, weights.desired(rule, state))
-        if told or is_left(rule, state, context) or not _may_write(rule, state):
+        if told or is_left(rule, state, context) or not _may_write(rule, now, state):
             continue
         if may_write(now or (), weights.desired(rule, state), state, context):
             changes.setdefault(rule.route, []).append(rule)
@@ -175,12 +175,12 @@ def writes(state: State, context: Context) -> tuple[tuple[RouteWrite, ...], floa
     return due, min((context.now + wait for wait in waits.values() if wait > 0), default=None)
 
 
-def _may_write(rule: OwnedRule, state: State) -> bool:
-    """Return whether the rule is written: of an invalid spec only what failover moved, for the last valid settings."""
-    failover = state.failover
-    if state.phase is not Phase.INVALID or failover.is_away:
+def _may_write(rule: OwnedRule, now: Weights | None, state: State) -> bool:
+    """Return whether the rule is written: of an invalid spec only what failover moved, and the rest of a change."""
+    failover, want = state.failover, weights.desired(rule, state)
+    if state.phase is not Phase.INVALID or failover.is_away or only_drops(now, want):
         return True
-    return failover.moved_at > state.step_at and rule.acknowledged != weights.desired(rule, state)
+    return failover.moved_at > state.step_at and rule.acknowledged != want
 
 
 def lacks_health(state: State, context: Context) -> bool:
@@ -203,7 +203,7 @@ def _waits(state: State, context: Context, changes: Mapping[RouteKey, list[Owned
     rules = [rule for found in changes.values() for rule in found]
     if any(_touches_zero(weights.observed(rule, context.seen.routes), weights.desired(rule, state)) for rule in rules):
         return dict.fromkeys(changes, 0.0)
-    return dict.fromkeys(changes, state.last_write_at + state.gateway.min_write_interval - context.now)
+    return dict.fromkeys(changes, left(state.gateway.min_write_interval, state, context))
 
 
 def _touches_zero(now: Weights | None, want: Weights) -> bool:

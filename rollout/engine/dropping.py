@@ -17,22 +17,41 @@ from rollout.engine.weights import carriers, desired, observed
 DROP_SECONDS = 2.0
 """So long after a write nobody leaves the floor; a gateway follows much sooner, and nobody waits for it."""
 
+LAST_SECONDS = 10.0
+"""A deletion waits at most so long after a write for backends that are still to leave the floor."""
+
+
+def left(seconds: float, state: State, context: Context) -> float:
+    """Return how much is left of so many seconds since the last write; none after one by a clock far ahead."""
+    least = state.last_write_at + seconds - context.now
+    return least if least <= 2 * seconds else 0.0
+
 
 def with_drops(
     waits: Mapping[RouteKey, float], changes: Mapping[RouteKey, Sequence[OwnedRule]], state: State, context: Context
 ) -> Mapping[RouteKey, float]:
     """Return the seconds that the writes of routes wait, where ``changes`` that only drop the floor wait longer."""
-    left = state.last_write_at + DROP_SECONDS - context.now
+    least = left(DROP_SECONDS, state, context)
 
-    def drops(rule: OwnedRule) -> bool:
-        return only_drops(observed(rule, context.seen.routes), desired(rule, state))
+    def drops(route: RouteKey) -> bool:
+        return all(_is_dropping(rule, state, context) for rule in changes[route])
 
-    return {route: max(wait, left) if all(map(drops, changes[route])) else wait for route, wait in waits.items()}
+    return {route: max(wait, least) if drops(route) else wait for route, wait in waits.items()}
+
+
+def is_due(state: State, context: Context) -> bool:
+    """Return whether a backend is still to leave the floor soon, which a deletion waits for."""
+    waits = left(LAST_SECONDS, state, context) > 0
+    return waits and any(_is_dropping(rule, state, context) for rule in state.owned)
+
+
+def _is_dropping(rule: OwnedRule, state: State, context: Context) -> bool:
+    return only_drops(observed(rule, context.seen.routes), desired(rule, state))
 
 
 def only_drops(now: Weights | None, want: Weights) -> bool:
     """Return whether all that changes is that backends at the floor leave it."""
-    if now is None or carriers(now) != carriers(want):
+    if now is None or len(now) != len(want) or carriers(now) != carriers(want):
         return False
     pairs = [(before, after) for (_, before), (_, after) in zip(now, want, strict=True)]
     is_next_to_nothing = all(abs(before - after) <= len(pairs) for before, after in pairs)

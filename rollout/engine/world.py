@@ -57,7 +57,7 @@ def _with_pair(state: State, pair: tuple[str, str]) -> tuple[State, tuple[str, .
 def _with_seen(state: State, context: Context, owned: tuple[OwnedRule, ...], gateway: Gateway) -> State:
     """Return the state with what was seen: the very same one when nothing is new, which is the usual case."""
     if state.gateway != gateway:
-        state = replace(state, gateway=gateway)
+        state = replace(state, gateway=gateway, parked=state.parked or (gateway.separate_clusters and running(state)))
     owned = tuple(_settled(rule, state, context) for rule in owned)
     now = weights.observed(owned[0], context.seen.routes) if owned else None
     observed = now if now is not None else state.observed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from rollout.engine.dropping import DROP_SECONDS, only_drops
-from rollout.engine.state import Weights
+from rollout.engine.dropping import DROP_SECONDS, LAST_SECONDS, only_drops
+from rollout.engine.state import Drift, Weights
 from rollout.engine.table import Phase
-from tests.engine.builders import DOWN, V1, V2, under_way
+from tests.engine.builders import DOWN, V1, V2, World, rollout, under_way
 from tests.engine.tiered import DR, Backed, at_home, backed
 
 SEPARATE = {"separateClusters": True}
@@ -94,3 +96,105 @@ def test_only_the_floor_is_dropped(now: tuple[int, ...], want: tuple[int, ...], 
 def test_nothing_is_dropped_from_a_rule_that_is_gone() -> None:
     """Nobody knows what stands there."""
     assert not only_drops(None, _weights(0, 1_000_000))
+
+
+def test_nothing_is_dropped_where_the_backends_are_others() -> None:
+    """What was written before a backup was added says nothing of the rule as it is."""
+    assert not only_drops(_weights(1, 999_999), _weights(0, 1_000_000, 0))
+
+
+def finishing(**spec: object) -> World:
+    """Return a world that was promoted just now: the stable of before is at the floor, and waits to leave it."""
+    world = under_way(gateway=SEPARATE, **spec)
+    world.tell("promote", full=True)
+    world.look()
+    world.look(after=0.1)
+    assert (world.state.phase, world.weights()) == (Phase.IDLE, (1, 999_999))
+    return world
+
+
+def test_a_drop_waits_for_no_clock_that_stood_ahead() -> None:
+    """Another replica's clock says nothing of how long the gateway has had."""
+    world = finishing()
+    world.state = replace(world.state, last_write_at=world.now + 3600)
+    world.look(after=0.1)
+
+    assert world.weights() == (0, 1_000_000)
+
+
+def test_a_drop_waits_though_the_clock_stepped_back_a_little() -> None:
+    """A gateway that was written to just now has had no time."""
+    world = finishing()
+    world.state = replace(world.state, last_write_at=world.now + 0.5)
+    world.look(after=0.1)
+
+    assert world.weights() == (1, 999_999)
+
+
+@pytest.mark.parametrize("mode", ["Ignore", "Pause"])
+def test_somebody_elses_weights_are_left_while_a_drop_waits(mode: str) -> None:
+    """What is found then is neither what was written nor what comes next."""
+    world = finishing(drift=mode)
+    world.meddle(500_000, 500_000, by="helm")
+    for _ in range(3):
+        world.look(after=DROP_SECONDS)
+
+    assert (world.weights(), world.state.drift.by) == ((500_000, 500_000), "helm")
+
+
+def test_somebody_elses_weights_are_put_back_and_counted_while_a_drop_waits() -> None:
+    """As at any other time."""
+    world = finishing()
+    world.meddle(500_000, 500_000, by="helm")
+    world.look(after=0.1)
+
+    assert (world.weights(), len(world.state.drift.repairs)) == ((0, 1_000_000), 1)
+
+
+def test_the_floor_that_waits_is_nobody_elses() -> None:
+    """What was written last is our own."""
+    world = finishing(drift="Pause")
+    world.look(after=0.1)
+
+    assert (world.weights(), world.state.drift) == ((1, 999_999), Drift())
+
+
+def test_a_floor_is_left_though_the_spec_is_invalid() -> None:
+    """It is the rest of a change that was made before."""
+    world = finishing()
+    world.look(after=0.1, problems=("spec.x: bad",))
+    world.look(after=DROP_SECONDS, problems=("spec.x: bad",))
+
+    assert (world.state.phase, world.weights()) == (Phase.INVALID, (0, 1_000_000))
+
+
+def test_a_deletion_waits_until_the_floor_is_left() -> None:
+    """Nobody would leave it afterwards."""
+    world = finishing()
+    waits = world.look(after=0.1, deleting=True)
+    drops = world.look(after=DROP_SECONDS, deleting=True)
+    done = world.look(after=0.1, deleting=True)
+
+    assert (waits.finished, drops.finished, done.finished) == (False, False, True)
+    assert world.weights() == (0, 1_000_000)
+
+
+def test_a_deletion_does_not_wait_for_ever_until_the_floor_is_left() -> None:
+    """A route that cannot be written keeps nobody: one request in a million is what is left."""
+    world = finishing()
+    world.lost = True
+    waits = world.look(after=DROP_SECONDS, deleting=True)
+    given_up = world.look(after=LAST_SECONDS, deleting=True)
+
+    assert (waits.finished, given_up.finished) == (False, True)
+
+
+def test_a_floor_is_asked_for_where_clusters_become_separate_in_an_attempt() -> None:
+    """A canary that is lost then leaves by it."""
+    world = under_way()
+    world.wanted = rollout(gateway=SEPARATE)
+    world.look(after=1)
+    world.endpoints[V2] = DOWN
+    world.look(after=1)
+
+    assert world.weights() == (999_999, 1)
