@@ -13,13 +13,15 @@ class FakeMeasurements:
     """``Measurements`` of what a test counted.
 
     ``count`` keeps a sample; ``queries`` are the numbers that expressions give (text: why there is none);
-    ``error`` is raised from every ask as long as it is set; ``asks`` are all that came.
+    ``error`` is raised from every ask as long as it is set; ``asks`` are all that came. ``unlabelled`` has the backends
+    that no series is labelled with, with those labels.
     """
 
     def __init__(self, *, replays: bool = True) -> None:
         self.queries: dict[str, float | str] = {}
         self.error: Exception | None = None
         self.asks: list[Ask] = []
+        self.unlabelled: dict[str, str] = {}
         self._replays = replays
         self._samples: defaultdict[tuple[str, str, str, str], list[tuple[float, float]]] = defaultdict(list)
 
@@ -48,7 +50,7 @@ class FakeMeasurements:
         answers = {name: self.queries.get(query, "the answer is empty") for name, query in ask.queries}
         values = {name: answer for name, answer in answers.items() if isinstance(answer, float)}
         problems = {name: answer for name, answer in answers.items() if isinstance(answer, str)}
-        return Batch(counters, values, problems)
+        return Batch(counters, values, problems, self.unlabelled)
 
     def checkpoint(self, ask: Ask) -> Mapping[str, object]:
         """Return something to keep when past samples cannot be asked for again."""
