@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from rollout.engine import gates
 from rollout.engine.drift import running
+from rollout.engine.dropping import only_drops
 from rollout.engine.moves import intended
 from rollout.engine.reasons import Reason
 from rollout.engine.state import Recorded, State
@@ -39,8 +40,9 @@ AWAY = frozenset({Why.FAILED_OVER, Why.MAINTENANCE, Why.ON_BACKUP})
 def is_significant(before: State, state: State) -> bool:
     """Return whether the status must be written: numbers and sentences alone ride along with the next write.
 
-    So does what only follows from the last record: that the weights which it intends are written, that the gateway took
-    them in, and that the hold time runs; but not that the write began anew, from which hold time counts.
+    So does what only follows from the last record: that the weights which it intends are written, that the floor is
+    left then, that the gateway took them in, and that the hold time runs; but not that the write began anew, from which hold
+    time counts.
     """
     is_anew = 0.0 < before.writing_at < state.writing_at
     return is_anew or _gist(before) != _gist(state) or _has_health_news(state) or _has_much_evidence(state)
@@ -55,7 +57,8 @@ def recorded(state: State) -> State:
 
 def _gist(state: State) -> tuple[object, ...]:
     conditions = tuple((condition.type, condition.status) for condition in state.conditions)
-    as_recorded = state.writing_at > 0 or _is_moved(state) or state.observed == intended(state)
+    is_under_way = state.writing_at > 0 or state.phase is Phase.ABORTING or _is_moved(state)
+    as_recorded = is_under_way or state.observed == intended(state)
     weights = (state.share, state.parked, tuple(rule.total for rule in state.owned), as_recorded or state.observed)
     hold = (state.hold.since is not None or state.writing_at > 0, state.hold_over, state.approved_step)
     seen = (state.seen_revision, state.templates, state.stable, state.steps_seen, state.observed_generation)
@@ -82,7 +85,8 @@ def _gist(state: State) -> tuple[object, ...]:
 def _is_moved(state: State) -> bool:
     """Return whether what failover wants is being written, or was: that the routes show it then is no news."""
     moved_at = state.failover.moved_at
-    written = bool(state.owned) and state.owned[0].acknowledged == intended(state)
+    ours, want = state.owned[0].acknowledged if state.owned else (), intended(state)
+    written = bool(state.owned) and (ours == want or only_drops(ours, want))
     return moved_at > 0 and (moved_at > state.last_write_at or written)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from rollout.engine import tiers, weights
 from rollout.engine.adoption import with_roles
 from rollout.engine.drift import running
+from rollout.engine.dropping import only_drops
 from rollout.engine.moves import Context, move, say
 from rollout.engine.reasons import Reason
 from rollout.engine.settling import unaccepted_at
@@ -82,6 +83,8 @@ def _settled(rule: OwnedRule, state: State, context: Context) -> OwnedRule:
     want, now = weights.desired(rule, state), weights.observed(rule, context.seen.routes)
     if rule.acknowledged == want:
         return rule
+    if now is not None and only_drops(want, now):
+        return replace(rule, acknowledged=now)  # the floor was left after the last record
     is_there = weights.agrees(rule, now, want)
     return replace(rule, acknowledged=want) if is_there or _is_strange(rule, now, state, context) else rule
 

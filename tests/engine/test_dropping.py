@@ -6,8 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from rollout.engine.decide import Decision
 from rollout.engine.dropping import DROP_SECONDS, LAST_SECONDS, only_drops
+from rollout.engine.observation import UNKNOWN_ENDPOINTS
+from rollout.engine.reasons import Reason
 from rollout.engine.state import Drift, Weights
+from rollout.engine.status import from_status, to_status
 from rollout.engine.table import Phase
 from tests.engine.builders import DOWN, V1, V2, World, rollout, under_way
 from tests.engine.tiered import DR, Backed, at_home, backed
@@ -198,3 +202,57 @@ def test_a_floor_is_asked_for_where_clusters_become_separate_in_an_attempt() -> 
     world.look(after=1)
 
     assert world.weights() == (999_999, 1)
+
+
+def _killed(world: World, lost: str, passes: int) -> Decision:
+    """Let a backend be lost, and the controller be killed so many passes later; return the next one's third pass."""
+    world.endpoints[lost] = DOWN
+    record = world.state
+    for _ in range(passes):
+        decision = world.look(after=0.5)
+        record = decision.state if decision.significant else record
+        for route, view in world.views.items():
+            if view is not None and decision.writes:
+                world.views[route] = replace(view, written_at=float(int(world.now)))
+    kept, started = from_status(to_status(record)), world.now + 60
+    assert kept is not None
+    world.state, world.now = kept, started
+    world.endpoints[lost] = UNKNOWN_ENDPOINTS
+    world.look(session_started_at=started)
+    world.endpoints[lost] = DOWN
+    world.look(after=1, session_started_at=started)
+    world.look(after=DROP_SECONDS, session_started_at=started)
+    return world.look(after=1, session_started_at=started)
+
+
+@pytest.mark.parametrize("passes", range(1, 9))
+def test_a_controller_killed_during_a_drop_leaves_the_failover_as_it_is(passes: int) -> None:
+    """The next one takes the floor that was left for what it is, and nothing for somebody else's hand."""
+    world = home()
+    decision = _killed(world, V1, passes)
+
+    assert (world.weights(), world.state.failover.epoch) == ((0, 0, 1_000_000), 1)
+    assert (decision.state.phase, decision.state.drift) == (Phase.IDLE, Drift())
+
+
+@pytest.mark.parametrize("passes", range(1, 9))
+def test_a_controller_killed_during_a_drop_keeps_the_attempt(passes: int) -> None:
+    """An attempt that stands still while its primary is away does not end by a restart."""
+    world = home()
+    world.tell("start", revision="2")
+    world.look()
+    world.look(after=1)
+    decision = _killed(world, V1, passes)
+
+    assert (decision.state.phase, decision.state.attempt) == (Phase.PROGRESSING, 1)
+    assert world.weights()[2] >= 999_998
+
+
+@pytest.mark.parametrize("passes", range(1, 9))
+def test_a_controller_killed_during_the_drop_of_an_abort_ends_it(passes: int) -> None:
+    """Whatever stood in the route, and whatever was recorded."""
+    world = under_way(gateway=SEPARATE)
+    decision = _killed(world, V2, passes)
+
+    assert (decision.state.phase, decision.state.reason) == (Phase.ABORTED, Reason.CANARY_LOST)
+    assert (world.weights(), decision.state.drift) == ((1_000_000, 0), Drift())

@@ -7,9 +7,12 @@ from itertools import pairwise
 
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, Endpoints
 from rollout.engine.recording import MOST_LOST_SECONDS
+from rollout.engine.table import Phase
 from tests.engine.builders import BOTH_UP, DOWN, V1, V2, World, at_rest, batch, under_way
+from tests.engine.tiered import at_home, backed
 
 ERRORS = {"checks": [{"name": "errors", "kind": "Errors"}], "warmUp": "0s", "minRequests": 0}
+SEPARATE: Mapping[str, object] = {"separateClusters": True}
 NOBODY_LOOKS: Mapping[str, Endpoints] = {V1: UNKNOWN_ENDPOINTS, V2: UNKNOWN_ENDPOINTS}
 
 
@@ -74,3 +77,26 @@ def test_health_that_nobody_can_see_is_recorded_in_an_attempt() -> None:
     world.look(after=1)
 
     assert _looks(world, NOBODY_LOOKS, BOTH_UP) == [True, True]
+
+
+def _records(world: World, backend: str) -> int:
+    """Let a backend lose its endpoints; return how often that is recorded until the floor is left."""
+    world.endpoints[backend] = DOWN
+    told = [world.look(after=0.25).significant for _ in range(20)]
+    return sum(told)
+
+
+def test_a_failover_by_the_floor_is_recorded_once() -> None:
+    """That a backend leaves the floor follows from the record: 35 Rollouts on one primary would tell it at once."""
+    world = at_home(wanted=backed(gateway=SEPARATE))
+
+    assert _records(world, V1) == 1
+    assert world.weights() == (0, 0, 1_000_000)
+
+
+def test_an_abort_by_the_floor_is_recorded_when_it_begins_and_when_it_ends() -> None:
+    """What the routes say between is no news."""
+    world = under_way(gateway=SEPARATE)
+
+    assert _records(world, V2) == 2
+    assert (world.state.phase, world.weights()) == (Phase.ABORTED, (1_000_000, 0))
