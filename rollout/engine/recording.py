@@ -41,8 +41,8 @@ def is_significant(before: State, state: State) -> bool:
     """Return whether the status must be written: numbers and sentences alone ride along with the next write.
 
     So does what only follows from the last record: that the weights which it intends are written, that the floor is
-    left then, that the gateway took them in, and that the hold time runs; but not that the write began anew, from which hold
-    time counts.
+    left then, that the gateway took them in, and that the hold time runs; but not that the write began anew, from which
+    hold time counts.
     """
     is_anew = 0.0 < before.writing_at < state.writing_at
     return is_anew or _gist(before) != _gist(state) or _has_health_news(state) or _has_much_evidence(state)
