@@ -55,7 +55,9 @@ async def _serve(settings: ServeSettings) -> None:
 
     stop = _stopped_by_signals()
     ask_for_files()
-    async with _runtime(settings) as runtime:
+    opening = _runtime(settings)
+    settle_all()  # all is imported and no pass has begun; what many Rollouts add is settled by the controller
+    async with opening as runtime:
         if runtime.first_token:
             _show(FIRST_SENTENCE.format(file=settings.tokens_file, token=runtime.first_token))
         log.info(
@@ -66,7 +68,6 @@ async def _serve(settings: ServeSettings) -> None:
             tick_seconds=settings.tick_seconds,
             api=runtime.url or "off",
         )
-        settle_all()
         await until_stopped(stop, runtime.parts)
     log.info("stopped")
 

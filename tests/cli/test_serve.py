@@ -1,11 +1,17 @@
-"""What `rollout serve` waits for, and what it makes of a part that ends by itself."""
+"""What `rollout serve` waits for, what it does before, and what it makes of a part that ends by itself."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
+from rollout.bootstrap import files
+from rollout.cli import serve
 from rollout.cli.serve import until_stopped
+from rollout.controller import memory
 from rollout.errors import ConflictError, Unavailable
+from rollout.settings.table import ServeSettings
 
 
 async def forever() -> None:
@@ -48,3 +54,23 @@ async def test_what_ended_a_part_is_told() -> None:
     """The error of a part is that of the command."""
     with pytest.raises(ConflictError, match="somebody else was here"):
         await until_stopped(asyncio.Event(), {asyncio.create_task(failing())})
+
+
+async def test_memory_is_settled_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full collection takes longer the more there is, and would be in the way of the first passes."""
+    order: list[str] = []
+
+    @asynccontextmanager
+    async def opened(_: object) -> AsyncIterator[None]:
+        order.append("opened")
+        raise ConflictError("enough was seen")
+        yield
+
+    monkeypatch.setattr(files, "ask_for_files", lambda: None)
+    monkeypatch.setattr(serve, "_runtime", opened)
+    monkeypatch.setattr(serve, "_stopped_by_signals", asyncio.Event)
+    monkeypatch.setattr(memory, "settle_all", lambda: order.append("settled"))
+    with pytest.raises(ConflictError):
+        await serve._serve(ServeSettings())  # noqa: SLF001 - what is private to it is in which order it begins
+
+    assert order == ["settled", "opened"]
