@@ -62,3 +62,5 @@ class Warmer:
                 await self._api.touch()
         except (RolloutError, TimeoutError) as error:
             log.debug("connection not kept", why=str(error) or "no answer")
+        except Exception:  # such as of a plug-in for credentials: the next question may do better
+            log.exception("connection not kept")
