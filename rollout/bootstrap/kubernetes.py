@@ -195,9 +195,12 @@ class _Rooms:
 
 
 def _tell(recorder: EventRecorder, cluster: Cluster, told: Told) -> None:
-    """Let an event be sent of what was done here; what another replica did is told by that one."""
+    """Let an event be sent of what was done here, though the Lease may have gone during its write.
+
+    What another replica did is told by that one. Of a Rollout that is gone nothing is told: events need its uid.
+    """
     stored = cluster.store.read(told.key)
-    if stored is None or not cluster.elector.holds(told.key):
+    if stored is None:
         return
     uid = stored.uid
     if told.transition is not None:
