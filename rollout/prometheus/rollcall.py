@@ -22,7 +22,10 @@ from rollout.prometheus.selectors import Identity, owner
 log = structlog.get_logger(__name__)
 
 KNOWN_SECONDS = 30.0
-"""An answer, or that there was none, is good for so long; it is sooner than samples are overdue with usual cadences."""
+"""So long an answer is good, or that there was none."""
+
+FIRST_SECONDS = 0.5
+"""So long the first answer is good that a backend is absent, and each further one twice as long: most come soon."""
 
 LIMIT_SECONDS = 1.0
 """So long the question may take, at the server, too."""
@@ -32,10 +35,16 @@ Labels = tuple[str, ...]
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of a backend that was asked for last at ``asked_at`` (monotonic)."""
+    """What is known of a backend that was asked for last at ``asked_at`` (monotonic), and for how long it is good."""
 
     asked_at: float
     absent: bool = False
+    seconds: float = FIRST_SECONDS / 2
+
+    def note(self, *, absent: bool) -> None:
+        """Take the answer."""
+        self.absent = absent
+        self.seconds = min(KNOWN_SECONDS, 2 * self.seconds) if absent else KNOWN_SECONDS
 
 
 class RollCall:
@@ -60,7 +69,7 @@ class RollCall:
         now = self._clock.monotonic()
         self._known = {who: what for who, what in self._known.items() if now - what.asked_at < 2 * KNOWN_SECONDS}
         known = {who: self._known.get((labels, who)) for who in identities}
-        due = [who for who, what in known.items() if what is None or now - what.asked_at >= KNOWN_SECONDS]
+        due = [who for who, what in known.items() if what is None or now - what.asked_at >= what.seconds]
         if due:
             for who in due:
                 self._known.setdefault((labels, who), _Known(now)).asked_at = now
@@ -79,4 +88,4 @@ class RollCall:
             log.debug("which backends have series is not known", why=str(error))
             present.update(identities)
         for who in identities:
-            self._known[labels, who].absent = who not in present
+            self._known[labels, who].note(absent=who not in present)

@@ -88,23 +88,36 @@ async def test_nobody_is_looked_for_whose_counters_came(server: StandIn, source:
     assert groups(server) == ['group by (cluster) ({cluster=~"v2"})']
 
 
-async def test_question_is_not_put_again_while_the_answer_is_known(
+async def test_who_is_absent_is_asked_for_less_and_less_often(
     server: StandIn, source: PrometheusMeasurements, clock: FakeClock
 ) -> None:
-    """Only after half a minute it may be another one; until that is there, what was known is told."""
+    """At first soon, as a gateway needs a moment for a new cluster, then with gaps that double, up to half a minute."""
+    await told(source, ask_for())
+    for place, gap in enumerate((0.5, 1, 2, 4, 8, 16, 30, 30), 1):
+        clock.advance(gap - 0.25)
+        await source.measure(ask_for())
+        assert len(groups(server)) == place
+        clock.advance(0.25)
+        async with asyncio.timeout(patient(5)):
+            while len(groups(server)) == place:
+                await source.measure(ask_for())
+
+    assert len(groups(server)) == 9
+
+
+async def test_who_is_there_is_not_asked_for_again_soon(
+    server: StandIn, source: PrometheusMeasurements, clock: FakeClock
+) -> None:
+    """Half a minute long; the others are, and what was known of them is told until the answer comes."""
+    server.add("membership_healthy", {"cluster": "v2"}, (NOW - 1, 1))
     await told(source, ask_for())
     clock.advance(KNOWN_SECONDS - 1)
-    await source.measure(ask_for())
-    assert len(groups(server)) == 1
-    clock.advance(1)
-    server.add("membership_healthy", {"cluster": "v2"}, (NOW - 1, 1))
     again = await source.measure(ask_for())
-    async with asyncio.timeout(patient(5)):
-        while len((later := await source.measure(ask_for())).unlabelled) > 1:
-            pass
+    await until(lambda: len(groups(server)) == 2)
+    await told(source, ask_for())
 
-    assert (set(again.unlabelled), set(later.unlabelled)) == ({"v1", "v2"}, {"v1"})
-    assert len(groups(server)) == 2
+    assert again.unlabelled == {"v1": "cluster=v1"}
+    assert groups(server) == ['group by (cluster) ({cluster=~"v2|v1"})', 'group by (cluster) ({cluster=~"v1"})']
 
 
 async def test_only_attempts_are_told(server: StandIn, source: PrometheusMeasurements) -> None:
