@@ -157,7 +157,7 @@ def judged(canary: Family, stable: Family, moments: list[float], *, restarts: bo
     return said, count
 
 
-@settings(max_examples=min(60, settings.default.max_examples))
+@settings(max_examples=min(60, settings().max_examples))
 @given(families("c"), families("s"), MOMENTS)
 def test_a_restart_between_any_two_looks_changes_nothing(canary: Family, stable: Family, moments: list[float]) -> None:
     """A state that went through JSON gives the very same judgements."""
@@ -166,7 +166,7 @@ def test_a_restart_between_any_two_looks_changes_nothing(canary: Family, stable:
     assert judged(canary, stable, looks, restarts=True)[0] == judged(canary, stable, looks, restarts=False)[0]
 
 
-@settings(max_examples=min(60, settings.default.max_examples))
+@settings(max_examples=min(60, settings().max_examples))
 @given(families("c"), families("s"), MOMENTS)
 def test_an_old_batch_again_changes_nothing(canary: Family, stable: Family, moments: list[float]) -> None:
     """Replaying what was judged leaves the state, and says the same."""
@@ -179,7 +179,7 @@ def test_an_old_batch_again_changes_nothing(canary: Family, stable: Family, mome
     assert older.state.streams is first.state.streams
 
 
-@settings(max_examples=min(60, settings.default.max_examples))
+@settings(max_examples=min(60, settings().max_examples))
 @given(families("c"), families("s"), MOMENTS)
 def test_looks_that_miss_lose_no_evidence(canary: Family, stable: Family, moments: list[float]) -> None:
     """A controller that was away judges in one look what it would have judged in many."""

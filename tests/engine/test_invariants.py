@@ -148,7 +148,7 @@ def turns(draw: st.DrawFn) -> Turn:
 
 SEQUENCES = st.lists(turns(), max_size=14)
 QUICK = settings(
-    max_examples=min(120, settings.default.max_examples),
+    max_examples=min(120, settings().max_examples),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

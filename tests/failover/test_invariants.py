@@ -279,7 +279,7 @@ class Spilling(Sequences):
 
 
 STEPS = examples(
-    max_examples=min(100, examples.default.max_examples),
+    max_examples=min(100, examples().max_examples),
     stateful_step_count=50,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # to shrink a sequence of this length takes minutes
