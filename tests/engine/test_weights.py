@@ -50,6 +50,11 @@ def test_a_tiny_share_gets_one() -> None:
     assert allocate((99.9, 0.1), 100) == (99, 1)
 
 
+def test_many_tiny_shares_are_taken_from_the_largest() -> None:
+    """Where the shares of the tiny are raised to 1, the largest gives what is too much."""
+    assert allocate((98.0, 1.0, 0.1, 0.1, 0.1), 10) == (6, 1, 1, 1, 1)
+
+
 def test_equal_shares_differ_by_the_remainder_only() -> None:
     """Three equal shares of 100 are 34, 33 and 33."""
     assert allocate((1.0, 1.0, 1.0), 100) == (34, 33, 33)
