@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rollout.kube.podtemplates import copied, template_of
 from tests.deploy.rendering import DEPLOY, Object, kustomized, read
 from tests.deploy.test_server import taken
 from tests.kubernetes.cluster import Cluster
@@ -58,6 +59,39 @@ def test_who_has_a_canary_keeps_its_primary(rollout: Object) -> None:
     assert {one["name"] for one in named.values()} <= deployments
     assert bool(named) is ("canary" in rollout["spec"]["backends"])
     assert not named or rollout["spec"]["promotion"]["mode"] == "CopyTemplate"
+
+
+@pytest.mark.parametrize("service", ["checkout", "pricing"])
+def test_a_promotion_leaves_a_template_that_fits(service: str) -> None:
+    """The primary runs what the canary runs, known by the same revision, and what it says of pods names no version."""
+    primary, canary = (
+        one
+        for role in ("primary", "canary")
+        for one in objects("Deployment")
+        if one["metadata"]["name"] == f"{service}-{role}"
+    )
+    promoted = copied(canary, primary)
+
+    assert promoted == primary["spec"]["template"]
+    assert template_of(promoted) == template_of(canary["spec"]["template"])
+
+
+def test_nobody_else_sends_requests_to_who_is_judged() -> None:
+    """The counters of a backend are those of its Service: one route only may name it."""
+    backends = {
+        backend["name"]
+        for rollout in objects("Rollout")
+        for one in rollout["spec"]["backends"].values()
+        for backend in (one if isinstance(one, list) else [one])
+    }
+    naming = [
+        name
+        for route in objects()
+        if route["kind"].endswith("Route")
+        for name in {ref["name"] for rule in route["spec"]["rules"] for ref in rule.get("backendRefs", ())}
+    ]
+
+    assert sorted(name for name in naming if name in backends) == sorted(backends)
 
 
 def routes(rollout: Object) -> list[Object]:
