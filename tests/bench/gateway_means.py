@@ -85,7 +85,6 @@ MEANS = (
     Means("controller, weight 1, passive checks, repeats", (PASSIVE, REPEATS), governed=True, carries=ALL),
     Means("mergeBackends, controller, weight 1", **MERGED),
     Means("mergeBackends, controller, weight 1, retries", (RETRIES,), **MERGED),
-    Means("mergeBackends, controller, weight 1, repeats", (REPEATS,), **MERGED),
 )
 
 

@@ -154,7 +154,8 @@ async def test_killed_primary(capsys: pytest.CaptureFixture[str]) -> None:
     """A primary is killed and not ready, again and again: how many requests fail until the backup has them all.
 
     Where a machine is slow, the bare loop says how slow. The controller records what it will do before it does it: that
-    is two writes, one after the other, and the first is the longer one.
+    is two writes, one after the other, and the first is the longer one. So it costs about twice what the loop
+    costs, and more than three times is a fault of its own.
     """
     lost: dict[str, list[int]] = defaultdict(list)
     async with bench() as playing:
@@ -173,7 +174,7 @@ async def test_killed_primary(capsys: pytest.CaptureFixture[str]) -> None:
 
     for kind in BOTH:
         least = median(lost[f"{BARE}, {kind}"])
-        assert median(lost[f"{CONTROLLER}, {kind}"]) <= max(40, 4 * least)
+        assert median(lost[f"{CONTROLLER}, {kind}"]) <= max(40, 3 * least)
         assert median(lost[f"{STANDBY}, {kind}"]) <= max(15, least)
 
 
