@@ -57,9 +57,21 @@ rollout-controller.{{ .Release.Namespace }}.svc
 
 {{/* Nothing, or an end of it all where two values contradict each other, which the schema cannot say. */}}
 {{- define "rollout.checked" -}}
+{{- $volumes := list "tls" }}
 {{- range $name, $file := .Values.secretFiles }}
-{{- if and $file.secretName (hasKey $.Values.settings $name) }}
+{{- if $file.secretName }}
+{{- $volumes = append $volumes (kebabcase $name) }}
+{{- if hasKey $.Values.settings $name }}
 {{- fail (printf "settings.%s and secretFiles.%s.secretName both say where this file is: leave one of them out" $name $name) }}
+{{- end }}
+{{- if not (or $file.key (eq $name "probe_certificates")) }}
+{{- fail (printf "secretFiles.%s has no key, so nothing says which file of the Secret it is: give secretFiles.%s.key" $name $name) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- range .Values.extraVolumes }}
+{{- if has .name $volumes }}
+{{- fail (printf "extraVolumes has a volume called %s, and so has the chart: give it another name, here and in extraVolumeMounts" .name) }}
 {{- end }}
 {{- end }}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
