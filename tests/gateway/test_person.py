@@ -24,6 +24,7 @@ from tests.waiting import patient
 UP_SECONDS = 60.0
 """From nothing to good answers over both kinds of route: the prompt comes after them."""
 
+COUNT_SECONDS = 30.0
 CTRL_C = b"\x03"
 GOOD = re.compile(r"grpc  v1 +\d+  100\.0%  good")
 
@@ -100,19 +101,25 @@ def counted(terminal: Terminal) -> str:
     return terminal.until("\n> ")
 
 
+def is_good_soon(terminal: Terminal) -> bool:
+    """Return whether all calls since the last count were answered well, at some count in time."""
+    deadline = time.monotonic() + patient(COUNT_SECONDS)
+    while not GOOD.search(counted(terminal)):
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
 def test_a_person_has_the_lab(terminal: Terminal) -> None:
     """It says what to try, does what is said, survives what it does not understand, and goes by Ctrl-C."""
-    began = time.monotonic()
     shown = terminal.until("\n> ", seconds=UP_SECONDS)
-    took = time.monotonic() - began
     (folder,) = re.findall(r"ROLLOUT_TOKEN_FILE=(\S+)/token", shown)
     terminal.type(b"kill nobody\n")
     refused = terminal.until("\n> ")
-    is_counted = any(GOOD.search(counted(terminal)) for _ in range(1000))
+    is_counted = is_good_soon(terminal)
     ran = processes(folder)
     code = terminal.end()
 
-    assert took <= patient(UP_SECONDS)
     assert "No backend is called nobody" in refused
     assert is_counted
     assert len(ran) >= 5
