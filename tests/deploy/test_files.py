@@ -178,7 +178,7 @@ async def test_prometheus_is_asked_with_the_token(
 
 def hooked(pod: Pod, secret: str, number: int) -> int:
     """Call the hook, signed with this secret; return the status of the refusal."""
-    body = json.dumps({"namespace": "shop", "rollout": "checkout", "revision": "2"})
+    body = json.dumps({"namespace": "shop", "rollout": "nobody", "revision": "2"})
     now = datetime.now(UTC)
     headers = {
         "Content-Type": "application/json",
