@@ -22,6 +22,9 @@ READY_SECONDS = 5.0
 
 WATCH_SECONDS = 0.01
 
+NOTED_SECONDS = 0.5
+"""Within this time after a write the controller notes that it is in force, on a slow machine too."""
+
 WAITING = ("Progressing", 0)
 """Phase and step of an attempt that waits for a ready canary."""
 
@@ -156,11 +159,13 @@ class StepTime:
     ``over_seconds`` is the time from the step's weights in the route file to the next transition, less the hold time:
     negative would be hold time gained (by more than ``WATCH_SECONDS``, after which a change is seen). ``late_seconds``
     is the part of it in which a controller served: hold time that was lost, and all the time that a controller took
-    to see, after each start, that the step is over.
+    to see, after each start, that the step is over. ``was_cut``: it was killed before it can have recorded that the
+    weights are in force, so the next one may begin the hold time when it sees them: longer, never shorter.
     """
 
     over_seconds: float
     late_seconds: float
+    was_cut: bool
 
 
 def transitions_of(history: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
@@ -195,8 +200,14 @@ def step_times(account: Account, name: str, history: Sequence[Mapping[str, objec
     for (entry, changed_at), (following, _) in pairwise(changes):
         if entry["phase"] == "Progressing":
             due, left = changed_at + account.plan.hold_seconds, float(str(following["at"]))
-            found.append(StepTime(left - due, _served_seconds(account, due, left)))
+            was_cut = any(changed_at <= end <= changed_at + NOTED_SECONDS for _, end in account.sessions)
+            found.append(StepTime(left - due, _served_seconds(account, due, left), was_cut=was_cut))
     return found
+
+
+def lost_seconds(times: Sequence[StepTime], plan: Plan) -> float:
+    """Return how much hold time was lost at most, less what a kill between a write and its note may cost: one hold."""
+    return max(time.late_seconds - plan.hold_seconds * time.was_cut for time in times)
 
 
 def _served_seconds(account: Account, since: float, until: float) -> float:
