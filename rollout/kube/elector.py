@@ -2,7 +2,9 @@
 
 Every replica looks at the Leases once in a while and takes, or gives back, as ``rollout.kube.shards`` says; what it
 holds is kept by ``rollout.kube.holding``. Who may act is never asked of the cluster: ``holds`` is a comparison with our
-own monotonic clock. A single shard needs no Leases of members, and who holds it only renews it.
+own monotonic clock. A single shard needs no Leases of members, and who holds it only renews it. A service that watches
+the same Rollouts by another setting has Leases of other names, so what was taken is acted for once a second look, after
+the taking, has found none of those: of two that begin at once, one at least sees the other.
 """
 
 from __future__ import annotations
@@ -70,6 +72,7 @@ class LeaseElector:
         self._names = Names(options.watched)
         self._sightings = Sightings(options.lease_seconds, self._names)
         self._held: dict[int, Holding] = {}
+        self._sure = set[int]()
         self._acting = set[int]()
         self._made_anew = set[str]()
         self._member: Holding | None = None
@@ -83,7 +86,7 @@ class LeaseElector:
     @property
     def shards(self) -> tuple[int, ...]:
         """Return the shards that are held at this moment."""
-        return tuple(sorted(number for number, holding in self._held.items() if holding.good))
+        return tuple(sorted(number for number, held in self._held.items() if number in self._sure and held.good))
 
     @property
     def trouble(self) -> str:
@@ -93,15 +96,15 @@ class LeaseElector:
 
     def holds(self, key: Key) -> bool:
         """Return whether this replica may act for the Rollout at this very moment."""
-        holding = self._held.get(shard_of(key, self._options.shards))
-        return holding is not None and holding.good
+        number = shard_of(key, self._options.shards)
+        return number in self._sure and self._held[number].good
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` (on the loop) after each loss and each gain."""
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Begin, and return after the first look at the Leases, whatever came of it."""
+        """Begin, and return when what was free is held, or when the Leases could not be read or taken."""
         self._task = asyncio.create_task(self._run(), name="elector")
         await self._looked.wait()
 
@@ -140,14 +143,14 @@ class LeaseElector:
             except Exception:
                 log.exception("looking at Leases failed")
                 self._fail("an unexpected error; see the log")
-            self._looked.set()
             self._tell_gains()
             if not again:
+                self._looked.set()
                 await asyncio.sleep(self._rest_seconds())
 
     async def _look(self) -> bool:
         """Look at the Leases and do what follows; return whether to look again at once, since something was taken."""
-        if self._options.shards == 1 and self._held:
+        if self._options.shards == 1 and self._sure:
             return False
         found = await self._read()
         self._sightings.see(found, self._clock.monotonic())
@@ -157,6 +160,7 @@ class LeaseElector:
         self._tell_problem(following.why)
         for number in following.give:
             await self._give(number)
+        self._sure.update(self._held)
         taken = [await self._take(number) for number in following.take]
         await self._clear_away()
         return any(taken)
@@ -221,7 +225,6 @@ class LeaseElector:
         if not await self._took(holding):
             return False
         self._held[number] = holding
-        self._tell_gains()
         return True
 
     async def _give(self, number: int) -> None:
@@ -250,6 +253,7 @@ class LeaseElector:
 
     def _shard_ended(self, holding: Holding) -> None:
         self._held = {number: held for number, held in self._held.items() if held is not holding}
+        self._sure &= self._held.keys()
         self._acting &= self._held.keys()
         self._tell()
 

@@ -15,6 +15,7 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
+from rollout.engine.judging import SHORTEST_GAP_SECONDS
 from tests.serve.world import ServeWorld, Weights, manifest, weights_of
 
 READY_SECONDS = 5.0
@@ -22,8 +23,8 @@ READY_SECONDS = 5.0
 
 WATCH_SECONDS = 0.01
 
-NOTED_SECONDS = 0.5
-"""Within this time after a write the controller notes that it is in force, on a slow machine too."""
+SAMPLED_SECONDS = 2.0
+"""A session that served for so long has taken samples: two ticks."""
 
 WAITING = ("Progressing", 0)
 """Phase and step of an attempt that waits for a ready canary."""
@@ -159,13 +160,13 @@ class StepTime:
     ``over_seconds`` is the time from the step's weights in the route file to the next transition, less the hold time:
     negative would be hold time gained (by more than ``WATCH_SECONDS``, after which a change is seen). ``late_seconds``
     is the part of it in which a controller served: hold time that was lost, and all the time that a controller took
-    to see, after each start, that the step is over. ``was_cut``: it was killed before it can have recorded that the
-    weights are in force, so the next one may begin the hold time when it sees them: longer, never shorter.
+    to see, after each start, that the step is over. ``was_unwatched``: for longer than absence may be, no session took
+    samples, so that time does not count and the hold time may begin anew: longer, never shorter.
     """
 
     over_seconds: float
     late_seconds: float
-    was_cut: bool
+    was_unwatched: bool
 
 
 def transitions_of(history: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
@@ -200,14 +201,22 @@ def step_times(account: Account, name: str, history: Sequence[Mapping[str, objec
     for (entry, changed_at), (following, _) in pairwise(changes):
         if entry["phase"] == "Progressing":
             due, left = changed_at + account.plan.hold_seconds, float(str(following["at"]))
-            was_cut = any(changed_at <= end <= changed_at + NOTED_SECONDS for _, end in account.sessions)
-            found.append(StepTime(left - due, _served_seconds(account, due, left), was_cut=was_cut))
+            was_unwatched = _unwatched_seconds(account, changed_at, left) > SHORTEST_GAP_SECONDS
+            found.append(StepTime(left - due, _served_seconds(account, due, left), was_unwatched=was_unwatched))
     return found
 
 
 def lost_seconds(times: Sequence[StepTime], plan: Plan) -> float:
-    """Return how much hold time was lost at most, less what a kill between a write and its note may cost: one hold."""
-    return max(time.late_seconds - plan.hold_seconds * time.was_cut for time in times)
+    """Return how much hold time was lost at most, less one hold where absence was too long to count."""
+    return max(time.late_seconds - plan.hold_seconds * time.was_unwatched for time in times)
+
+
+def _unwatched_seconds(account: Account, since: float, until: float) -> float:
+    """Return the longest part of this time in which no controller was there for long enough to take samples."""
+    watched = [session for session in account.sessions if session[1] - session[0] >= SAMPLED_SECONDS]
+    ends = [since, *(end for _, end in watched if end > since)]
+    begins = [*(begin for begin, end in watched if end > since), until]
+    return max(min(begin, until) - end for end, begin in zip(ends, begins, strict=True))
 
 
 def _served_seconds(account: Account, since: float, until: float) -> float:

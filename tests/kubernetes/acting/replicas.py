@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
@@ -55,7 +56,11 @@ class Replicas:
         token: str = "",
         watched: str = "",
     ) -> LeaseElector:
-        """Let one more begin, behind the door ``url`` if one is given."""
+        """Let one more begin, behind the door ``url`` if one is given; return once it could look at the Leases.
+
+        The first look may fail on a busy machine, and then it holds nothing yet. Whom the ``token`` gives no right to
+        them is not waited for.
+        """
         options = ElectorOptions(
             self.namespace, f"replica-{len(self.electors)}", self.lease_seconds, shards or self.shards, watched
         )
@@ -65,6 +70,8 @@ class Replicas:
         self._stack.push_async_callback(elector.aclose)
         self.electors.append(elector)
         await elector.start()
+        if not token:
+            await self.until(lambda: elector._failing_since == math.inf)  # noqa: SLF001 - it is told only a lease later
         return elector
 
     async def aclose(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 
@@ -15,6 +16,7 @@ from tests.kubernetes.proxy import Mode, Proxy
 ALL, NONE = [1] * len(KEYS), [0] * len(KEYS)
 SHARD = "rollout-controller-0"
 MERGE = "application/merge-patch+json"
+STARTS = 5
 
 
 # ---------------------------------------------------------------- one shard
@@ -97,6 +99,17 @@ async def test_of_two_services_with_the_same_rollouts_the_second_waits(
 
     assert waits == ()
     assert any("service that watches the same" in str(entry.get("why")) for entry in logs)
+
+
+async def test_of_two_services_that_begin_at_once_one_acts(replicas: Replicas) -> None:
+    """Neither saw the other's Lease before it took its own; who then finds a rival gives back what it never held."""
+    for _ in range(STARTS):
+        replicas.electors.clear()
+        begun = await asyncio.gather(*(replicas.join(watched=one) for one in ("", KEYS[0].namespace)))
+        await replicas.until(lambda: replicas.held() == ALL)
+        await asyncio.gather(*(elector.aclose() for elector in begun))
+
+    assert replicas.most == 1
 
 
 @pytest.mark.parametrize("off", [-5 * 3600.0, 5 * 3600.0])
