@@ -31,6 +31,12 @@ GRACE_SECONDS = 1.0
 LAST_SECONDS = 0.5
 """How long cancelled requests may take to notice."""
 
+DATE_SECONDS = 1.0
+"""How old the date in the head of an answer may be."""
+
+LOOK_SECONDS = 0.01
+"""How often it is looked, while the server ends, whether everything has ended."""
+
 IDLE_SECONDS = 5
 """How long a connection is kept without a request."""
 
@@ -64,6 +70,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._doors = doors
         self._tls = tls
+        self._ending = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,9 +94,26 @@ class _Server(uvicorn.Server):
             self.servers = [server]
         self.started = True
 
+    async def main_loop(self) -> None:
+        """Keep the date until the server ends, which it learns of at once; uvicorn looks ten times a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), DATE_SECONDS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the doors and wait for those inside; uvicorn waits for a tenth of a second at least."""
+        for door in (*self.servers, *(sockets or ())):
+            door.close()
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
+        await asyncio.sleep(0)
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn's sets tell nobody
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def stop(self, serving: asyncio.Task[None]) -> None:
         """Take no connection any more, let what is under way end, and then make it end."""
         self.should_exit = True
+        self._ending.set()
         await asyncio.wait({serving}, timeout=GRACE_SECONDS)
         if serving.done():
             return

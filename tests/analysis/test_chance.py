@@ -13,6 +13,8 @@ import pytest
 from rollout.analysis.reasons import Reason
 from tests.analysis.worlds import SLOW_BOUNDS, TWICE_AS_SLOW, Outcome, World, roll_out
 
+pytestmark = pytest.mark.long
+
 USUAL = 0.001
 
 

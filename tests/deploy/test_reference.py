@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,12 @@ CLUSTER_SETTINGS = {
 
 def objects(kind: str = "") -> list[Object]:
     """Return the objects of the stack, of one kind or all."""
-    found = [one for path in sorted(REFERENCE.glob("*.yaml")) for one in read(path)]
-    return [one for one in found if one["kind"] != "Kustomization" and kind in {"", one["kind"]}]
+    return [one for one in _everything() if one["kind"] != "Kustomization" and kind in {"", one["kind"]}]
+
+
+@cache
+def _everything() -> list[Object]:
+    return [one for path in sorted(REFERENCE.glob("*.yaml")) for one in read(path)]
 
 
 @pytest.mark.real

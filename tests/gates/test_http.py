@@ -203,7 +203,7 @@ async def test_silence_and_broken_connections_are_tried_again(
 ) -> None:
     """The next try may find the gate well."""
     gate_server.answers = [answer, says("now")]
-    said = await gates.ask(at(gate_server.url, patience="200ms", retries=2))
+    said = await gates.ask(at(gate_server.url, patience="500ms", retries=2))
 
     assert said == GateAnswer(agrees=True, message="answered 200: now", tries=2)
 

@@ -4,12 +4,17 @@ import re
 import subprocess
 from statistics import median
 
+import pytest
+
 from tests.house.source import ROOT, files, functions, names
 
 FILE_LINES, PURE_FILE_LINES, MEDIAN_FILE_LINES = 400, 250, 150
 FUNCTION_LINES, PURE_FUNCTION_LINES, MEDIAN_FUNCTION_LINES = 50, 30, 10
 DEPTH = 3
 ARGUMENTS = 6
+
+pytestmark = pytest.mark.xdist_group("source")
+"""In one process, which reads the source once."""
 
 VAGUE_FILES = {"utils", "util", "helpers", "helper", "common", "manager"}
 VAGUE_WORDS = {"manager", "helper", "helpers", "util", "utils", "master", "slave"}

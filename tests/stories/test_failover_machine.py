@@ -400,7 +400,8 @@ RUNS = 4
 
 
 @pytest.mark.timeout(240)
-def test_failover_machine() -> None:
+@pytest.mark.parametrize("number", range(RUNS))
+def test_failover_machine(number: int) -> None:
     """Some plays for each seed; a run ends early where the same choices lead elsewhere the second time."""
     plays = settings(
         max_examples=max(1, EXAMPLES // RUNS),
@@ -409,7 +410,6 @@ def test_failover_machine() -> None:
         database=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    for number in range(RUNS):
-        seed(number)(Failover)
-        with suppress(FlakyStrategyDefinition):
-            run_state_machine_as_test(Failover, settings=plays)
+    seed(number)(Failover)
+    with suppress(FlakyStrategyDefinition):
+        run_state_machine_as_test(Failover, settings=plays)

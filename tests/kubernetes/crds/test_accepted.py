@@ -88,6 +88,8 @@ def shown() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def of_ours(path: Path, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give the documents of a text, and the Rollouts of rehearsals, whose kind is ours and not for plain Envoy."""
+    if f"{GROUP}/" not in text:
+        return
     for document in YAML(typ="safe").load_all(text):
         found = document.get("rollout", document) if isinstance(document, dict) else {}
         kinds = {route["kind"] for route in found.get("spec", {}).get("routes", ()) if found.get("kind") == "Rollout"}
