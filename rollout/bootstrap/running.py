@@ -27,6 +27,7 @@ from rollout.controller.gauges import RolloutGauges
 from rollout.controller.metered import count_told, metered
 from rollout.controller.readiness import Readiness
 from rollout.controller.switch import OperatorSwitch
+from rollout.ending import end
 from rollout.errors import ConfigurationError, Problem, Unavailable
 from rollout.gates.addresses import AllowList
 from rollout.gates.http import HttpGates
@@ -104,7 +105,7 @@ class Work:
     def start(self, stack: AsyncExitStack) -> asyncio.Task[None]:
         """Let it work, and be told of, until ``stack`` is closed."""
         done = asyncio.create_task(self._run(), name="the controller")
-        stack.push_async_callback(_end, done)
+        stack.push_async_callback(end, done)
         begin_telling(self.ports, self.controller, stack)
         return done
 
@@ -164,7 +165,9 @@ def of_prometheus(settings: ServeSettings, address: str, meters: Meters, stack: 
         count=partial(meters.asked, "prometheus"),
     )
     stack.callback(client.close)
-    return PrometheusMeasurements(client, SystemClock())
+    measurements = PrometheusMeasurements(client, SystemClock())
+    stack.push_async_callback(measurements.aclose)
+    return measurements
 
 
 async def probing(settings: ServeSettings, meters: Meters, stack: AsyncExitStack) -> Probes:
@@ -212,8 +215,3 @@ def _tls(settings: ServeSettings) -> TlsFiles | None:
     if settings.tls_certificate is None or settings.tls_key is None:
         return None
     return TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-
-
-async def _end(done: asyncio.Task[None]) -> None:
-    done.cancel()
-    await asyncio.gather(done, return_exceptions=True)

@@ -21,6 +21,7 @@ from rollout.cli.retries import BUSY, backoff
 from rollout.cli.running import Code
 from rollout.cli.stream import Happened, Told, follow, path_of
 from rollout.cli.texts import span
+from rollout.ending import end
 from rollout.errors import RolloutError
 
 EVERY_SECONDS = 1.0
@@ -178,8 +179,7 @@ async def _events(api: ApiClient, key: tuple[str, str]) -> AsyncGenerator[asynci
     try:
         yield queue
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
 
 
 async def _flow(api: ApiClient, key: tuple[str, str], queue: asyncio.Queue[Told]) -> None:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from rollout.ending import end
+
 Found = TypeVar("Found")
 Done = TypeVar("Done")
 
@@ -34,6 +36,4 @@ async def alongside(work: Awaitable[Done], *others: Awaitable[None]) -> Done:
                 raise error
         return await main
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*tasks)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from rollout.ending import end
 from rollout.engine.observation import UNKNOWN_ENDPOINTS, BackendKey, Endpoints
 from rollout.envoy.admin import AdminClient, ClusterStatus, Host
 from rollout.errors import PermanentError, TemporaryError, Unavailable
@@ -63,10 +64,8 @@ class EnvoyBackendHealth:
 
     async def aclose(self) -> None:
         """Stop polling; the admin client is its owner's to close."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     def endpoints(self, backend: BackendKey) -> Endpoints:
         """Return the ready endpoints from the cache; the first question about a backend starts looking at it."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from rollout.ending import end
 from rollout.engine.observation import RouteKey, RouteView, RuleWeights
 from rollout.envoy import readback
 from rollout.envoy.admin import AdminClient
@@ -76,10 +77,8 @@ class EnvoyRouteTable:
 
     async def aclose(self) -> None:
         """Stop watching; the admin client is its owner's to close."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     # ------------------------------------------------------------ the port
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from rollout.ending import end
 from rollout.errors import ConflictError, NotOursError, RolloutError
 from rollout.kube.api import KubeApi
 from rollout.kube.holding import Desk, Holding
@@ -110,9 +111,7 @@ class LeaseElector:
 
     async def aclose(self) -> None:
         """Hold nothing any more, at once, and let others have it (within two seconds, or when it has run out)."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         holdings = [*self._held.values(), *([self._member] if self._member is not None else [])]
         for holding in holdings:
             holding.stop()

@@ -17,6 +17,7 @@ from functools import partial
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt
 
+from rollout.ending import end
 from rollout.errors import ConflictError, NotOursError, RolloutError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.notices import Notice, event_name, event_of, series_of
@@ -85,8 +86,7 @@ class EventRecorder:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._waiting.join(), self._options.flush_seconds)
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
         self._task = None
         while not self._waiting.empty():
             self._waiting.get_nowait()

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from rollout.ending import end
 from rollout.engine.observation import RouteKey
 from rollout.kube.references import routes_named
 from rollout.kube.resources import Document
@@ -80,10 +81,7 @@ class Publisher:
 
     async def aclose(self) -> None:
         """End what is on its way; nothing is published any more."""
-        tasks = [*self._tasks.values(), *self._beside]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._tasks.values(), *self._beside)
 
     def _begin_beside(self, key: Key, kept: Document) -> None:
         """Tell of fewer routes than before: nothing has to wait for that."""

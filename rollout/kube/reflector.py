@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from rollout.ending import end
 from rollout.errors import NotAllowedError, NotOursError, PermanentError, RolloutError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.cache import Cache, Keep, Listener, Name
@@ -177,9 +178,7 @@ class Reflector:
 
     async def aclose(self) -> None:
         """End the watch; what is in memory stays."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Collection
 from contextlib import suppress
 
+from rollout.ending import end
 from rollout.errors import NotOursError, PermanentError, RolloutError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.reflector import Reflector, ReflectorOptions
@@ -76,10 +77,7 @@ class RouteCache:
 
     async def aclose(self) -> None:
         """End the watch and all reading; what is in memory stays."""
-        tasks = [*self._reading.values(), *([self._task] if self._task is not None else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._reading.values(), self._task)
         await self.reflector.aclose()
 
     # ------------------------------------------------------------ who needs what

@@ -20,6 +20,7 @@ from typing import Any, cast
 
 import structlog
 
+from rollout.ending import end
 from rollout.engine.observation import Command
 from rollout.engine.table import Action
 from rollout.errors import ConflictError, PermanentError, RolloutError
@@ -76,10 +77,7 @@ class KubeStore:
 
     async def aclose(self) -> None:
         """End the watches, and what is written beside."""
-        tasks = list(self._beside.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end(*self._beside.values())
         await asyncio.gather(self._policies.aclose(), self._memory.aclose())
 
     def watches(self) -> tuple[Reflector, ...]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from rollout.ending import end
 from rollout.errors import ConflictError, NotOursError, Unavailable
 from rollout.kube.api import KubeApi
 from rollout.kube.cache import Name
@@ -74,9 +75,7 @@ class KubeSwitch:
     async def aclose(self) -> None:
         """End the watch."""
         await self._watch.aclose()
-        if self._first is not None:
-            self._first.cancel()
-            await asyncio.gather(self._first, return_exceptions=True)
+        await end(self._first)
 
     def read(self) -> Position:
         """Return the position as last seen.

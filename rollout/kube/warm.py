@@ -13,6 +13,7 @@ import asyncio
 
 import structlog
 
+from rollout.ending import end
 from rollout.errors import RolloutError
 from rollout.kube.api import KubeApi
 
@@ -44,9 +45,7 @@ class Warmer:
 
     async def aclose(self) -> None:
         """Ask no more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:

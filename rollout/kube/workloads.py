@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 
+from rollout.ending import end
 from rollout.engine.observation import WorkloadKey, WorkloadView
 from rollout.errors import ConflictError, NotOursError, PermanentError, UpdateRefused
 from rollout.kube.api import KubeApi
@@ -74,9 +75,7 @@ class KubeWorkloads:
 
     async def aclose(self) -> None:
         """End the watches."""
-        for task in self._starts.values():
-            task.cancel()
-        await asyncio.gather(*self._starts.values(), return_exceptions=True)
+        await end(*self._starts.values())
         await asyncio.gather(*(reflector.aclose() for reflector in self._reflectors.values()))
 
     def watches(self) -> tuple[Reflector, ...]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from rollout.ending import end
 from rollout.errors import ConfigurationError, Problem, RolloutError, Unavailable
 from rollout.manifests.claims import Claim, claims_of, label
 from rollout.manifests.contents import Contents, Identity, contents_of
@@ -87,10 +88,8 @@ class ManifestFolder:
 
     async def aclose(self) -> None:
         """Watch no longer."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        await end(self._task)
+        self._task = None
 
     async def _watch(self) -> None:
         while True:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from rollout.analysis.samples import Batch
+from rollout.ending import end
 from rollout.errors import PermanentError, RolloutError
 from rollout.ports import Ask, Clock
 from rollout.prometheus.answers import Raw, number_in, series_in
@@ -63,6 +64,11 @@ class PrometheusMeasurements:
         self._waiting: dict[tuple[str, int], _Together] = {}
         self._learned: dict[str, _Learned] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+
+    async def aclose(self) -> None:
+        """End what is asked; the client is its owner's to close."""
+        await end(*self._tasks)
+        await self._roll_call.aclose()
 
     @property
     def replays(self) -> bool:

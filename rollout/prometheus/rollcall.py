@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from rollout.ending import end
 from rollout.errors import RolloutError
 from rollout.ports import Clock
 from rollout.prometheus.answers import labels_in
@@ -56,6 +57,10 @@ class RollCall:
         self._clock = clock
         self._known: dict[tuple[Labels, Identity], _Known] = {}
         self._task: asyncio.Task[None] | None = None
+
+    async def aclose(self) -> None:
+        """Ask no more."""
+        await end(self._task)
 
     def absent(self, labels: Labels, identities: Collection[Identity]) -> set[Identity]:
         """Return those of which it is known that no series has their ``labels``; let the others be asked for soon."""

@@ -180,6 +180,28 @@ async def test_question_that_is_refused_says_nothing(liar: Liar) -> None:
     assert len(liar.seen) == 7
 
 
+async def test_the_question_ends_with_the_source(liar: Liar) -> None:
+    """Nothing of it is left when a controller has closed what it asks."""
+    asked = asyncio.Event()
+
+    async def slow_groups(request: web.Request) -> web.StreamResponse:
+        if not request.query["query"].startswith("group"):
+            return await result("[]")(request)
+        asked.set()
+        return await hangs(request)
+
+    liar.answers = [slow_groups]
+    client = PrometheusClient(liar.url)
+    source = PrometheusMeasurements(client, FakeClock(NOW))
+    await source.measure(ask_for())
+    await asyncio.wait_for(asked.wait(), patient(5))
+    await source.aclose()
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    client.close()
+
+    assert [task.get_name() for task in left if "series" in task.get_name()] == []
+
+
 async def test_nobody_waits_for_the_question_after_labels(liar: Liar) -> None:
     """Counters are answered first; the question is given up soon, at the server, too, and not put again at once."""
     asked: list[web.Request] = []

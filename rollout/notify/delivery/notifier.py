@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 import structlog
 
+from rollout.ending import end
 from rollout.engine.observation import Cursor, Telling
 from rollout.engine.state import State
 from rollout.errors import NotOursError
@@ -125,9 +126,7 @@ class Notifier:
 
         To be called while passes still run.
         """
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)
         await asyncio.gather(*(post.stop() for post in self._posts.values()))
         self._book.close()
         await self._record_last()

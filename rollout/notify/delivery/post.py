@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from rollout.ending import end
 from rollout.errors import LeaseLost
 from rollout.notify.delivery.book import Book
 from rollout.notify.delivery.gathering import gathering_of
@@ -79,9 +80,7 @@ class Post:
         self._ending = True
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=self._options.last_words)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await end(*late)
 
     async def trial(self, message: Message) -> None:
         """Send the message at once.
