@@ -31,7 +31,7 @@ check: $(DEV) ## Run what is quick: format, lint, types, layers, tests without r
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
-	@printf '%s\n' 'all other rooms' $(PURE) | xargs -P 2 -I '{}' .ci/unit '{}' $(PURE)
+	@printf '%s\n' 'all other rooms' $(PURE) | WORKERS=$(WORKERS) xargs -P 2 -I '{}' .ci/unit '{}' $(PURE)
 
 bench: $(DEV) ## Measure: the figures of docs/, on this machine
 	@$(BIN)/pytest -n0 -m bench -p no:randomly --timeout=1800 --capture=no tests/bench $(ARGS)

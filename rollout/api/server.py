@@ -37,6 +37,9 @@ DATE_SECONDS = 1.0
 LOOK_SECONDS = 0.01
 """How often it is looked, while the server ends, whether everything has ended."""
 
+SHAKEN_SECONDS = 0.1
+"""How long handshakes of TLS that are under way at the end may take."""
+
 IDLE_SECONDS = 5
 """How long a connection is kept without a request."""
 
@@ -106,7 +109,7 @@ class _Server(uvicorn.Server):
             door.close()
         for connection in tuple(self.server_state.connections):
             connection.shutdown()
-        await asyncio.sleep(0)
+        await asyncio.sleep(LOOK_SECONDS if self._tls is None else SHAKEN_SECONDS)  # who comes in just now is seen then
         while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn's sets tell nobody
             await asyncio.sleep(LOOK_SECONDS)
 

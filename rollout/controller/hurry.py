@@ -6,7 +6,7 @@ What was asked for may land all the same; the next pass sees it when it does.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from rollout.controller.entry import Entry
@@ -18,14 +18,14 @@ HURRY_SECONDS = 1.0
 T = TypeVar("T")
 
 
-async def unless_pressed(entry: Entry, call: Coroutine[Any, Any, T]) -> T:
+async def unless_pressed(entry: Entry, call: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Return what ``call`` returns.
 
     Raises:
         Unavailable: something pressing came, and the call did not end soon.
         RolloutError: as the call does.
     """
-    task, pressed = asyncio.ensure_future(call), asyncio.ensure_future(entry.hurry.wait())
+    task, pressed = asyncio.ensure_future(call()), asyncio.ensure_future(entry.hurry.wait())
     try:
         await asyncio.wait({task, pressed}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():

@@ -167,7 +167,8 @@ class Passes:
             if decision.pressing or (decision.urgent and decision.writes):
                 await self._record_soon(entry, stored, status)
             else:
-                await unless_pressed(entry, self._store.record(entry.key, status=status, expected=stored.version))
+                record = partial(self._store.record, entry.key, status=status, expected=stored.version)
+                await unless_pressed(entry, record)
         except (ConflictError, NotOursError):
             raise
         except RolloutError as error:
@@ -200,7 +201,7 @@ class Passes:
     async def _act(self, entry: Entry, decision: Decision) -> BaseException | None:
         may = partial(self._may, entry)
         tries = (
-            unless_pressed(entry, act.write(self._routes, write, urgent=decision.urgent, may=may))
+            unless_pressed(entry, partial(act.write, self._routes, write, urgent=decision.urgent, may=may))
             for write in decision.writes
         )
         results = await asyncio.gather(*tries, return_exceptions=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -39,6 +39,8 @@ LONGEST_LOOK_SECONDS = 1.5
 """Who waits for a Lease looks at least this often (less often than a third of a lease never)."""
 
 JITTER_PART = 0.2
+"""Of the time between two looks; all of it for who gave way to another that may have given way, too."""
+
 RELEASE_SECONDS = 2.0
 FORGOTTEN_LEASES = 4
 """A replica that was silent for so many leases is taken off the list of members."""
@@ -82,12 +84,14 @@ class LeaseElector:
         self._looked = asyncio.Event()
         self._told = ""
         self._failing_since = math.inf
+        self._jitter_part = JITTER_PART
         self.identity = f"{options.identity}-{secrets.token_hex(4)}"
 
     @property
     def shards(self) -> tuple[int, ...]:
         """Return the shards that are held at this moment."""
-        return tuple(sorted(number for number, held in self._held.items() if number in self._sure and held.good))
+        held = tuple(self._held.items())
+        return tuple(sorted(number for number, holding in held if number in self._sure and holding.good))
 
     @property
     def trouble(self) -> str:
@@ -105,7 +109,7 @@ class LeaseElector:
         self._listeners.append(listener)
 
     async def start(self) -> None:
-        """Begin, and return when what was free is held, or when the Leases could not be read or taken."""
+        """Begin, and return when something that was free is held, or when the Leases could not be read or taken."""
         self._task = asyncio.create_task(self._run(), name="elector")
         await self._looked.wait()
 
@@ -135,6 +139,7 @@ class LeaseElector:
         while True:
             again = False
             try:
+                await self._give_up()
                 again = await self._look()
                 self._failing_since = math.inf
             except (TimeoutError, RolloutError) as error:
@@ -143,8 +148,9 @@ class LeaseElector:
                 log.exception("looking at Leases failed")
                 self._fail("an unexpected error; see the log")
             self._tell_gains()
-            if not again:
+            if self._sure or not again:
                 self._looked.set()
+            if not again:
                 await asyncio.sleep(self._rest_seconds())
 
     async def _look(self) -> bool:
@@ -157,12 +163,15 @@ class LeaseElector:
             await self._attend()
         following = self._plan()
         self._tell_problem(following.why)
+        self._jitter_part = 1.0 if following.why and following.give else JITTER_PART
         for number in following.give:
             await self._give(number)
         self._sure.update(self._held)
-        taken = [await self._take(number) for number in following.take]
+        self._tell_gains()
+        if await self._take_all(following.take):
+            return True
         await self._clear_away()
-        return any(taken)
+        return False
 
     def _plan(self) -> Plan:
         """Return what to do, by what was seen; shards in our name that we do not hold are free for us."""
@@ -219,6 +228,22 @@ class LeaseElector:
         self._sightings.meet(holding.name)
         return True
 
+    async def _take_all(self, numbers: Iterable[int]) -> bool:
+        """Take those that can be had; return whether any could.
+
+        Raises:
+            TimeoutError, RolloutError: none could, and one of them failed.
+        """
+        taken, failure = False, None
+        for number in numbers:
+            try:
+                taken = await self._take(number) or taken
+            except (TimeoutError, RolloutError) as error:
+                failure = error
+        if failure is not None and not taken:
+            raise failure
+        return taken
+
     async def _take(self, number: int) -> bool:
         holding = Holding(self._desk, self._claim(self._names.shard(number)), self._shard_ended)
         if not await self._took(holding):
@@ -243,6 +268,12 @@ class LeaseElector:
                     await self._desk.api.delete(LEASES, self._options.namespace, name)
                 except NotOursError:
                     continue  # somebody else did it
+
+    async def _give_up(self) -> None:
+        """Give back what could not be made sure of for a lease: another may see more."""
+        if self._clock.monotonic() - self._failing_since >= self._options.lease_seconds:
+            for number in self._held.keys() - self._sure:
+                await self._give(number)
 
     def _claim(self, name: str, *, is_member: bool = False) -> Claim:
         return Claim(name, self.identity, self._options.lease_seconds, self._options.shards, is_member)
@@ -282,7 +313,7 @@ class LeaseElector:
     def _rest_seconds(self) -> float:
         """Return how long to wait: until the next look, or until a Lease runs out or is held, what comes first."""
         now, least = self._clock.monotonic(), self._options.lease_seconds
-        look = min(LONGEST_LOOK_SECONDS, least / 3) * (1 - JITTER_PART + 2 * JITTER_PART * self._chance())
+        look = min(LONGEST_LOOK_SECONDS, least / 3) * (1 + self._jitter_part * (2 * self._chance() - 1))
         ends = [seen.runs_out_at(least) - now for name, seen in self._sightings if self._names.number(name) is not None]
         waits = [holding.wait_seconds for holding in self._held.values()]
         return min([look, *(left for left in (*ends, *waits) if left > 0)])

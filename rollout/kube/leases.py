@@ -171,7 +171,8 @@ class Sightings:
     def see(self, leases: Iterable[Document], now: float) -> None:
         """Take in all Leases that there are, read not after the monotonic time ``now``.
 
-        A shard's that vanished counts as unchanged until it would have run out: who held it may not know yet.
+        A shard's that vanished, of ours or of a rival, counts as unchanged until it would have run out: who held it may
+        not know yet.
         """
         there = {name_of(lease)[1]: lease for lease in leases}
         for name in there:
@@ -181,7 +182,8 @@ class Sightings:
             if before is None or version_of(before.lease) != version_of(lease):
                 self._seen[name] = Sighting(lease, now)
         for name in self._seen.keys() - there.keys():
-            if self._names.number(name) is None or not self.is_held(name, now):
+            is_shard = self._names.number(name) is not None or self._names.overlaps(name)
+            if not is_shard or not self.is_held(name, now):
                 del self._seen[name]
 
     def forget(self, name: str) -> None:

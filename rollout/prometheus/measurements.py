@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from rollout.analysis.samples import Batch
-from rollout.ending import end
 from rollout.errors import PermanentError, RolloutError
 from rollout.ports import Ask, Clock
 from rollout.prometheus.answers import Raw, number_in, series_in
@@ -66,8 +65,7 @@ class PrometheusMeasurements:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def aclose(self) -> None:
-        """End what is asked; the client is its owner's to close."""
-        await end(*self._tasks)
+        """Ask no more after labels; the client is its owner's to close."""
         await self._roll_call.aclose()
 
     @property

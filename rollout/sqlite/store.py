@@ -34,7 +34,7 @@ from rollout.sqlite.followers import Followers
 from rollout.sqlite.lock import FileLock
 from rollout.sqlite.writer import Writer
 
-LIMIT_SECONDS = 1.0
+LIMIT_SECONDS = 3.0
 """How long a write may take before its caller is told that the store is not available."""
 
 MOST_HISTORY = 1000

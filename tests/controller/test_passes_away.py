@@ -146,12 +146,12 @@ async def test_a_record_that_hangs_is_given_up_for_what_presses() -> None:
     table.entry.hurry.set()
     began = asyncio.get_running_loop().time()
     with pytest.raises(Unavailable, match="presses"):
-        await unless_pressed(table.entry, asyncio.sleep(60))
+        await unless_pressed(table.entry, lambda: asyncio.sleep(60))
     gave_up = asyncio.get_running_loop().time() - began
     table.entry.hurry.clear()
 
     assert gave_up == pytest.approx(1.0, abs=0.1)
-    assert await unless_pressed(table.entry, asyncio.sleep(60, "there")) == "there"
+    assert await unless_pressed(table.entry, lambda: asyncio.sleep(60, "there")) == "there"
 
 
 @virtually
@@ -160,4 +160,4 @@ async def test_what_presses_lets_a_call_end_that_is_about_to() -> None:
     table = await _down()
     asyncio.get_running_loop().call_later(5, table.entry.hurry.set)
 
-    assert await unless_pressed(table.entry, asyncio.sleep(5.5, "there")) == "there"
+    assert await unless_pressed(table.entry, lambda: asyncio.sleep(5.5, "there")) == "there"

@@ -201,6 +201,19 @@ def test_a_lease_that_vanished_counts_until_it_would_have_run_out() -> None:
     assert not seen.was_there(OURS.shard(1))
 
 
+def test_a_rivals_lease_that_vanished_counts_as_long() -> None:
+    """Whoever holds it for one namespace may not know, and acts on for what is ours, too."""
+    rival = {**lease(), "metadata": {"name": Names("shop").shard(0), "resourceVersion": "1"}}
+    seen = Sightings(15.0)
+    seen.see([rival], 0.0)
+    seen.see([], 14.9)
+    shortly = seen.is_held(Names("shop").shard(0), 14.9)
+    seen.see([], 15.0)
+
+    assert shortly
+    assert list(seen) == []
+
+
 def test_members_that_vanished_are_gone_at_once() -> None:
     """They hold nothing."""
     member = {**lease(), "metadata": {"name": OURS.member("a"), "resourceVersion": "1"}}

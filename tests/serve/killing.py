@@ -23,8 +23,11 @@ READY_SECONDS = 5.0
 
 WATCH_SECONDS = 0.01
 
-SAMPLED_SECONDS = 2.0
-"""A session that served for so long has taken samples: two ticks."""
+SAMPLED_SECONDS = 0.5
+"""A session that served for so long has taken a sample."""
+
+TICK_SECONDS = 1.0
+"""So old is the last sample of a session at its end, and so late may be the first after its begin."""
 
 WAITING = ("Progressing", 0)
 """Phase and step of an attempt that waits for a ready canary."""
@@ -160,13 +163,13 @@ class StepTime:
     ``over_seconds`` is the time from the step's weights in the route file to the next transition, less the hold time:
     negative would be hold time gained (by more than ``WATCH_SECONDS``, after which a change is seen). ``late_seconds``
     is the part of it in which a controller served: hold time that was lost, and all the time that a controller took
-    to see, after each start, that the step is over. ``was_unwatched``: for longer than absence may be, no session took
-    samples, so that time does not count and the hold time may begin anew: longer, never shorter.
+    to see, after each start, that the step is over. ``gaps`` is how many times no session took samples for longer than
+    absence may last: such time does not count, so the hold time may begin anew: longer, never shorter.
     """
 
     over_seconds: float
     late_seconds: float
-    was_unwatched: bool
+    gaps: int
 
 
 def transitions_of(history: Sequence[Mapping[str, object]]) -> list[tuple[object, object]]:
@@ -201,22 +204,23 @@ def step_times(account: Account, name: str, history: Sequence[Mapping[str, objec
     for (entry, changed_at), (following, _) in pairwise(changes):
         if entry["phase"] == "Progressing":
             due, left = changed_at + account.plan.hold_seconds, float(str(following["at"]))
-            was_unwatched = _unwatched_seconds(account, changed_at, left) > SHORTEST_GAP_SECONDS
-            found.append(StepTime(left - due, _served_seconds(account, due, left), was_unwatched=was_unwatched))
+            late = _served_seconds(account, due, left)
+            found.append(StepTime(left - due, late, _gaps(account, changed_at, left)))
     return found
 
 
 def lost_seconds(times: Sequence[StepTime], plan: Plan) -> float:
-    """Return how much hold time was lost at most, less one hold where absence was too long to count."""
-    return max(time.late_seconds - plan.hold_seconds * time.was_unwatched for time in times)
+    """Return how much hold time was lost at most, less one hold for each absence that was too long to count."""
+    return max(time.late_seconds - plan.hold_seconds * time.gaps for time in times)
 
 
-def _unwatched_seconds(account: Account, since: float, until: float) -> float:
-    """Return the longest part of this time in which no controller was there for long enough to take samples."""
+def _gaps(account: Account, since: float, until: float) -> int:
+    """Return how many times in this while no controller took samples for so long that it may not count."""
     watched = [session for session in account.sessions if session[1] - session[0] >= SAMPLED_SECONDS]
     ends = [since, *(end for _, end in watched if end > since)]
     begins = [*(begin for begin, end in watched if end > since), until]
-    return max(min(begin, until) - end for end, begin in zip(ends, begins, strict=True))
+    longest = SHORTEST_GAP_SECONDS - 2 * TICK_SECONDS
+    return sum(min(begin, until) - end > longest for end, begin in zip(ends, begins, strict=True))
 
 
 def _served_seconds(account: Account, since: float, until: float) -> float:
