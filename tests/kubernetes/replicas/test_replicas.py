@@ -23,7 +23,7 @@ async def stage(cluster: Cluster, namespace: str) -> AsyncIterator[Stage]:
 
 
 async def test_a_holder_that_stands_still_is_replaced_and_then_writes_nothing(stage: Stage, tmp_path: Path) -> None:
-    """SIGSTOP in the middle of a step: the other acts within the Lease and 2 s; after SIGCONT the first stays quiet."""
+    """SIGSTOP in a step: the other has the Lease within its length and 2 s; after SIGCONT the first stays quiet."""
     await stage.pair()
     await stage.route()
     steps = [{"weight": weight, "hold": "4s"} for weight in (10, 30, 60)]
