@@ -34,8 +34,8 @@ LAST_SECONDS = 0.5
 DATE_SECONDS = 1.0
 """How old the date in the head of an answer may be."""
 
-LOOK_SECONDS = 0.01
-"""How often it is looked, while the server ends, whether everything has ended."""
+ACCEPTED_SECONDS = 0.01
+"""How long connections that are being accepted at the end may take."""
 
 SHAKEN_SECONDS = 0.1
 """How long handshakes of TLS that are under way at the end may take."""
@@ -109,9 +109,10 @@ class _Server(uvicorn.Server):
             door.close()
         for connection in tuple(self.server_state.connections):
             connection.shutdown()
-        await asyncio.sleep(LOOK_SECONDS if self._tls is None else SHAKEN_SECONDS)  # who comes in just now is seen then
-        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110 - uvicorn's sets tell nobody
-            await asyncio.sleep(LOOK_SECONDS)
+        await asyncio.sleep(
+            ACCEPTED_SECONDS if self._tls is None else SHAKEN_SECONDS
+        )  # who comes in just now is seen then
+        await self._wait_tasks_to_complete()
 
     async def stop(self, serving: asyncio.Task[None]) -> None:
         """Take no connection any more, let what is under way end, and then make it end."""
